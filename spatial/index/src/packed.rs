@@ -1,0 +1,158 @@
+//! The packed Hilbert R-tree of a layer.
+
+use crate::{Inside, WindowIndex};
+use citywall_model::Bbox;
+use geo_index::rtree::{RTree, RTreeBuilder, RTreeIndex, sort::HilbertSort};
+
+/// A packed Hilbert R-tree over the rows of a layer that have a geometry. Immutable.
+///
+/// The `geo-index` crate sorts and packs it; the search is ours, since it can stop at a node
+/// that lies wholly in the window: the rows below such a node are neighbours in the leaf level.
+#[derive(Debug)]
+pub struct PackedIndex {
+    tree: RTree<f64>,
+    /// The row of each entry, if some rows have no geometry.
+    rows: Option<Vec<u32>>,
+}
+
+impl PackedIndex {
+    /// Builds the index from each row's envelope; rows with an empty one are left out.
+    /// O(n log n).
+    pub fn new(envelopes: impl Iterator<Item = Bbox> + Clone) -> Self {
+        let total = envelopes.clone().count();
+        let count = envelopes.clone().filter(|b| !b.is_empty()).count();
+        let mut builder = RTreeBuilder::new(u32::try_from(count).unwrap_or(u32::MAX));
+        let mut rows = (count < total).then(|| Vec::with_capacity(count));
+        for (row, envelope) in (0u32..).zip(envelopes).filter(|(_, b)| !b.is_empty()) {
+            builder.add(envelope.x_min, envelope.y_min, envelope.x_max, envelope.y_max);
+            if let Some(rows) = &mut rows {
+                rows.push(row);
+            }
+        }
+        Self { tree: builder.finish::<HilbertSort>(), rows }
+    }
+
+    /// The number of indexed rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tree.num_items() as usize
+    }
+
+    /// True if no row has a geometry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn row(&self, entry: usize) -> u64 {
+        match &self.rows {
+            Some(rows) => u64::from(rows[entry]),
+            None => entry as u64,
+        }
+    }
+}
+
+impl WindowIndex for PackedIndex {
+    /// O(log n + hits).
+    fn search(&self, window: &Bbox, mut visit: impl FnMut(u64, Inside)) {
+        let boxes = self.tree.boxes();
+        if self.is_empty() || window.is_empty() {
+            return;
+        }
+        let indices = self.tree.indices();
+        let levels = self.tree.level_bounds();
+        let node_floats = self.tree.node_size() as usize * 4;
+        let leaf_end = self.len() * 4;
+        // (offset of a node's first child, level of the children); the root's box stands last.
+        let mut stack = vec![(boxes.len() - 4, levels.len() - 1)];
+        while let Some((start, level)) = stack.pop() {
+            let end = (start + node_floats).min(levels[level]);
+            for (at, child) in (start..end).step_by(4).zip(boxes[start..end].as_chunks::<4>().0) {
+                let [x_min, y_min, x_max, y_max] = *child;
+                if window.x_max < x_min || window.y_max < y_min || window.x_min > x_max || window.y_min > y_max {
+                    continue;
+                }
+                let whole = window.x_min <= x_min && window.y_min <= y_min && window.x_max >= x_max && window.y_max >= y_max;
+                if at < leaf_end {
+                    visit(self.row(indices.get(at >> 2)), if whole { Inside::Whole } else { Inside::Maybe });
+                } else if whole {
+                    let (first, last) = leaves(&self.tree, at, level);
+                    (first..last).for_each(|leaf| visit(self.row(indices.get(leaf)), Inside::Whole));
+                } else {
+                    stack.push((indices.get(at >> 2), level - 1));
+                }
+            }
+        }
+    }
+}
+
+/// The range of leaf positions under the node whose box is at float offset `at` on `level`.
+fn leaves(tree: &RTree<f64>, at: usize, level: usize) -> (usize, usize) {
+    let levels = tree.level_bounds();
+    let level_start = levels[level - 1];
+    // Nodes are filled from the left, so a node's place on its level says which leaves it holds.
+    let span = (tree.node_size() as usize).pow(u32::try_from(level).unwrap_or(u32::MAX));
+    let first = (at - level_start) / 4 * span;
+    (first, (first + span).min(tree.num_items() as usize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn brute(envelopes: &[Bbox], window: &Bbox) -> Vec<(u64, bool)> {
+        (0u64..).zip(envelopes).filter(|(_, e)| !e.is_empty() && e.intersects(window)).map(|(row, e)| (row, window.contains(e))).collect()
+    }
+
+    fn arb_bbox() -> impl Strategy<Value = Bbox> {
+        (0u16..200, 0u16..200, 0u16..20, 0u16..20, 0u8..20).prop_map(|(x, y, w, h, gone)| {
+            if gone == 0 {
+                return Bbox::EMPTY;
+            }
+            let (x, y) = (f64::from(x), f64::from(y));
+            Bbox::new(x, y, x + f64::from(w), y + f64::from(h))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_window_finds_what_brute_force_finds(
+            envelopes in prop::collection::vec(arb_bbox(), 0..900),
+            windows in prop::collection::vec((0u16..200, 0u16..200, 0u16..150, 0u16..150), 1..8),
+        ) {
+            let index = PackedIndex::new(envelopes.iter().copied());
+            for (x, y, w, h) in windows {
+                let window = Bbox::new(f64::from(x), f64::from(y), f64::from(x) + f64::from(w), f64::from(y) + f64::from(h));
+                let mut found = Vec::new();
+                index.search(&window, |row, inside| found.push((row, inside == Inside::Whole)));
+                found.sort_unstable();
+                prop_assert_eq!(found, brute(&envelopes, &window));
+            }
+        }
+    }
+
+    #[test]
+    fn a_large_tree_agrees_with_brute_force() {
+        let mut state = 7u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            f64::from(u32::try_from(state >> 40).unwrap()) / f64::from(1 << 24)
+        };
+        let envelopes: Vec<Bbox> = (0..50_000)
+            .map(|_| {
+                let (x, y) = (next(), next());
+                Bbox::new(x, y, x + next() * 0.01, y + next() * 0.01)
+            })
+            .collect();
+        let index = PackedIndex::new(envelopes.iter().copied());
+        for _ in 0..200 {
+            let (x, y, size) = (next(), next(), next());
+            let window = Bbox::new(x, y, x + size, y + size);
+            let mut found = Vec::new();
+            index.search(&window, |row, inside| found.push((row, inside == Inside::Whole)));
+            found.sort_unstable();
+            assert_eq!(found, brute(&envelopes, &window));
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! Geometry as ISO WKB (OGC 06-103r4, clause 8), two- or three-dimensional, little endian.
+//!
+//! A geometry is checked once, when it enters the city ([`Wkb::new`]); after that the bytes are
+//! trusted and read in place, through the `wkb` crate's views or [`bounds`].
+
+use crate::limits;
+use geo_traits::to_geo::ToGeoGeometry;
+use geo_types::Geometry;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A rectangle in degrees: x is longitude, y latitude. `x_min > x_max` never occurs here; a
+/// window across the antimeridian is two rectangles.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "[f64; 4]", into = "[f64; 4]")]
+pub struct Bbox {
+    /// Western edge, degrees.
+    pub x_min: f64,
+    /// Southern edge, degrees.
+    pub y_min: f64,
+    /// Eastern edge, degrees.
+    pub x_max: f64,
+    /// Northern edge, degrees.
+    pub y_max: f64,
+}
+
+impl Bbox {
+    /// The whole world.
+    pub const WORLD: Self = Self::new(-180.0, -90.0, 180.0, 90.0);
+    /// The rectangle that holds nothing; the neutral element of [`Bbox::union`].
+    pub const EMPTY: Self = Self::new(f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY);
+
+    /// A rectangle by its edges: west, south, east, north.
+    #[must_use]
+    pub const fn new(x_min: f64, y_min: f64, x_max: f64, y_max: f64) -> Self {
+        Self { x_min, y_min, x_max, y_max }
+    }
+
+    /// True if it holds no point.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !(self.x_min <= self.x_max && self.y_min <= self.y_max)
+    }
+
+    /// The smallest rectangle that holds both.
+    #[must_use]
+    pub fn union(self, o: Self) -> Self {
+        Self::new(self.x_min.min(o.x_min), self.y_min.min(o.y_min), self.x_max.max(o.x_max), self.y_max.max(o.y_max))
+    }
+
+    /// The rectangle grown to hold a point.
+    #[must_use]
+    pub fn with(self, x: f64, y: f64) -> Self {
+        self.union(Self::new(x, y, x, y))
+    }
+
+    /// True if the two share a point, edges included.
+    #[must_use]
+    pub fn intersects(&self, o: &Self) -> bool {
+        self.x_min <= o.x_max && o.x_min <= self.x_max && self.y_min <= o.y_max && o.y_min <= self.y_max
+    }
+
+    /// True if `o` lies wholly in this rectangle, edges included.
+    #[must_use]
+    pub fn contains(&self, o: &Self) -> bool {
+        self.x_min <= o.x_min && o.x_max <= self.x_max && self.y_min <= o.y_min && o.y_max <= self.y_max
+    }
+
+    /// The centre: longitude, latitude.
+    #[must_use]
+    pub fn center(&self) -> (f64, f64) {
+        (f64::midpoint(self.x_min, self.x_max), f64::midpoint(self.y_min, self.y_max))
+    }
+}
+
+impl From<[f64; 4]> for Bbox {
+    fn from([x_min, y_min, x_max, y_max]: [f64; 4]) -> Self {
+        Self { x_min, y_min, x_max, y_max }
+    }
+}
+
+impl From<Bbox> for [f64; 4] {
+    fn from(b: Bbox) -> Self {
+        [b.x_min, b.y_min, b.x_max, b.y_max]
+    }
+}
+
+/// Why bytes or shapes are no geometry of a city.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GeometryError {
+    /// The bytes break the format at this offset.
+    #[error("not well-known binary: {reason} at byte {offset}")]
+    Malformed {
+        /// Where.
+        offset: usize,
+        /// What is wrong there.
+        reason: &'static str,
+    },
+    /// A coordinate is NaN or infinite.
+    #[error("coordinate {index} is not a finite number")]
+    NotFinite {
+        /// The vertex, counted from 0 over the whole geometry.
+        index: usize,
+    },
+    /// A coordinate is not on the globe.
+    #[error("coordinate {index} ({x}, {y}) is not a longitude and latitude in degrees")]
+    OutOfRange {
+        /// The vertex, counted from 0 over the whole geometry.
+        index: usize,
+        /// Its first ordinate.
+        x: f64,
+        /// Its second ordinate.
+        y: f64,
+    },
+    /// A named limit is passed.
+    #[error("the geometry passes the limit {name} ({max})")]
+    TooLarge {
+        /// The limit's name in [`limits`].
+        name: &'static str,
+        /// Its value.
+        max: usize,
+    },
+}
+
+/// A checked geometry: ISO WKB, little endian, finite coordinates on the globe.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Wkb(Arc<[u8]>);
+
+impl std::fmt::Debug for Wkb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Wkb({:?})", to_geo(&self.0))
+    }
+}
+
+impl Wkb {
+    /// Checks bytes.
+    ///
+    /// # Errors
+    /// See [`GeometryError`].
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Result<Self, GeometryError> {
+        let bytes = bytes.into();
+        check(&bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// Writes a planar geometry.
+    ///
+    /// # Errors
+    /// A coordinate is not finite or not on the globe, or a limit is passed.
+    pub fn from_geo(geometry: &Geometry<f64>) -> Result<Self, GeometryError> {
+        Self::new(encode(geometry))
+    }
+
+    /// A point from longitude and latitude in degrees.
+    ///
+    /// # Errors
+    /// A coordinate is not finite or not on the globe.
+    pub fn point(longitude: f64, latitude: f64) -> Result<Self, GeometryError> {
+        Self::from_geo(&Geometry::Point(geo_types::Point::new(longitude, latitude)))
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The extent; [`Bbox::EMPTY`] for an empty geometry.
+    #[must_use]
+    pub fn bounds(&self) -> Bbox {
+        bounds(&self.0)
+    }
+
+    /// A planar copy (heights are dropped).
+    #[must_use]
+    pub fn to_geo(&self) -> Option<Geometry<f64>> {
+        to_geo(&self.0)
+    }
+}
+
+/// Planar geometry as little-endian ISO WKB.
+#[must_use]
+pub fn encode(geometry: &Geometry<f64>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(wkb::writer::geometry_wkb_size(geometry));
+    let options = wkb::writer::WriteOptions { endianness: wkb::Endianness::LittleEndian };
+    // Writing into a Vec fails only for types that geo-types does not have.
+    let written = wkb::writer::write_geometry(&mut bytes, geometry, &options);
+    debug_assert!(written.is_ok());
+    bytes
+}
+
+/// A planar copy of checked WKB; `None` for an empty point, which geo-types cannot express, or
+/// for bytes that are no WKB.
+#[must_use]
+pub fn to_geo(bytes: &[u8]) -> Option<Geometry<f64>> {
+    wkb::reader::read_wkb(bytes).ok()?.try_to_geometry()
+}
+
+/// The extent of checked WKB; [`Bbox::EMPTY`] for an empty geometry. O(vertices), no allocation.
+#[must_use]
+pub fn bounds(bytes: &[u8]) -> Bbox {
+    let mut bbox = Bbox::EMPTY;
+    let walked = Walker::new(bytes).walk(&mut |x, y, _| {
+        // An empty point is written as NaN, which min and max pass over.
+        bbox = bbox.with(x, y);
+        Ok(())
+    });
+    debug_assert!(walked.is_ok());
+    bbox
+}
+
+/// Checks that bytes are WKB that the city can hold.
+///
+/// # Errors
+/// See [`GeometryError`].
+pub fn check(bytes: &[u8]) -> Result<(), GeometryError> {
+    if bytes.len() > limits::GEOMETRY_BYTES_MAX {
+        return Err(GeometryError::TooLarge { name: "GEOMETRY_BYTES_MAX", max: limits::GEOMETRY_BYTES_MAX });
+    }
+    let mut index = 0;
+    let mut walker = Walker::new(bytes);
+    walker.walk(&mut |x, y, z| {
+        if !(x.is_finite() && y.is_finite() && z.is_finite()) {
+            return Err(GeometryError::NotFinite { index });
+        }
+        if !((-180.0..=180.0).contains(&x) && (-90.0..=90.0).contains(&y)) {
+            return Err(GeometryError::OutOfRange { index, x, y });
+        }
+        index += 1;
+        Ok(())
+    })?;
+    if walker.at == bytes.len() { Ok(()) } else { Err(walker.malformed("bytes after the geometry")) }
+}
+
+/// Walks little-endian ISO WKB vertex by vertex.
+struct Walker<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+type Visit<'v> = &'v mut dyn FnMut(f64, f64, f64) -> Result<(), GeometryError>;
+
+impl<'a> Walker<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    fn malformed(&self, reason: &'static str) -> GeometryError {
+        GeometryError::Malformed { offset: self.at, reason }
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], GeometryError> {
+        let chunk = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<N>());
+        let chunk = *chunk.ok_or_else(|| self.malformed("the bytes end"))?;
+        self.at += N;
+        Ok(chunk)
+    }
+
+    fn count(&mut self) -> Result<u32, GeometryError> {
+        Ok(u32::from_le_bytes(self.take()?))
+    }
+
+    fn walk(&mut self, visit: Visit<'_>) -> Result<(), GeometryError> {
+        self.geometry(visit, 0)
+    }
+
+    fn geometry(&mut self, visit: Visit<'_>, depth: usize) -> Result<(), GeometryError> {
+        if depth > limits::GEOMETRY_DEPTH_MAX {
+            return Err(GeometryError::TooLarge { name: "GEOMETRY_DEPTH_MAX", max: limits::GEOMETRY_DEPTH_MAX });
+        }
+        if self.take::<1>()? != [1] {
+            return Err(self.malformed("a byte order other than little endian"));
+        }
+        let code = self.count()?;
+        let has_z = match code / 1000 {
+            0 => false,
+            1 => true,
+            _ => return Err(self.malformed("measured coordinates")),
+        };
+        match code % 1000 {
+            1 => self.vertices(1, has_z, visit),
+            2 => {
+                let n = self.count()?;
+                self.vertices(n, has_z, visit)
+            }
+            3 => {
+                for _ in 0..self.count()? {
+                    let n = self.count()?;
+                    self.vertices(n, has_z, visit)?;
+                }
+                Ok(())
+            }
+            4..=7 => {
+                for _ in 0..self.count()? {
+                    self.geometry(visit, depth + 1)?;
+                }
+                Ok(())
+            }
+            _ => Err(self.malformed("a geometry type other than point, line, polygon and their collections")),
+        }
+    }
+
+    fn vertices(&mut self, n: u32, has_z: bool, visit: Visit<'_>) -> Result<(), GeometryError> {
+        for _ in 0..n {
+            let x = f64::from_le_bytes(self.take()?);
+            let y = f64::from_le_bytes(self.take()?);
+            let z = if has_z { f64::from_le_bytes(self.take()?) } else { 0.0 };
+            visit(x, y, z)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use geo_types::{line_string, polygon};
+
+    #[test]
+    fn what_is_written_is_read_and_bounded() {
+        let shape = Geometry::Polygon(polygon![(x: 1.0, y: 2.0), (x: 5.0, y: 2.0), (x: 5.0, y: 7.0), (x: 1.0, y: 2.0)]);
+        let wkb = Wkb::from_geo(&shape).expect("a good shape");
+        assert_eq!(wkb.bounds(), Bbox::new(1.0, 2.0, 5.0, 7.0));
+        assert_eq!(wkb.to_geo(), Some(shape));
+    }
+
+    #[test]
+    fn bad_coordinates_are_named() {
+        let nan = Geometry::LineString(line_string![(x: 0.0, y: 0.0), (x: f64::NAN, y: 1.0)]);
+        assert!(matches!(Wkb::from_geo(&nan), Err(GeometryError::NotFinite { index: 1 })));
+        assert!(matches!(Wkb::point(181.0, 0.0), Err(GeometryError::OutOfRange { index: 0, .. })));
+    }
+
+    #[test]
+    fn no_truncation_or_flip_of_bytes_panics() {
+        let shape = Geometry::MultiPolygon(geo_types::MultiPolygon(vec![
+            polygon!(exterior: [(x: 0.0, y: 0.0), (x: 4.0, y: 0.0), (x: 4.0, y: 4.0), (x: 0.0, y: 0.0)], interiors: [[(x: 2.0, y: 1.0), (x: 3.0, y: 1.0), (x: 3.0, y: 2.0), (x: 2.0, y: 1.0)]]),
+        ]));
+        let bytes = encode(&shape);
+        for cut in 0..bytes.len() {
+            assert!(check(&bytes[..cut]).is_err());
+        }
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut broken = bytes.clone();
+                broken[at] ^= 1 << bit;
+                let _ = check(&broken);
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Every named limit of the engine, in one place.
+//!
+//! A limit refuses with a message that names it; it never truncates in silence.
+
+/// Longest collection id, in bytes.
+pub const COLLECTION_ID_BYTES_MAX: usize = 64;
+/// Longest item id, in bytes of UTF-8.
+pub const ITEM_ID_BYTES_MAX: usize = 256;
+/// Most fields in one collection's schema.
+pub const FIELDS_MAX: usize = 512;
+/// Most bytes of one text or JSON value.
+pub const VALUE_BYTES_MAX: usize = 1 << 20;
+/// Most bytes of one geometry's WKB.
+pub const GEOMETRY_BYTES_MAX: usize = 64 << 20;
+/// Most vertices of one geometry: what fits into [`GEOMETRY_BYTES_MAX`] in two dimensions.
+pub const GEOMETRY_VERTICES_MAX: usize = GEOMETRY_BYTES_MAX / 16;
+/// Deepest nesting of geometry collections.
+pub const GEOMETRY_DEPTH_MAX: usize = 8;
+/// Longest line of a newline-delimited source, in bytes; a longer one is refused, not read.
+pub const LINE_BYTES_MAX: usize = 64 << 20;
+/// Most properties of one live item.
+pub const EVENT_PROPERTIES_MAX: usize = 256;
+/// Most bytes of one live item's properties as JSON.
+pub const EVENT_BYTES_MAX: usize = 256 << 10;
+/// Most records in one ingest batch.
+pub const INGEST_BATCH_RECORDS_MAX: usize = 100_000;
+/// Most bytes of one ingest request's body.
+pub const INGEST_BODY_BYTES_MAX: usize = 64 << 20;
+/// Most ingest batches that wait for the writer; the next one is told to come back later.
+pub const INGEST_QUEUE_MAX: usize = 1024;
+/// Most records that wait for the writer over all batches.
+pub const INGEST_QUEUE_RECORDS_MAX: usize = 400_000;
+/// An event may claim to happen at most this far in the future, in seconds (clocks differ).
+pub const EVENT_FUTURE_SECONDS_MAX: i64 = 24 * 3600;
+/// Features in an items page when the client names no limit (OGC API – Features, `limit`).
+pub const ITEMS_LIMIT_DEFAULT: usize = 10;
+/// Most features in an items page.
+pub const ITEMS_LIMIT_MAX: usize = 10_000;
+/// Rows that an import writes in one transaction, so that events are never kept waiting long.
+pub const IMPORT_BATCH_ROWS_MAX: usize = 2_000;
+/// Bytes that an import writes in one transaction.
+pub const IMPORT_BATCH_BYTES_MAX: usize = 2 << 20;
+/// Most bytes of one vector tile before compression; a larger one is thinned and says so.
+pub const TILE_BYTES_MAX: usize = 500_000;
+/// Deepest zoom level of a tile.
+pub const TILE_ZOOM_MAX: u8 = 22;
+/// Most bytes that the tile cache holds.
+pub const TILE_CACHE_BYTES_MAX: u64 = 256 << 20;
+/// Free disk below which writes are refused, in bytes.
+pub const DISK_FREE_BYTES_MIN: u64 = 256 << 20;
+/// Most deltas kept in memory for a subscriber that resumes.
+pub const PUSH_HISTORY_MAX: usize = 65_536;
+/// Deltas that may wait for one subscriber before it is cut off.
+pub const SUBSCRIBER_QUEUE_MAX: usize = 8_192;
+/// Most subscribers at once.
+pub const SUBSCRIBERS_MAX: usize = 4_096;

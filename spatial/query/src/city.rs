@@ -1,0 +1,332 @@
+//! The city: its collections, how one asks for them, and how it is written to.
+
+use crate::{
+    Commit, Counts, IngestError, QueryError, Refused,
+    layer::Layer,
+    live::{Live, LiveState},
+    writer::{Receipt, Writer},
+};
+use arc_swap::ArcSwap;
+use citywall_model::{
+    Bbox, Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, EventDraft, FeatureRef, LiveItem, LocalText,
+    Revision,
+};
+use citywall_store::{CityStore, LayerStage, StoreError};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use rayon::prelude::*;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// A collection in memory.
+#[derive(Clone)]
+pub(crate) enum Kind {
+    Layer(Arc<Layer>),
+    Live(Arc<Live>),
+}
+
+/// Is told of every commit, in order, on the writer's thread: it must not block.
+type Listener = Box<dyn Fn(&Commit) + Send + Sync>;
+
+/// What readers and the writer share.
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn CityStore>,
+    collections: ArcSwap<BTreeMap<CollectionId, Kind>>,
+    profile: ArcSwap<CityProfile>,
+    revision: AtomicU64,
+    /// Held from the choice of a revision until it is visible, so that revisions become visible in order.
+    pub(crate) commit_lock: Mutex<()>,
+    listeners: RwLock<Vec<Listener>>,
+}
+
+impl Shared {
+    pub(crate) fn revision(&self) -> Revision {
+        Revision(self.revision.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn collection(&self, id: &CollectionId) -> Option<Kind> {
+        self.collections.load().get(id).cloned()
+    }
+
+    /// Makes a committed write visible: the trees already have it.
+    pub(crate) fn announce(&self, revision: Revision, changes: Arc<[Change]>, layer: Option<CollectionId>) {
+        let after = self.revision();
+        self.revision.store(revision.0, Ordering::Release);
+        let commit = Commit { after, revision, changes, layer };
+        self.listeners.read().iter().for_each(|listener| listener(&commit));
+    }
+
+    fn put(&self, id: CollectionId, kind: Kind) {
+        self.collections.rcu(|map| {
+            let mut map = BTreeMap::clone(map);
+            map.insert(id.clone(), kind.clone());
+            map
+        });
+    }
+}
+
+/// A city, ready to be asked and written to from any thread.
+pub struct City {
+    shared: Arc<Shared>,
+    writer: Writer,
+}
+
+impl City {
+    /// Loads every collection of a store, layers in parallel.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn open(store: Arc<dyn CityStore>) -> Result<Self, QueryError> {
+        let profile = store.profile()?;
+        let loaded: Result<BTreeMap<_, _>, StoreError> = store
+            .collections()?
+            .into_par_iter()
+            .map(|meta| {
+                let id = meta.id.clone();
+                let kind = if meta.kind.is_live() {
+                    let state = LiveState::load(store.load_live(&id)?.items);
+                    Kind::Live(Arc::new(Live { meta, state: RwLock::new(state) }))
+                } else {
+                    let table = store.load_layer(&id)?;
+                    Kind::Layer(Arc::new(Layer::new(meta, table)))
+                };
+                Ok((id, kind))
+            })
+            .collect();
+        let shared = Arc::new(Shared {
+            collections: ArcSwap::from_pointee(loaded?),
+            profile: ArcSwap::from_pointee(profile),
+            revision: AtomicU64::new(store.revision().0),
+            commit_lock: Mutex::new(()),
+            listeners: RwLock::new(Vec::new()),
+            store,
+        });
+        let writer = Writer::start(shared.clone());
+        Ok(Self { shared, writer })
+    }
+
+    /// The last revision that every reader sees.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.shared.revision()
+    }
+
+    /// The city's profile.
+    #[must_use]
+    pub fn profile(&self) -> Arc<CityProfile> {
+        self.shared.profile.load_full()
+    }
+
+    /// Replaces the profile.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn set_profile(&self, profile: CityProfile) -> Result<(), QueryError> {
+        self.shared.store.set_profile(&profile)?;
+        self.shared.profile.store(Arc::new(profile));
+        Ok(())
+    }
+
+    /// The city's extent: the profile's, or else that of all items; `None` in an empty city.
+    #[must_use]
+    pub fn extent(&self) -> Option<Bbox> {
+        let all = || self.collections().iter().filter_map(|view| view.meta().extent).reduce(Bbox::union);
+        self.profile().extent.or_else(all)
+    }
+
+    /// The store behind the city.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn CityStore> {
+        &self.shared.store
+    }
+
+    /// Every collection, in order of id.
+    #[must_use]
+    pub fn collections(&self) -> Vec<CollectionView> {
+        let revision = self.revision();
+        self.shared.collections.load().values().map(|kind| CollectionView { kind: kind.clone(), revision }).collect()
+    }
+
+    /// One collection.
+    ///
+    /// # Errors
+    /// There is no such collection.
+    pub fn view(&self, id: &CollectionId) -> Result<CollectionView, QueryError> {
+        let revision = self.revision();
+        let kind = self.shared.collection(id).ok_or_else(|| QueryError::NoCollection(id.clone()))?;
+        Ok(CollectionView { kind, revision })
+    }
+
+    /// Makes a live collection if there is none of that id.
+    ///
+    /// # Errors
+    /// A layer has the id, or the store cannot be written.
+    pub fn create_live(
+        &self,
+        id: &CollectionId,
+        kind: CollectionKind,
+        title: &LocalText,
+        category: CimCategory,
+        generated: bool,
+    ) -> Result<(), QueryError> {
+        let _in_order = self.shared.commit_lock.lock();
+        self.shared.store.create_live(id, kind, title, category, generated)?;
+        if self.shared.collection(id).is_none() {
+            let meta = self.shared.store.collections()?.into_iter().find(|meta| meta.id == *id);
+            let meta = meta.ok_or_else(|| QueryError::NoCollection(id.clone()))?;
+            let state = RwLock::new(LiveState::load(self.shared.store.load_live(id)?.items));
+            self.shared.put(id.clone(), Kind::Live(Arc::new(Live { meta, state })));
+        }
+        Ok(())
+    }
+
+    /// Writes a batch to a live collection and returns once it is durable and visible: one
+    /// result per record, in order. A record that changes nothing gives the item's own revision.
+    ///
+    /// # Errors
+    /// Nothing of the batch was kept; see [`IngestError`].
+    pub fn ingest(&self, id: &CollectionId, batch: Vec<EventDraft>, actor: &str) -> Result<Vec<Result<Receipt, Refused>>, IngestError> {
+        self.writer.ingest(id, batch, actor)
+    }
+
+    /// The records that wait for the writer.
+    #[must_use]
+    pub fn ingest_waiting(&self) -> usize {
+        self.writer.waiting()
+    }
+
+    /// Makes a staged layer version current. Readers go on with the version before until the
+    /// new one is loaded and indexed; then it takes one short transaction.
+    ///
+    /// # Errors
+    /// The store cannot be read or written; the version before stays current.
+    pub fn publish(&self, stage: Box<dyn LayerStage>) -> Result<CollectionMeta, QueryError> {
+        let mut layer = Layer::new(stage.meta(), stage.load()?);
+        let _in_order = self.shared.commit_lock.lock();
+        let meta = stage.publish()?;
+        layer.meta = meta.clone();
+        self.shared.put(meta.id.clone(), Kind::Layer(Arc::new(layer)));
+        self.shared.announce(meta.revision, Arc::default(), Some(meta.id.clone()));
+        Ok(meta)
+    }
+
+    /// Has a listener told of every later commit, in order, on the writer's thread. It must not
+    /// block and must not write to the city.
+    pub fn on_commit(&self, listener: impl Fn(&Commit) + Send + Sync + 'static) {
+        self.shared.listeners.write().push(Box::new(listener));
+    }
+
+    /// Runs `read` between two commits: what it sees is one revision, over all collections.
+    /// Writers wait, so it must be short.
+    pub fn at_rest<R>(&self, read: impl FnOnce(Revision) -> R) -> R {
+        let _in_order = self.shared.commit_lock.lock();
+        read(self.revision())
+    }
+}
+
+/// A collection as it stands while it is being read. A layer's view stays the version that it
+/// was taken of; a live collection's view follows the changes.
+#[derive(Clone)]
+pub struct CollectionView {
+    pub(crate) kind: Kind,
+    revision: Revision,
+}
+
+impl CollectionView {
+    /// What is known of the collection; of a live one with its count and extent right now.
+    #[must_use]
+    pub fn meta(&self) -> CollectionMeta {
+        match &self.kind {
+            Kind::Layer(layer) => layer.meta.clone(),
+            Kind::Live(live) => {
+                let state = live.state.read();
+                CollectionMeta { count: state.counts.total, extent: state.extent(), revision: state.revision, ..live.meta.clone() }
+            }
+        }
+    }
+
+    /// The collection's id.
+    #[must_use]
+    pub fn id(&self) -> &CollectionId {
+        match &self.kind {
+            Kind::Layer(layer) => &layer.meta.id,
+            Kind::Live(live) => &live.meta.id,
+        }
+    }
+
+    /// True for a live collection.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        matches!(self.kind, Kind::Live(_))
+    }
+
+    /// The revision that answers of this view name: all changes up to it are seen.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// The revision at which the collection itself last changed: what its ETags are made of.
+    #[must_use]
+    pub fn changed(&self) -> Revision {
+        match &self.kind {
+            Kind::Layer(layer) => layer.meta.revision,
+            Kind::Live(live) => live.state.read().revision,
+        }
+    }
+
+    /// The version that cursors name: a layer's revision, 0 for a live collection.
+    pub(crate) fn version(&self) -> Revision {
+        match &self.kind {
+            Kind::Layer(layer) => layer.meta.revision,
+            Kind::Live(_) => Revision(0),
+        }
+    }
+
+    /// The items by state; of a layer, all count as open without a level.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        match &self.kind {
+            Kind::Layer(layer) => Counts { total: layer.table.len() as u64, ..Counts::default() },
+            Kind::Live(live) => live.state.read().counts,
+        }
+    }
+
+    /// Reads one item by id; `None` if there is none. O(log n).
+    pub fn item<R>(&self, id: &str, read: impl FnOnce(FeatureRef<'_>) -> R) -> Option<R> {
+        match &self.kind {
+            Kind::Layer(layer) => layer.table.row_of_id(id).map(|row| read(FeatureRef::Row(&layer.table, row))),
+            Kind::Live(live) => {
+                let item = live.state.read().by_id(id).cloned()?;
+                Some(read(FeatureRef::Live(&item)))
+            }
+        }
+    }
+
+    /// Reads one item by the number that stands for it in tiles; `None` if there is none. O(log n).
+    pub fn item_by_fid<R>(&self, fid: u64, read: impl FnOnce(FeatureRef<'_>) -> R) -> Option<R> {
+        match &self.kind {
+            Kind::Layer(layer) => layer.table.row_of_fid(fid).map(|row| read(FeatureRef::Row(&layer.table, row))),
+            Kind::Live(live) => {
+                let item = live.state.read().items.get(&fid).cloned()?;
+                Some(read(FeatureRef::Live(&item)))
+            }
+        }
+    }
+
+    /// The open items of a live collection in the order in which they first came; none of a layer.
+    #[must_use]
+    pub fn open_items(&self) -> Vec<Arc<LiveItem>> {
+        match &self.kind {
+            Kind::Layer(_) => Vec::new(),
+            Kind::Live(live) => {
+                let state: RwLockReadGuard<'_, LiveState> = live.state.read();
+                state.items.values().filter(|item| !item.is_cleared()).cloned().collect()
+            }
+        }
+    }
+}

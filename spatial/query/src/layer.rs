@@ -1,0 +1,28 @@
+//! A layer ready to be asked.
+
+use citywall_index::{Inside, PackedIndex, WindowIndex};
+use citywall_model::{Bbox, CollectionMeta, FeatureTable, geometry};
+
+/// One version of a layer: its table and the tree over it. Immutable.
+#[derive(Debug)]
+pub(crate) struct Layer {
+    pub(crate) meta: CollectionMeta,
+    pub(crate) table: FeatureTable,
+    index: PackedIndex,
+}
+
+impl Layer {
+    /// Indexes a table. O(n log n).
+    pub(crate) fn new(meta: CollectionMeta, table: FeatureTable) -> Self {
+        let rows = 0..u32::try_from(table.len()).unwrap_or(u32::MAX);
+        let envelopes: Vec<Bbox> = rows.map(|row| table.geometry(row).map_or(Bbox::EMPTY, geometry::bounds)).collect();
+        let index = PackedIndex::new(envelopes.into_iter());
+        Self { meta, table, index }
+    }
+
+    /// The rows whose envelope meets the window, in no particular order.
+    pub(crate) fn search(&self, window: &Bbox, mut visit: impl FnMut(u32, Inside)) {
+        // Rows are numbered in 32 bits when the table is built.
+        self.index.search(window, |row, inside| visit(u32::try_from(row).unwrap_or(u32::MAX), inside));
+    }
+}

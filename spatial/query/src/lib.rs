@@ -1,0 +1,24 @@
+//! The city in memory: one path for queries, one for writes, one for push.
+//!
+//! [`City`] holds every collection ready to be asked. A layer rests in a packed R-tree beside its
+//! table; a live collection changes in an rstar tree. Every answer carries the revision that it
+//! was read at. A write goes: merge with what is known → journal, flushed → trees → push; only
+//! then is it acknowledged.
+//!
+//! This crate knows nothing of HTTP, tiles or async runtimes.
+
+mod city;
+mod commit;
+mod error;
+mod items;
+mod layer;
+mod live;
+mod merge;
+mod writer;
+
+pub use city::{City, CollectionView};
+pub use commit::Commit;
+pub use error::{IngestError, QueryError, Refused};
+pub use items::{Cursor, Equals, ItemsPage, ItemsQuery};
+pub use live::Counts;
+pub use writer::{Effect, Receipt};
