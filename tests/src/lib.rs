@@ -1,0 +1,66 @@
+//! Drives the built binaries from outside, as a user would: a server on its own port, real
+//! files in, HTTP out.
+//!
+//! Test code: a failure panics with what it saw.
+#![allow(clippy::unwrap_used)]
+
+mod server;
+
+pub use server::{Server, get, get_bytes, post};
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+/// The root of the checkout.
+#[must_use]
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Real data beside the checkout. Panics with the reason if it is not there.
+#[must_use]
+pub fn shared(path: &str) -> PathBuf {
+    let file = root().join("../shared").join(path);
+    assert!(file.exists(), "the test data {} is missing", file.display());
+    file
+}
+
+/// A binary of this build: they stand two folders above a test's.
+#[must_use]
+pub fn binary(name: &str) -> PathBuf {
+    let path = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join(name);
+    assert!(path.exists(), "{} is missing: run `make build` first", path.display());
+    path
+}
+
+/// Runs `citywall` with arguments and returns what it said.
+#[must_use]
+pub fn citywall(arguments: &[&str]) -> Output {
+    Command::new(binary("citywall")).args(arguments).output().unwrap()
+}
+
+/// Runs `citywall`, which must succeed, and returns its standard output.
+#[must_use]
+pub fn citywall_ok(arguments: &[&str]) -> String {
+    let output = citywall(arguments);
+    assert!(output.status.success(), "citywall {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs another program, which must succeed, and returns its standard output.
+#[must_use]
+pub fn run(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap_or_else(|e| panic!("{program}: {e}; run `make setup`"));
+    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Where tests leave pictures for a person to look at.
+#[must_use]
+pub fn pictures() -> PathBuf {
+    let folder = binary("citywall").parent().unwrap().join("pictures");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}

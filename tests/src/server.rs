@@ -1,0 +1,138 @@
+//! A server of its own for a test.
+
+use crate::binary;
+use serde_json::Value;
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+/// How long a server may take to print its address.
+const START_MAX: Duration = Duration::from_secs(60);
+
+/// A running `citywall serve` on a free port; it is killed when this is dropped.
+pub struct Server {
+    child: Child,
+    /// Its address, such as `http://127.0.0.1:40123`.
+    pub url: String,
+}
+
+impl Server {
+    /// Serves a city and returns once the server is ready.
+    #[must_use]
+    pub fn start(city: &Path, arguments: &[&str]) -> Self {
+        let mut child = Command::new(binary("citywall"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--city"])
+            .arg(city)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (lines, said) = mpsc::channel();
+        pump(child.stdout.take().unwrap(), lines.clone());
+        pump(child.stderr.take().unwrap(), lines);
+        let mut heard = Vec::new();
+        let url = loop {
+            match said.recv_timeout(START_MAX) {
+                Ok(line) => {
+                    if let Some(url) = address(&line) {
+                        break url;
+                    }
+                    heard.push(line);
+                }
+                Err(error) => panic!("the server printed no address ({error}):\n{}", heard.join("\n")),
+            }
+        };
+        let server = Self { child, url };
+        server.wait_until_ready();
+        server
+    }
+
+    fn wait_until_ready(&self) {
+        let end = Instant::now() + START_MAX;
+        while ureq::get(format!("{}/readyz", self.url)).call().is_err() {
+            assert!(Instant::now() < end, "the server at {} did not become ready", self.url);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends the process at once, as a power cut would (SIGKILL).
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks the process to end (SIGTERM) and returns its exit code.
+    pub fn terminate(mut self) -> i32 {
+        crate::run("kill", &["-TERM", &self.child.id().to_string()]);
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+
+    /// `GET path` as JSON.
+    #[must_use]
+    pub fn json(&self, path: &str) -> Value {
+        let (status, body) = get(&format!("{}{path}", self.url));
+        assert_eq!(status, 200, "GET {path}: {body}");
+        serde_json::from_str(&body).unwrap_or_else(|e| panic!("GET {path}: {e}: {body}"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn pump(stream: impl Read + Send + 'static, lines: mpsc::Sender<String>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            // After the start nobody listens any more, but the pipe must be emptied.
+            let _ = lines.send(line);
+        }
+    });
+}
+
+fn address(line: &str) -> Option<String> {
+    let at = line.find("http://127.0.0.1:")?;
+    let port: String = line[at + "http://127.0.0.1:".len()..].chars().take_while(char::is_ascii_digit).collect();
+    Some(format!("http://127.0.0.1:{port}"))
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60))).build().into()
+}
+
+/// `GET url`: status and text.
+#[must_use]
+pub fn get(url: &str) -> (u16, String) {
+    let (status, body) = get_bytes(url);
+    (status, String::from_utf8_lossy(&body).into_owned())
+}
+
+/// `GET url`: status and bytes.
+#[must_use]
+pub fn get_bytes(url: &str) -> (u16, Vec<u8>) {
+    let mut response = agent().get(url).header("Accept", "application/json, */*;q=0.1").call().unwrap();
+    let body = response.body_mut().with_config().limit(1 << 30).read_to_vec().unwrap();
+    (response.status().as_u16(), body)
+}
+
+/// `POST url`: status and text.
+#[must_use]
+pub fn post(url: &str, content_type: &str, body: &str) -> (u16, String) {
+    let mut response = agent().post(url).header("Content-Type", content_type).send(body).unwrap();
+    let text = response.body_mut().with_config().limit(1 << 30).read_to_string().unwrap();
+    (response.status().as_u16(), text)
+}

@@ -1,0 +1,97 @@
+//! The main job on real input: a real city imported, indexed and served; a live event seen by
+//! every reader; and still there after the process is killed.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use citywall_tests::{Server, binary, citywall_ok, get_bytes, pictures, post, root, run, shared};
+use serde_json::json;
+use std::{fs, path::Path, process::Command};
+
+const LONGITUDE: f64 = -73.985_13;
+const LATITUDE: f64 = 40.758_9;
+
+fn event(status: &str) -> String {
+    json!({
+        "type": "Feature", "id": "end-to-end",
+        "geometry": {"type": "Point", "coordinates": [LONGITUDE, LATITUDE]},
+        "properties": {"source": "test", "time": "2026-03-01T08:15:00Z", "title": "路面塌陷", "level": 1, "status": status},
+    })
+    .to_string()
+}
+
+/// Row and column of the tile at a place (WebMercatorQuad).
+fn tile(zoom: u32) -> (u32, u32) {
+    let n = f64::from(1u32 << zoom);
+    let phi = LATITUDE.to_radians();
+    let row = (1.0 - (phi.tan() + 1.0 / phi.cos()).ln() / std::f64::consts::PI) / 2.0 * n;
+    let column = (LONGITUDE + 180.0) / 360.0 * n;
+    (row.floor() as u32, column.floor() as u32)
+}
+
+/// What GDAL's own decoder finds in a tile.
+fn decode(server: &Server, collection: &str, zoom: u32, dir: &Path) -> String {
+    let (row, column) = tile(zoom);
+    let (status, bytes) = get_bytes(&format!("{}/collections/{collection}/tiles/WebMercatorQuad/{zoom}/{row}/{column}", server.url));
+    assert_eq!(status, 200);
+    let file = dir.join(format!("{zoom}-{column}-{row}.pbf"));
+    fs::write(&file, bytes).unwrap();
+    run("ogrinfo", &["-ro", "-al", "-oo", &format!("X={column}"), "-oo", &format!("Y={row}"), "-oo", &format!("Z={zoom}"), file.to_str().unwrap()])
+}
+
+/// Takes the wall's picture and returns what it says that it drew.
+fn wall(server: &Server, name: &str) -> serde_json::Value {
+    let picture = pictures().join(name);
+    let output = Command::new(binary("citywall-viewer"))
+        .args(["--server", &server.url, "--size", "960x540", "--stats", "--screenshot"])
+        .arg(&picture)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "the wall: {said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(fs::metadata(&picture).unwrap().len() > 20_000, "the picture is more than a blank");
+    let line = said.lines().rev().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("no statistics: {said}"));
+    serde_json::from_str(line).unwrap()
+}
+
+#[test]
+fn an_event_posted_to_a_real_city_reaches_every_reader_and_outlives_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let city = dir.path().join("new-york.gpkg");
+    for layer in ["buildings", "roads"] {
+        let source = shared(&format!("city/new-york/{layer}.geojsonl.gz"));
+        citywall_ok(&["import", source.to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", layer]);
+    }
+    let server = Server::start(&city, &[]);
+    let before = wall(&server, "wall-before.png");
+    let items = format!("{}/collections/events/items", server.url);
+    let (status, body) = post(&items, "application/geo+json", &event("open"));
+    assert_eq!(status, 201, "{body}");
+
+    let seen = |server: &Server| server.json("/collections/events/items/end-to-end")["properties"]["status"].clone();
+    assert_eq!(seen(&server), "open");
+    assert!(decode(&server, "events", 15, dir.path()).contains("路面塌陷"), "the event is in its tile");
+    assert!(decode(&server, "buildings", 15, dir.path()).contains("Layer name: buildings"));
+
+    let after = wall(&server, "wall.png");
+    assert_eq!(after["markers"].as_u64().unwrap(), before["markers"].as_u64().unwrap() + 1, "before {before}, after {after}");
+    assert!(after["buildings"].as_u64().unwrap() > 10_000, "{after}");
+
+    let page = Command::new("npm")
+        .args(["test", "--silent"])
+        .current_dir(root().join("tests/e2e"))
+        .env("CITYWALL_URL", &server.url)
+        .env("CITYWALL_PICTURES", pictures())
+        .output()
+        .unwrap();
+    assert!(page.status.success(), "the page: {}{}", String::from_utf8_lossy(&page.stdout), String::from_utf8_lossy(&page.stderr));
+
+    let revision = server.json("/city")["revision"].clone();
+    server.kill();
+    let server = Server::start(&city, &[]);
+    assert_eq!(seen(&server), "open", "an acknowledged event is there after kill -9");
+    assert_eq!(server.json("/city")["revision"], revision);
+    let (status, body) = post(&format!("{}/collections/events/items", server.url), "application/geo+json", &event("cleared"));
+    assert!(status == 200 || status == 201, "{status} {body}");
+    assert_eq!(seen(&server), "cleared");
+    assert!(!decode(&server, "events", 15, dir.path()).contains("路面塌陷"), "a cleared event leaves the map");
+    assert_eq!(server.terminate(), 0);
+}
