@@ -188,6 +188,12 @@ impl FeatureTable {
         &self.schema
     }
 
+    /// Where the ids come from.
+    #[must_use]
+    pub fn ids(&self) -> RowIds {
+        self.ids
+    }
+
     /// The number of items.
     #[must_use]
     pub fn len(&self) -> usize {

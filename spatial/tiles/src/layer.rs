@@ -1,0 +1,354 @@
+//! One layer of a tile: features in, bytes out.
+
+use crate::{
+    attributes::{Keys, Values},
+    draw::Pen,
+    protobuf::{self, BYTES, VARINT, varint, varint_len},
+    rules::{self, DETAIL_ZOOM_MIN, Importance, OVERVIEW_FIELDS, Traits},
+    tile::EXTENT,
+    wkb::{self, Kind},
+};
+use citywall_model::{FeatureRef, FeatureTable, LiveItem, RowIds, ValueRef, limits::TILE_BYTES_MAX};
+use std::sync::Arc;
+
+/// The attribute that carries the item's id where that is not the decimal feature id.
+pub const ID_FIELD: &str = "_id";
+
+/// A layer whose features take more than this is thinned while it is built, to what might still be
+/// in the tile, so that no tile takes much memory.
+const BUILD_BYTES_MAX: usize = 8 * TILE_BYTES_MAX;
+
+/// In a tile over the limit, a feature that takes more than this is left out whatever it matters,
+/// since it would displace thousands.
+const FEATURE_BYTES_MAX: usize = TILE_BYTES_MAX / 2;
+
+/// A feature as it will be written: its commands and then its tags stand in the layer's bytes.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    fid: u64,
+    start: usize,
+    geometry_len: u32,
+    tags_len: u32,
+    kind: Kind,
+    importance: Importance,
+}
+
+impl Slot {
+    /// The bytes of the feature message.
+    fn message_len(&self) -> usize {
+        let packed = |len: u32| if len == 0 { 0 } else { protobuf::bytes_len(len as usize) };
+        1 + varint_len(self.fid) + packed(self.tags_len) + 2 + packed(self.geometry_len)
+    }
+
+    /// The bytes of the feature in the layer message.
+    fn encoded_len(&self) -> usize {
+        protobuf::bytes_len(self.message_len())
+    }
+}
+
+/// The columns of the table that the rows come from, looked up once.
+#[derive(Debug, Default)]
+struct Plan {
+    /// The schema's names, which tell whether the plan is the table's.
+    names: Vec<Arc<str>>,
+    columns: Vec<usize>,
+    /// The key number of each of `columns`, once a value has needed it.
+    keys: Vec<Option<u32>>,
+    height: Option<usize>,
+    class: Option<usize>,
+}
+
+impl Plan {
+    /// Names are shared by all copies of a schema, so that one pointer tells.
+    fn is_of(&self, table: &FeatureTable) -> bool {
+        let fields = &table.schema().fields;
+        self.names.len() == fields.len()
+            && self.names.first().zip(fields.first()).is_none_or(|(name, field)| Arc::ptr_eq(name, &field.name))
+    }
+
+    fn new(table: &FeatureTable, detail: bool) -> Self {
+        let schema = table.schema();
+        let shown = |name: &str| detail || OVERVIEW_FIELDS.contains(&name);
+        let columns: Vec<usize> = (0..schema.fields.len()).filter(|at| shown(&schema.fields[*at].name)).collect();
+        Self {
+            names: schema.fields.iter().map(|field| field.name.clone()).collect(),
+            keys: vec![None; columns.len()],
+            columns,
+            height: schema.position("height"),
+            class: schema.position("fclass").or_else(|| schema.position("highway")),
+        }
+    }
+}
+
+/// A layer in the making.
+#[derive(Debug)]
+pub(crate) struct Layer {
+    name: Box<str>,
+    z: u8,
+    plan: Plan,
+    keys: Keys,
+    values: Values,
+    slots: Vec<Slot>,
+    bytes: Vec<u8>,
+    pub(crate) small: usize,
+    pub(crate) dropped: usize,
+}
+
+impl Layer {
+    pub(crate) fn new(name: &str, z: u8) -> Self {
+        Self {
+            name: name.into(),
+            z,
+            plan: Plan::default(),
+            keys: Keys::default(),
+            values: Values::default(),
+            slots: Vec::new(),
+            bytes: Vec::new(),
+            small: 0,
+            dropped: 0,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn features(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Adds a feature, if it is to be seen in the tile.
+    pub(crate) fn add(&mut self, pen: &mut Pen, feature: FeatureRef<'_>) {
+        let Some(wkb) = feature.geometry() else { return };
+        if let FeatureRef::Row(table, _) = feature
+            && !self.plan.is_of(table)
+        {
+            self.plan = Plan::new(table, self.z >= DETAIL_ZOOM_MIN);
+        }
+        // A feature of a tile has one kind of geometry; a collection becomes up to three with one id.
+        let shown = match wkb::kind(wkb) {
+            Some(kind) => self.add_kind(pen, feature, wkb, kind),
+            None => {
+                let kinds = [Kind::Polygon, Kind::Line, Kind::Point];
+                kinds.into_iter().fold(Shown::Outside, |best, kind| best.max(self.add_kind(pen, feature, wkb, kind)))
+            }
+        };
+        self.small += usize::from(shown == Shown::Small);
+        if self.bytes.len() + self.values.bytes_len() > BUILD_BYTES_MAX {
+            self.thin(2 * TILE_BYTES_MAX);
+        }
+    }
+
+    fn add_kind(&mut self, pen: &mut Pen, feature: FeatureRef<'_>, wkb: &[u8], kind: Kind) -> Shown {
+        let mut traits = self.traits(feature, kind);
+        if self.z < rules::class_zoom_min(traits.rank) {
+            return Shown::Small;
+        }
+        let start = self.bytes.len();
+        let Some(drawn) = pen.draw(wkb, kind, &mut self.bytes) else {
+            // Geometry is checked when it enters the city.
+            debug_assert!(false, "the geometry of {} is no WKB", feature.fid());
+            self.bytes.truncate(start);
+            self.dropped += 1;
+            return Shown::Outside;
+        };
+        if self.bytes.len() == start {
+            return if drawn.collapsed { Shown::Small } else { Shown::Outside };
+        }
+        if kind == Kind::Polygon && !rules::is_shown(self.z, drawn.area, traits.height_m) {
+            self.bytes.truncate(start);
+            return Shown::Small;
+        }
+        (traits.area, traits.length) = (drawn.area, drawn.length);
+        let geometry_len = (self.bytes.len() - start) as u32;
+        match feature {
+            FeatureRef::Row(table, row) => self.row_tags(table, row),
+            FeatureRef::Live(item) => self.live_tags(feature, item),
+        }
+        let tags_len = (self.bytes.len() - start) as u32 - geometry_len;
+        self.slots.push(Slot { fid: traits.fid, start, geometry_len, tags_len, kind, importance: Importance::of(&traits) });
+        Shown::Yes
+    }
+
+    fn traits(&self, feature: FeatureRef<'_>, kind: Kind) -> Traits {
+        let mut traits = Traits { fid: feature.fid(), ..Traits::default() };
+        match feature {
+            FeatureRef::Row(table, row) => match kind {
+                Kind::Polygon => traits.height_m = self.plan.height.and_then(|at| table.value(row, at).as_f64()).unwrap_or(0.0),
+                Kind::Line => {
+                    if let Some(ValueRef::Text(class)) = self.plan.class.map(|at| table.value(row, at)) {
+                        traits.rank = rules::class_rank(class);
+                    }
+                }
+                Kind::Point => {}
+            },
+            FeatureRef::Live(item) => {
+                traits.level = item.properties.get("level").and_then(|l| u8::try_from(l.as_u64()?).ok()).unwrap_or(0);
+            }
+        }
+        traits
+    }
+
+    #[inline]
+    fn tag(&mut self, key: u32, value: u32) {
+        varint(&mut self.bytes, u64::from(key));
+        varint(&mut self.bytes, u64::from(value));
+    }
+
+    fn row_tags(&mut self, table: &FeatureTable, row: u32) {
+        for at in 0..self.plan.columns.len() {
+            let column = self.plan.columns[at];
+            let Some(value) = self.values.number(table.value(row, column)) else { continue };
+            let key = *self.plan.keys[at].get_or_insert_with(|| self.keys.number(&self.plan.names[column]));
+            self.tag(key, value);
+        }
+        if table.ids() != RowIds::Generated {
+            self.id_tag(&table.id(row));
+        }
+    }
+
+    fn live_tags(&mut self, feature: FeatureRef<'_>, item: &LiveItem) {
+        let detail = self.z >= DETAIL_ZOOM_MIN;
+        feature.each_property(|name, value| {
+            if (detail || OVERVIEW_FIELDS.contains(&name))
+                && let Some(value) = self.values.number(value)
+            {
+                let key = self.keys.number(name);
+                self.tag(key, value);
+            }
+        });
+        self.id_tag(&item.id);
+    }
+
+    fn id_tag(&mut self, id: &str) {
+        if let Some(value) = self.values.number(ValueRef::Text(id)) {
+            let key = self.keys.number(ID_FIELD);
+            self.tag(key, value);
+        }
+    }
+
+    /// The bytes of the layer message before features and values.
+    fn head_len(&self) -> usize {
+        2 + protobuf::bytes_len(self.name.len())
+            + self.keys.iter().map(|key| protobuf::bytes_len(key.len())).sum::<usize>()
+            + 1
+            + varint_len(u64::from(EXTENT))
+    }
+
+    fn message_len(&self) -> usize {
+        self.head_len() + self.values.encoded_len() + self.slots.iter().map(Slot::encoded_len).sum::<usize>()
+    }
+
+    /// The bytes of the layer in the tile; 0 for a layer without features, which is not written.
+    pub(crate) fn encoded_len(&self) -> usize {
+        if self.slots.is_empty() { 0 } else { protobuf::bytes_len(self.message_len()) }
+    }
+
+    /// Leaves out what matters least, so that the layer takes at most so many bytes.
+    pub(crate) fn thin(&mut self, bytes_max: usize) {
+        if self.encoded_len() <= bytes_max {
+            return;
+        }
+        let mut order: Vec<usize> = (0..self.slots.len()).collect();
+        order.sort_unstable_by(|a, b| self.slots[*b].importance.cmp(&self.slots[*a].importance));
+        let mut kept = vec![false; self.slots.len()];
+        let mut used = vec![false; self.values.len()];
+        // The layer's own key and length take at most this.
+        let mut total = self.head_len() + 6;
+        for at in order {
+            let slot = self.slots[at];
+            let new = |value: &u32| !used[*value as usize];
+            let values = self.tags(&slot).map(|(_, value)| value);
+            let len = slot.encoded_len() + values.filter(new).map(|value| protobuf::bytes_len(self.values.get(value).len())).sum::<usize>();
+            if len > FEATURE_BYTES_MAX {
+                continue;
+            }
+            if total + len > bytes_max {
+                break;
+            }
+            total += len;
+            kept[at] = true;
+            for (_, value) in tags(&self.bytes, &slot) {
+                used[value as usize] = true;
+            }
+        }
+        self.retain(&kept);
+    }
+
+    fn tags(&self, slot: &Slot) -> impl Iterator<Item = (u32, u32)> {
+        tags(&self.bytes, slot)
+    }
+
+    /// Writes the layer anew with some of its features and the values that they need. Values keep
+    /// their order, so that no number grows.
+    fn retain(&mut self, kept: &[bool]) {
+        let old_values = std::mem::take(&mut self.values);
+        let old_bytes = std::mem::take(&mut self.bytes);
+        let old_slots = std::mem::take(&mut self.slots);
+        self.dropped += kept.iter().filter(|kept| !**kept).count();
+        for (mut slot, _) in old_slots.into_iter().zip(kept).filter(|(_, kept)| **kept) {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(&old_bytes[slot.start..slot.start + slot.geometry_len as usize]);
+            for (key, value) in tags(&old_bytes, &slot) {
+                let value = self.values.copy(old_values.get(value));
+                self.tag(key, value);
+            }
+            slot.start = start;
+            slot.tags_len = (self.bytes.len() - start) as u32 - slot.geometry_len;
+            self.slots.push(slot);
+        }
+    }
+
+    /// Appends the layer to a tile (MVT 2.1, `vector_tile.proto`).
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        if self.slots.is_empty() {
+            return;
+        }
+        protobuf::key(out, 3, BYTES);
+        varint(out, self.message_len() as u64);
+        protobuf::key(out, 15, VARINT);
+        varint(out, 2);
+        protobuf::bytes(out, 1, self.name.as_bytes());
+        for slot in &self.slots {
+            protobuf::key(out, 2, BYTES);
+            varint(out, slot.message_len() as u64);
+            protobuf::key(out, 1, VARINT);
+            varint(out, slot.fid);
+            let (geometry, rest) = self.bytes[slot.start..].split_at(slot.geometry_len as usize);
+            if slot.tags_len > 0 {
+                protobuf::bytes(out, 2, &rest[..slot.tags_len as usize]);
+            }
+            protobuf::key(out, 3, VARINT);
+            out.push(slot.kind as u8);
+            protobuf::bytes(out, 4, geometry);
+        }
+        for key in self.keys.iter() {
+            protobuf::bytes(out, 3, key.as_bytes());
+        }
+        for value in 0..self.values.len() as u32 {
+            protobuf::bytes(out, 4, self.values.get(value));
+        }
+        protobuf::key(out, 5, VARINT);
+        varint(out, u64::from(EXTENT));
+    }
+}
+
+/// What became of a feature. In order, so that of a collection's parts the best counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Shown {
+    /// It does not meet the tile.
+    Outside,
+    /// It is too small or too minor for the zoom level.
+    Small,
+    /// It is drawn.
+    Yes,
+}
+
+/// A feature's tags: key and value numbers.
+fn tags<'a>(bytes: &'a [u8], slot: &Slot) -> impl Iterator<Item = (u32, u32)> + use<'a> {
+    let start = slot.start + slot.geometry_len as usize;
+    let mut numbers = bytes[start..start + slot.tags_len as usize].split_inclusive(|byte| byte & 0x80 == 0).map(|digits| {
+        digits.iter().rev().fold(0, |number, digit| number << 7 | u32::from(digit & 0x7F))
+    });
+    std::iter::from_fn(move || Some((numbers.next()?, numbers.next()?)))
+}

@@ -1,0 +1,30 @@
+//! Vector tiles of any collection: Mapbox Vector Tile 2.1 in the WebMercatorQuad tile matrix set.
+//!
+//! One path serves layers and live collections: whoever has the features that meet a tile's
+//! [`TileId::window`] gives them to a [`TileBuilder`] one by one. Each goes straight from its WKB to
+//! the tile's commands, over buffers that all features share; nothing is allocated per feature.
+//!
+//! - Coordinates are snapped to the tile's grid of 4096 units before anything else, so that
+//!   neighbouring polygons keep their common border and neighbouring tiles agree along their edge.
+//! - What a zoom level shows is a rule ([`rules`]), and a tile over
+//!   [`citywall_model::limits::TILE_BYTES_MAX`] leaves out what matters least and says so.
+//! - The feature id is the fid. Where the item's id is something else, it is the attribute
+//!   [`ID_FIELD`]. Nulls are left out; arrays and objects are their JSON text.
+//!
+//! This crate knows nothing of indexes, queries or HTTP.
+
+mod attributes;
+mod builder;
+mod cache;
+mod draw;
+mod layer;
+mod protobuf;
+pub mod rules;
+mod shape;
+mod tile;
+mod wkb;
+
+pub use builder::{LayerBuilder, LayerCounts, Tile, TileBuilder};
+pub use cache::{CachedTile, TileCache, TileKey, compress};
+pub use layer::ID_FIELD;
+pub use tile::{BUFFER, EXTENT, TileError, TileId};

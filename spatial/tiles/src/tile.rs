@@ -1,0 +1,247 @@
+//! Tile addresses in the WebMercatorQuad tile matrix set (OGC 17-083r4, annex D.1).
+
+use citywall_model::{Bbox, limits};
+use std::f64::consts::PI;
+
+/// Units along a tile's edge (MVT 2.1, 4.1 `extent`).
+pub const EXTENT: u32 = 4096;
+/// Units that a tile reaches over each edge, so that outlines and wide lines meet unseen.
+pub const BUFFER: u32 = 64;
+
+/// A tile address: zoom level, column from the west, row from the north.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TileId {
+    z: u8,
+    x: u32,
+    y: u32,
+}
+
+/// An address that no tile has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TileError {
+    /// The zoom level passes [`limits::TILE_ZOOM_MAX`].
+    #[error("zoom level {z} passes the deepest one, {max}", max = limits::TILE_ZOOM_MAX)]
+    Zoom {
+        /// The zoom level asked for.
+        z: u32,
+    },
+    /// The column or row is outside the zoom level.
+    #[error("zoom level {z} has columns and rows 0 to {last}, not column {x}, row {y}", last = (1u64 << z) - 1)]
+    Range {
+        /// The zoom level asked for.
+        z: u8,
+        /// The column asked for.
+        x: u32,
+        /// The row asked for.
+        y: u32,
+    },
+}
+
+impl TileId {
+    /// Checks an address.
+    ///
+    /// # Errors
+    /// See [`TileError`].
+    pub fn new(z: u32, x: u32, y: u32) -> Result<Self, TileError> {
+        let zoom = u8::try_from(z).ok().filter(|z| *z <= limits::TILE_ZOOM_MAX).ok_or(TileError::Zoom { z })?;
+        let side = 1 << zoom;
+        if x < side && y < side { Ok(Self { z: zoom, x, y }) } else { Err(TileError::Range { z: zoom, x, y }) }
+    }
+
+    /// The tile that holds a position; what lies beyond the map's edge (latitude 85.05°) belongs
+    /// to the row at the edge.
+    ///
+    /// # Errors
+    /// The zoom level is too deep.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "casts from float saturate, which is what is meant")]
+    pub fn at(z: u32, longitude: f64, latitude: f64) -> Result<Self, TileError> {
+        let side = f64::from(Self::new(z, 0, 0)?.side());
+        let index = |share: f64| ((share * side).floor() as u32).min(side as u32 - 1);
+        Self::new(z, index((longitude + 180.0) / 360.0), index(mercator(latitude)))
+    }
+
+    /// The zoom level.
+    #[must_use]
+    pub fn z(self) -> u8 {
+        self.z
+    }
+
+    /// The column, counted from the west.
+    #[must_use]
+    pub fn x(self) -> u32 {
+        self.x
+    }
+
+    /// The row, counted from the north.
+    #[must_use]
+    pub fn y(self) -> u32 {
+        self.y
+    }
+
+    /// The tile's rectangle in degrees.
+    #[must_use]
+    pub fn bbox(self) -> Bbox {
+        self.grown(0.0)
+    }
+
+    /// The rectangle of which the tile draws: its own and [`BUFFER`] around it, in degrees, cut
+    /// off at the antimeridian. Whatever meets it is to be given to the builder.
+    #[must_use]
+    pub fn window(self) -> Bbox {
+        self.grown(f64::from(BUFFER) / f64::from(EXTENT))
+    }
+
+    /// Tiles along the edge of the zoom level.
+    fn side(self) -> u32 {
+        1 << self.z
+    }
+
+    fn grown(self, margin: f64) -> Bbox {
+        let side = f64::from(self.side());
+        let longitude = |column: f64| (column / side * 360.0 - 180.0).clamp(-180.0, 180.0);
+        let latitude = |row: f64| (PI * (1.0 - 2.0 * row / side)).sinh().atan().to_degrees();
+        let (x, y) = (f64::from(self.x), f64::from(self.y));
+        Bbox::new(longitude(x - margin), latitude(y + 1.0 + margin), longitude(x + 1.0 + margin), latitude(y - margin))
+    }
+}
+
+/// Beyond this latitude, in degrees, positions are drawn as if they were on it: Mercator has no pole.
+const LATITUDE_MAX: f64 = 89.5;
+
+/// Spherical Mercator (EPSG:3857): the share of the map's height north of a latitude in degrees.
+/// 0 at 85.05°, 1 at −85.05°; less and more beyond.
+pub(crate) fn mercator(latitude: f64) -> f64 {
+    let latitude = latitude.clamp(-LATITUDE_MAX, LATITUDE_MAX).to_radians();
+    0.5 - latitude.tan().asinh() / (2.0 * PI)
+}
+
+/// Longitude and latitude to a tile's units: x to the east, y to the south, the origin at the
+/// tile's north-western corner.
+///
+/// Mercator costs a logarithm and a tangent per vertex. Around a tile its Taylor series is as good
+/// and ten times as quick; the constructor measures how far it holds, and beyond that the exact
+/// formula is used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Projection {
+    scale: f64,
+    x_offset: f64,
+    y_offset: f64,
+    units_per_degree: f64,
+    center: f64,
+    /// Coefficients of y in powers of (latitude − center), in degrees, ascending.
+    series: [f64; 6],
+    /// How far from the centre, in degrees, the series holds.
+    reach: f64,
+}
+
+/// The series may differ from the exact formula by this many units.
+const SERIES_ERROR_MAX: f64 = 1.0 / 256.0;
+
+impl Projection {
+    pub(crate) fn new(tile: TileId) -> Self {
+        let scale = f64::from(tile.side()) * f64::from(EXTENT);
+        let mut projection = Self {
+            scale,
+            x_offset: f64::from(tile.x) * f64::from(EXTENT) - scale / 2.0,
+            y_offset: f64::from(tile.y) * f64::from(EXTENT),
+            units_per_degree: scale / 360.0,
+            center: tile.bbox().center().1,
+            series: [0.0; 6],
+            reach: 0.0,
+        };
+        projection.fit();
+        projection
+    }
+
+    fn fit(&mut self) {
+        let latitude = self.center.to_radians();
+        let (tan, sec) = (latitude.tan(), 1.0 / latitude.cos());
+        let sec2 = sec * sec;
+        // The derivatives of ln tan(π/4 + φ/2).
+        let derivatives = [
+            sec,
+            sec * tan,
+            sec * (2.0 * sec2 - 1.0),
+            sec * tan * (6.0 * sec2 - 1.0),
+            sec * (24.0 * sec2 * sec2 - 20.0 * sec2 + 1.0),
+        ];
+        self.series[0] = self.exact_y(self.center);
+        let mut factor = -self.scale / (2.0 * PI);
+        for (order, derivative) in (1u32..).zip(derivatives) {
+            factor *= 1f64.to_radians() / f64::from(order);
+            self.series[order as usize] = factor * derivative;
+        }
+        self.reach = 64.0;
+        let error = |latitude: f64| (self.series_y(latitude) - self.exact_y(latitude)).abs();
+        let mut reach = self.reach;
+        while reach > 1e-9 && error(self.center - reach).max(error(self.center + reach)) > SERIES_ERROR_MAX {
+            reach /= 2.0;
+        }
+        self.reach = reach;
+    }
+
+    fn exact_y(&self, latitude: f64) -> f64 {
+        mercator(latitude) * self.scale - self.y_offset
+    }
+
+    #[inline]
+    fn series_y(&self, latitude: f64) -> f64 {
+        let d = latitude - self.center;
+        let [a, b, c, e, f, g] = self.series;
+        a + d * (b + d * (c + d * (e + d * (f + d * g))))
+    }
+
+    /// A position in the tile's units.
+    #[inline]
+    pub(crate) fn project(&self, longitude: f64, latitude: f64) -> [f64; 2] {
+        let x = longitude * self.units_per_degree - self.x_offset;
+        let y = if (latitude - self.center).abs() <= self.reach { self.series_y(latitude) } else { self.exact_y(latitude) };
+        [x, y]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn addresses_are_checked() {
+        assert_eq!(TileId::new(23, 0, 0), Err(TileError::Zoom { z: 23 }));
+        assert_eq!(TileId::new(300, 0, 0), Err(TileError::Zoom { z: 300 }));
+        assert_eq!(TileId::new(1, 2, 0), Err(TileError::Range { z: 1, x: 2, y: 0 }));
+        assert!(TileId::new(22, (1 << 22) - 1, (1 << 22) - 1).is_ok());
+    }
+
+    #[test]
+    fn a_tile_lies_where_the_standard_puts_it() {
+        // Tianjin's 天津站 at zoom 14, by the formulas of the OSM wiki's “Slippy map tilenames”.
+        let tile = TileId::at(14, 117.2035, 39.1368).expect("a tile");
+        assert_eq!((tile.x(), tile.y()), (13525, 6220));
+        let world = TileId::new(0, 0, 0).expect("a tile").bbox();
+        assert!((world.y_max - 85.051_128_779_806_6).abs() < 1e-9 && world.x_min == -180.0);
+        assert!(tile.window().contains(&tile.bbox()));
+    }
+
+    proptest! {
+        #[test]
+        fn the_series_agrees_with_the_exact_formula(z in 0u32..=22, lon in -180.0..180.0, lat in -85.0..85.0f64, dx in -3.0..3.0, dy in -3.0..3.0f64) {
+            let tile = TileId::at(z, lon, lat).expect("a tile");
+            let projection = Projection::new(tile);
+            let size = 360.0 / f64::from(tile.side());
+            let (lon, lat) = (lon + dx * size, (lat + dy * size).clamp(-90.0, 90.0));
+            let [x, y] = projection.project(lon, lat);
+            prop_assert!((y - projection.exact_y(lat)).abs() < 1.0 / 64.0);
+            let exact_x = (lon + 180.0) / 360.0 * projection.scale - f64::from(tile.x) * 4096.0;
+            prop_assert!((x - exact_x).abs() < 1e-4);
+        }
+
+        #[test]
+        fn a_position_is_in_the_rectangle_of_its_tile(z in 0u32..=22, lon in -179.9..179.9, lat in -85.0..85.0f64) {
+            let bbox = TileId::at(z, lon, lat).expect("a tile").bbox();
+            let slack = 1e-9;
+            prop_assert!(bbox.x_min - slack <= lon && lon <= bbox.x_max + slack && bbox.y_min - slack <= lat && lat <= bbox.y_max + slack);
+        }
+    }
+}
