@@ -1,0 +1,86 @@
+// The documents and messages of the server, as `spatial/wire` defines them.
+// Coordinates are longitude, latitude in degrees; instants are RFC 3339 in UTC.
+import type { Geometry } from 'geojson';
+
+/** West, south, east, north in degrees. */
+export type Bounds = [number, number, number, number];
+
+export interface LocalText {
+  zh: string;
+  en: string;
+}
+
+export interface HomeView {
+  longitude: number;
+  latitude: number;
+  /** Web-map zoom, 512-pixel world at zoom 0. */
+  zoom: number;
+}
+
+export interface AreaLevel {
+  collection: string;
+  title: LocalText;
+  name_field: string;
+  code_field: string;
+}
+
+export type FieldType = 'boolean' | 'integer' | 'number' | 'text' | 'json';
+
+export interface CollectionDocument {
+  id: string;
+  title: LocalText;
+  /** `layer` or `incidents`; anything but `layer` is live. */
+  kind: string;
+  category: string;
+  generated: boolean;
+  source: string;
+  /** GeoPackage geometry type, such as `POLYGON`. */
+  geometry_type: string;
+  extent: Bounds | null;
+  count: number;
+  open: number | null;
+  /** Open items by level 1–4; index 0 has those without a level. */
+  open_by_level: [number, number, number, number, number] | null;
+  revision: number;
+  fields: [string, FieldType][];
+}
+
+export interface CityDocument {
+  name: LocalText;
+  time_zone: string;
+  extent: Bounds | null;
+  home: HomeView | null;
+  notice: LocalText | null;
+  area_levels: AreaLevel[];
+  revision: number;
+  version: string;
+  collections: CollectionDocument[];
+}
+
+export type Properties = Record<string, unknown>;
+
+/** An item as the server gives it. */
+export interface Item {
+  type: 'Feature';
+  id: string | number;
+  geometry: Geometry | null;
+  properties: Properties;
+}
+
+export interface Change {
+  collection: string;
+  revision: number;
+  feature: Item;
+}
+
+export type LiveMessage =
+  | { type: 'snapshot'; revision: number; collection: string; features: Item[]; last: boolean }
+  | { type: 'delta'; after: number; revision: number; changes: Change[] }
+  | { type: 'layer_changed'; after: number; revision: number; collection: string }
+  | { type: 'resync'; reason: string }
+  | { type: 'heartbeat'; revision: number; time: string }
+  | { type: 'error'; reason: string };
+
+export type LiveRequest =
+  | { type: 'ping' }
+  | { type: 'subscribe'; collections: string[]; after?: number };

@@ -1,0 +1,114 @@
+// The page's state, and what a person can do with it. The panels read and call this; the map is
+// kept in step by MapPane.svelte.
+import { fetchItem, ApiError } from '../api/client';
+import type { Item } from '../api/types';
+import { fill, localeOf, texts } from '../i18n/i18n';
+import type { TextKey } from '../i18n/zh';
+import { layersOf, type Layer } from '../layers/catalogue';
+import { Live } from '../live/live.svelte';
+import { keyOf, pointOf, type LiveItem } from '../live/item';
+import type { CityMap } from '../map/city-map';
+import type { Hit } from '../map/pick';
+import { parseHash, type View } from '../map/view';
+import { City } from './city.svelte';
+import { Settings } from './settings.svelte';
+
+export interface Selection {
+  hit: Hit;
+  /** What else was under the click. */
+  others: Hit[];
+  /** Null while it is read. */
+  item: Item | null;
+  failure: TextKey | string | null;
+}
+
+export class App {
+  readonly start = parseHash(location.hash);
+  readonly settings = new Settings(this.start.hidden);
+  readonly city = new City();
+  readonly live = new Live();
+
+  view = $state.raw<View | null>(null);
+  cursor = $state.raw<[number, number] | null>(null);
+  selection = $state.raw<Selection | null>(null);
+  mapFailure = $state<string | null>(null);
+  /** Milliseconds since 1970, twice a second. */
+  now = $state(Date.now());
+  layers: readonly Layer[] = $derived(this.city.document ? layersOf(this.city.document) : []);
+
+  /** Set by the map pane once the map is there. */
+  map: CityMap | null = null;
+
+  private reading: AbortController | null = null;
+
+  constructor() {
+    setInterval(() => (this.now = Date.now()), 500);
+  }
+
+  /** A text of the page in its language. */
+  readonly t = (key: TextKey, values?: Record<string, string | number>): string =>
+    fill(texts[this.settings.language][key], values);
+
+  get locale(): string {
+    return localeOf(this.settings.language);
+  }
+
+  readonly number = (value: number, digits = 6): string =>
+    value.toLocaleString(this.locale, { maximumFractionDigits: digits });
+
+  layer(id: string): Layer | undefined {
+    return this.layers.find((layer) => layer.id === id);
+  }
+
+  /** Of layers that are live, the number open; else the number of items. */
+  countOf(layer: Layer, open: ReadonlyMap<string, number>): number {
+    return layer.role.kind === 'live' ? (open.get(layer.id) ?? 0) : layer.document.count;
+  }
+
+  choose(hits: Hit[]): void {
+    const [hit, ...others] = hits;
+    if (hit) this.select(hit, others);
+    else this.deselect();
+  }
+
+  select(hit: Hit, others: Hit[]): void {
+    this.reading?.abort();
+    const reading = new AbortController();
+    this.reading = reading;
+    this.selection = { hit, others, item: null, failure: null };
+    fetchItem(hit.collection, hit.id, reading.signal).then(
+      (item) => {
+        if (!reading.signal.aborted) this.selection = { hit, others, item, failure: null };
+      },
+      (cause: unknown) => {
+        if (reading.signal.aborted) return;
+        const failure = cause instanceof ApiError && cause.status === 404
+          ? this.t('item.gone')
+          : this.t('item.failed', { reason: cause instanceof Error ? cause.message : String(cause) });
+        this.selection = { hit, others, item: null, failure };
+      },
+    );
+  }
+
+  deselect(): void {
+    this.reading?.abort();
+    this.selection = null;
+  }
+
+  /** From the list: to the event on the map, with its attributes. */
+  showLiveItem(item: LiveItem): void {
+    this.select({ collection: item.collection, id: item.id, name: item.title }, []);
+    if (item.point) this.map?.flyToPoint(item.point);
+  }
+
+  flyToSelection(): void {
+    const { item } = this.selection ?? {};
+    if (item && pointOf(item.geometry)) this.map?.flyTo(item);
+  }
+
+  /** The live state of the selected item, if it is an open live item. */
+  get selectedLive(): LiveItem | undefined {
+    const hit = this.selection?.hit;
+    return hit && this.live.state.items.get(keyOf(hit.collection, hit.id));
+  }
+}

@@ -1,0 +1,244 @@
+// The map: it shows a style, live items and a chosen item, and reports the camera, the cursor and
+// clicks. It knows nothing of panels, languages' texts or the server's messages.
+import 'maplibre-gl/dist/maplibre-gl.css';
+import type { Feature, FeatureCollection, Point } from 'geojson';
+import { GeoJSONSource, LngLatBounds, Map as MapLibre, Marker, setWorkerUrl, VectorTileSource } from 'maplibre-gl';
+import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url';
+import { tilesAddress } from '../api/address';
+import type { CityDocument, Item } from '../api/types';
+import { boundsOf, type LiveItem } from '../live/item';
+import { addImages } from './images';
+import { namePoints, polygonsOf } from './labels';
+import { pick, type Hit } from './pick';
+import { labelSourceOf, LABEL_ZOOMS } from './style/areas';
+import { buildStyle, type StyleInput } from './style/build';
+import { HIGHLIGHT_SOURCE } from './style/highlight';
+import { LIVE_SOURCE } from './style/live';
+import type { View } from './view';
+
+// The worker is a file of its own beside the page: no script is put together at run time.
+setWorkerUrl(workerUrl);
+
+const TILT_DEGREES = 58;
+const PITCH_MAX = 72;
+const ZOOM_MAX = 20.5;
+/** How close the camera goes to show one item. */
+const ITEM_ZOOM = 16;
+/** Milliseconds of quiet after which the names of areas are put together again. */
+const LABEL_DELAY_MS = 220;
+/** Milliseconds that a new severe event's ring spreads, and most rings at once. */
+const RING_MS = 4_000;
+const RINGS_MAX = 12;
+
+export interface CityMapEvents {
+  view(view: View): void;
+  cursor(position: [number, number] | null): void;
+  pick(hits: Hit[]): void;
+  error(message: string): void;
+}
+
+const nothing = (): FeatureCollection => ({ type: 'FeatureCollection', features: [] });
+
+export class CityMap {
+  readonly map: MapLibre;
+  private readonly shown = new Map<string, FeatureCollection>();
+  private rings = 0;
+  private labelTimer: ReturnType<typeof setTimeout> | undefined;
+  private readonly still = window.matchMedia('(prefers-reduced-motion: reduce)');
+
+  constructor(
+    container: HTMLElement,
+    private input: StyleInput,
+    private city: CityDocument,
+    start: View | null,
+    private readonly events: CityMapEvents,
+  ) {
+    this.map = new MapLibre({
+      container,
+      style: buildStyle(input),
+      ...(start
+        ? { center: [start.longitude, start.latitude], zoom: start.zoom, bearing: start.bearing, pitch: start.pitch }
+        : this.homeCamera()),
+      attributionControl: false,
+      maxPitch: PITCH_MAX,
+      maxZoom: ZOOM_MAX,
+      fadeDuration: 200,
+      canvasContextAttributes: { antialias: true },
+    });
+    this.map.on('error', ({ error }) => events.error(error.message));
+    this.map.on('style.load', () => addImages(this.map));
+    this.map.on('move', () => events.view(this.view()));
+    this.map.on('mousemove', ({ lngLat }) => events.cursor([lngLat.lng, lngLat.lat]));
+    this.map.on('mouseout', () => events.cursor(null));
+    this.map.on('click', ({ point }) => events.pick(pick(this.map, point, this.input.layers)));
+    this.map.on('moveend', () => this.nameAreasSoon());
+    this.map.on('sourcedata', ({ sourceId }) => {
+      if (this.input.layers.some((layer) => layer.id === sourceId && layer.role.kind === 'area')) this.nameAreasSoon();
+    });
+    this.map.getCanvas().addEventListener('keydown', (event) => {
+      if (event.key === 'Enter') this.pickCentre();
+    });
+  }
+
+  remove(): void {
+    clearTimeout(this.labelTimer);
+    this.map.remove();
+  }
+
+  /** Shows another theme, language, city document or choice of layers. */
+  update(input: StyleInput, city: CityDocument): void {
+    // New tiles are asked for in place, so that the old ones stay until the new ones are there.
+    for (const layer of input.layers) {
+      const source = this.map.getSource(layer.id);
+      const address = tilesAddress(layer.id, input.revisionOf(layer));
+      if (source instanceof VectorTileSource && source.tiles[0] !== address) source.setTiles([address]);
+    }
+    this.input = input;
+    this.city = city;
+    this.map.setStyle(buildStyle(input), {
+      diff: true,
+      transformStyle: (_previous, next) => {
+        for (const [id, data] of this.shown) {
+          const source = next.sources[id];
+          if (source?.type === 'geojson') source.data = data;
+        }
+        return next;
+      },
+    });
+    this.nameAreasSoon();
+  }
+
+  showLive(items: Iterable<LiveItem>, hidden: ReadonlySet<string>): void {
+    const features: Feature<Point>[] = [];
+    for (const item of items) {
+      if (!item.point || hidden.has(item.collection)) continue;
+      features.push({
+        type: 'Feature',
+        geometry: { type: 'Point', coordinates: item.point },
+        properties: {
+          collection: item.collection,
+          id: item.id,
+          title: item.title,
+          level: item.level,
+          // Drawn last and on top: level 1.
+          severity: item.level === 0 ? 5 : item.level,
+        },
+      });
+    }
+    this.show(LIVE_SOURCE, { type: 'FeatureCollection', features });
+  }
+
+  /** Draws the eye to a place where something severe has just happened. */
+  ring(point: [number, number], level: number): void {
+    if (this.still.matches || this.rings >= RINGS_MAX) return;
+    const element = document.createElement('div');
+    element.className = `ring ring-${level}`;
+    const marker = new Marker({ element }).setLngLat(point).addTo(this.map);
+    this.rings += 1;
+    setTimeout(() => {
+      marker.remove();
+      this.rings -= 1;
+    }, RING_MS);
+  }
+
+  /** Outlines an item; `height` in metres raises it like its building. */
+  highlight(item: Item | null, height: number | null): void {
+    const features: Feature[] = item?.geometry
+      ? [{ type: 'Feature', geometry: item.geometry, properties: height === null ? {} : { height } }]
+      : [];
+    this.show(HIGHLIGHT_SOURCE, { type: 'FeatureCollection', features });
+  }
+
+  flyTo(item: Item): void {
+    const bounds = item.geometry && boundsOf(item.geometry);
+    if (bounds) this.flyToBounds(bounds);
+  }
+
+  flyToPoint(point: [number, number]): void {
+    this.flyToBounds([...point, ...point]);
+  }
+
+  home(): void {
+    const camera = this.homeCamera();
+    if ('bounds' in camera) this.map.fitBounds(camera.bounds, { padding: 40, pitch: 0, bearing: 0, animate: !this.still.matches });
+    else this.move({ ...camera, bearing: 0, pitch: this.map.getPitch() });
+  }
+
+  tilt(): void {
+    this.ease({ pitch: this.view().pitch > 5 ? 0 : TILT_DEGREES });
+  }
+
+  north(): void {
+    this.ease({ bearing: 0 });
+  }
+
+  zoomBy(steps: number): void {
+    this.ease({ zoom: this.map.getZoom() + steps });
+  }
+
+  go(view: View): void {
+    this.map.jumpTo({ center: [view.longitude, view.latitude], zoom: view.zoom, bearing: view.bearing, pitch: view.pitch });
+  }
+
+  view(): View {
+    const { lng, lat } = this.map.getCenter();
+    return { zoom: this.map.getZoom(), latitude: lat, longitude: lng, bearing: this.map.getBearing(), pitch: this.map.getPitch() };
+  }
+
+  setLabel(label: string): void {
+    this.map.getCanvas().setAttribute('aria-label', label);
+  }
+
+  private homeCamera(): { center: [number, number]; zoom: number } | { bounds: LngLatBounds } {
+    const { home, extent } = this.city;
+    if (home) return { center: [home.longitude, home.latitude], zoom: home.zoom };
+    if (extent) return { bounds: new LngLatBounds(extent) };
+    return { center: [105, 35], zoom: 3 };
+  }
+
+  private flyToBounds([west, south, east, north]: [number, number, number, number]): void {
+    const camera = this.map.cameraForBounds([[west, south], [east, north]], { padding: 120, maxZoom: Math.max(ITEM_ZOOM, this.map.getZoom()) });
+    const center: [number, number] = [(west + east) / 2, (south + north) / 2];
+    this.move({ center, zoom: Math.min(camera?.zoom ?? ITEM_ZOOM, Math.max(ITEM_ZOOM, this.map.getZoom())) });
+  }
+
+  private move(camera: { center: [number, number]; zoom: number; bearing?: number; pitch?: number }): void {
+    if (this.still.matches) this.map.jumpTo(camera);
+    else this.map.flyTo({ ...camera, maxDuration: 2_400, essential: true });
+  }
+
+  private ease(camera: { zoom?: number; pitch?: number; bearing?: number }): void {
+    this.map.easeTo({ ...camera, duration: this.still.matches ? 0 : 600 });
+  }
+
+  private pickCentre(): void {
+    const { clientWidth, clientHeight } = this.map.getCanvas();
+    this.events.pick(pick(this.map, { x: clientWidth / 2, y: clientHeight / 2 }, this.input.layers));
+  }
+
+  private show(id: string, data: FeatureCollection): void {
+    this.shown.set(id, data);
+    const source = this.map.getSource(id);
+    if (source instanceof GeoJSONSource) void source.setData(data);
+  }
+
+  private nameAreasSoon(): void {
+    clearTimeout(this.labelTimer);
+    this.labelTimer = setTimeout(() => this.nameAreas(), LABEL_DELAY_MS);
+  }
+
+  private nameAreas(): void {
+    const zoom = this.map.getZoom();
+    for (const { id, role } of this.input.layers) {
+      if (role.kind !== 'area' || !this.map.getSource(id)) continue;
+      const [from, to] = LABEL_ZOOMS[role.rank];
+      if (zoom < from - 0.5 || zoom > to + 0.5) continue;
+      const pieces = this.map.querySourceFeatures(id, { sourceLayer: id }).map((feature) => ({
+        id: feature.id,
+        name: String((feature.properties as Record<string, unknown>)[role.nameField] ?? ''),
+        polygons: polygonsOf(feature.geometry as { type: string; coordinates?: unknown }),
+      }));
+      this.show(labelSourceOf(id), pieces.length === 0 ? nothing() : namePoints(pieces));
+    }
+  }
+}

@@ -1,0 +1,48 @@
+// Live items: a marker whose shape, size and colour all tell the level, the severe ones on top.
+import type { GeoJSONSourceSpecification, LayerSpecification } from 'maplibre-gl';
+import { levelColors } from '../palette';
+import { FONT, type StyleContext } from './context';
+
+export const LIVE_SOURCE = 'live:items';
+export const LIVE_ICONS = 'live:icon';
+export const levelImage = (level: number): string => `level-${level}`;
+
+export const liveSource: GeoJSONSourceSpecification = {
+  type: 'geojson',
+  data: { type: 'FeatureCollection', features: [] },
+};
+
+export function liveLayers(context: StyleContext): LayerSpecification[] {
+  const { palette } = context;
+  return [
+    {
+      id: 'live:halo', type: 'circle', source: LIVE_SOURCE, filter: ['in', ['get', 'level'], ['literal', [1, 2]]],
+      paint: {
+        'circle-color': ['match', ['get', 'level'], 1, levelColors[1], levelColors[2]],
+        'circle-radius': ['interpolate', ['linear'], ['zoom'], 8, ['match', ['get', 'level'], 1, 16, 11], 15, ['match', ['get', 'level'], 1, 34, 24]],
+        'circle-blur': 0.9,
+        'circle-opacity': context.theme === 'dark' ? 0.42 : 0.3,
+        'circle-pitch-alignment': 'map',
+      },
+    },
+    {
+      id: LIVE_ICONS, type: 'symbol', source: LIVE_SOURCE,
+      layout: {
+        'icon-image': ['concat', 'level-', ['to-string', ['get', 'level']]],
+        'icon-size': ['interpolate', ['linear'], ['zoom'], 8, 0.5, 12, 0.75, 15, 1, 19, 1.25],
+        'icon-allow-overlap': true,
+        'icon-ignore-placement': true,
+        'symbol-sort-key': ['-', 0, ['get', 'severity']],
+        'text-field': ['step', ['zoom'], '', 14.5, ['get', 'title']],
+        'text-font': FONT,
+        'text-size': 12,
+        'text-anchor': 'left',
+        'text-offset': [1.3, 0],
+        'text-justify': 'left',
+        'text-optional': true,
+        'text-max-width': 14,
+      },
+      paint: { 'text-color': palette.label, 'text-halo-color': palette.halo, 'text-halo-width': 1.6 },
+    },
+  ];
+}
