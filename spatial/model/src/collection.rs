@@ -134,6 +134,8 @@ impl CimCategory {
 pub enum CollectionKind {
     /// Items rest; a new import makes a new version.
     Layer,
+    /// A grid of heights, without items.
+    Elevation,
     /// Live items that open, change and clear.
     Incidents,
 }
@@ -142,7 +144,7 @@ impl CollectionKind {
     /// True where items change one by one and are pushed.
     #[must_use]
     pub fn is_live(self) -> bool {
-        !matches!(self, Self::Layer)
+        matches!(self, Self::Incidents)
     }
 }
 

@@ -8,6 +8,8 @@ pub const COLLECTION_ID_BYTES_MAX: usize = 64;
 pub const ITEM_ID_BYTES_MAX: usize = 256;
 /// Most fields in one collection's schema.
 pub const FIELDS_MAX: usize = 512;
+/// Longest name of a field, in bytes of UTF-8.
+pub const FIELD_NAME_BYTES_MAX: usize = 256;
 /// Most bytes of one text or JSON value.
 pub const VALUE_BYTES_MAX: usize = 1 << 20;
 /// Most bytes of one geometry's WKB.
@@ -36,6 +38,8 @@ pub const EVENT_FUTURE_SECONDS_MAX: i64 = 24 * 3600;
 pub const ITEMS_LIMIT_DEFAULT: usize = 10;
 /// Most features in an items page.
 pub const ITEMS_LIMIT_MAX: usize = 10_000;
+/// Most cells of an elevation grid.
+pub const GRID_CELLS_MAX: usize = 64 << 20;
 /// Rows that an import writes in one transaction, so that events are never kept waiting long.
 pub const IMPORT_BATCH_ROWS_MAX: usize = 2_000;
 /// Bytes that an import writes in one transaction.

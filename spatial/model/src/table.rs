@@ -21,11 +21,13 @@ impl Arena {
         self.ends.push(self.bytes.len());
     }
 
+    #[inline]
     fn get(&self, at: usize) -> &[u8] {
         let start = if at == 0 { 0 } else { self.ends[at - 1] };
         &self.bytes[start..self.ends[at]]
     }
 
+    #[inline]
     fn text(&self, at: usize) -> &str {
         // Only text is ever pushed into an arena that is read as text.
         std::str::from_utf8(self.get(at)).unwrap_or_default()
@@ -87,6 +89,7 @@ impl Nulls {
         self.0[row / 64] |= u64::from(null) << (row % 64);
     }
 
+    #[inline]
     fn get(&self, row: usize) -> bool {
         self.0[row / 64] >> (row % 64) & 1 == 1
     }
@@ -121,6 +124,7 @@ impl Column {
         }
     }
 
+    #[inline]
     fn get(&self, row: usize) -> ValueRef<'_> {
         match self {
             Self::Boolean(rows) => rows[row].map_or(ValueRef::Null, ValueRef::Boolean),
@@ -141,6 +145,16 @@ impl Column {
             Self::Text(t) if t.codes[row] != NULL_CODE => ValueRef::Text(t.texts.text(t.codes[row] as usize)),
             Self::Json(t) if t.codes[row] != NULL_CODE => ValueRef::Json(t.texts.text(t.codes[row] as usize)),
             Self::Text(_) | Self::Json(_) => ValueRef::Null,
+        }
+    }
+
+    #[inline]
+    fn token(&self, row: usize) -> Option<u64> {
+        match self {
+            Self::Boolean(rows) => rows[row].map(u64::from),
+            Self::Integer(rows, nulls) => (!nulls.get(row)).then(|| rows[row].cast_unsigned()),
+            Self::Number(rows) => (!rows[row].is_nan()).then(|| rows[row].to_bits()),
+            Self::Text(t) | Self::Json(t) => (t.codes[row] != NULL_CODE).then(|| u64::from(t.codes[row])),
         }
     }
 
@@ -178,6 +192,8 @@ pub struct FeatureTable {
     fids: Vec<u64>,
     geometry: Arena,
     columns: Vec<Column>,
+    /// Row by row, a bit per field that is not null.
+    present: Vec<u64>,
     row_by_id: FxHashMap<Box<str>, u32>,
 }
 
@@ -208,6 +224,7 @@ impl FeatureTable {
 
     /// The number that stands for the row's id in tiles. Panics if there is no such row.
     #[must_use]
+    #[inline]
     pub fn fid(&self, row: u32) -> u64 {
         self.fids[row as usize]
     }
@@ -227,20 +244,52 @@ impl FeatureTable {
 
     /// The row's geometry as WKB; `None` if it has none. Panics if there is no such row.
     #[must_use]
+    #[inline]
     pub fn geometry(&self, row: u32) -> Option<&[u8]> {
         Some(self.geometry.get(row as usize)).filter(|wkb| !wkb.is_empty())
     }
 
     /// A value by row and field position. Panics if there is no such row or field.
     #[must_use]
+    #[inline]
     pub fn value(&self, row: u32, field: usize) -> ValueRef<'_> {
         self.columns[field].get(row as usize)
+    }
+
+    /// A number that stands for a value within its field: two rows have the same one if and only if
+    /// they have the same value. `None` for null. Cheaper than the value itself, since no text is
+    /// looked up. Panics if there is no such row or field.
+    #[must_use]
+    #[inline]
+    pub fn token(&self, row: u32, field: usize) -> Option<u64> {
+        self.columns[field].token(row as usize)
+    }
+
+    /// Which fields of a row are not null: bit `f % 64` of word `f / 64` for field `f`. Panics if
+    /// there is no such row.
+    #[must_use]
+    #[inline]
+    pub fn present(&self, row: u32) -> &[u64] {
+        let words = self.columns.len().div_ceil(64);
+        &self.present[row as usize * words..][..words]
     }
 
     /// The row with this fid. O(log rows).
     #[must_use]
     pub fn row_of_fid(&self, fid: u64) -> Option<u32> {
         self.fids.binary_search(&fid).ok().and_then(|row| u32::try_from(row).ok())
+    }
+
+    /// The bits of [`FeatureTable::present`].
+    fn nulls(&self) -> Vec<u64> {
+        let words = self.columns.len().div_ceil(64);
+        let mut present = vec![0; self.len() * words];
+        for (field, column) in self.columns.iter().enumerate() {
+            for row in (0..self.len()).filter(|row| column.token(*row).is_some()) {
+                present[row * words + field / 64] |= 1 << (field % 64);
+            }
+        }
+        present
     }
 
     /// The row with this id. O(1) for ids of a field, O(log rows) for generated ones.
@@ -264,7 +313,18 @@ impl FeatureTableBuilder {
     #[must_use]
     pub fn new(schema: Schema, ids: RowIds) -> Self {
         let columns = schema.fields.iter().map(|f| Column::new(f.kind)).collect();
-        Self { table: FeatureTable { schema, ids, fids: Vec::new(), geometry: Arena::default(), columns, row_by_id: FxHashMap::default() } }
+        let present = Vec::new();
+        Self {
+            table: FeatureTable {
+                schema,
+                ids,
+                fids: Vec::new(),
+                geometry: Arena::default(),
+                columns,
+                present,
+                row_by_id: FxHashMap::default(),
+            },
+        }
     }
 
     /// Adds a row. Fids come in ascending order; values in the schema's order, missing ones null.
@@ -284,6 +344,7 @@ impl FeatureTableBuilder {
         self.table.fids.shrink_to_fit();
         self.table.geometry.shrink();
         self.table.columns.iter_mut().for_each(Column::finish);
+        self.table.present = self.table.nulls();
         if matches!(self.table.ids, RowIds::Field(_)) {
             let rows = u32::try_from(self.table.len()).unwrap_or(u32::MAX);
             self.table.row_by_id = (0..rows).map(|row| (self.table.id(row).into(), row)).collect();
@@ -329,6 +390,11 @@ mod tests {
             assert_eq!(at as usize, i);
             for (f, value) in row.iter().enumerate() {
                 assert_eq!(table.value(at, f), value.as_ref());
+                assert_eq!(table.present(at)[0] >> f & 1 == 1, *value != Value::Null);
+                for (j, other) in rows.iter().enumerate().take(50) {
+                    let j = u32::try_from(j).unwrap();
+                    assert_eq!(table.token(at, f) == table.token(j, f), *value == other[f], "tokens tell values apart");
+                }
             }
             assert_eq!(table.geometry(at).is_some(), i % 2 == 0);
         }

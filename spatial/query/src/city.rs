@@ -8,10 +8,10 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use citywall_model::{
-    Bbox, Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, EventDraft, FeatureRef, LiveItem, LocalText,
-    Revision,
+    Bbox, Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, EventDraft, FeatureRef, Grid, LiveItem,
+    LocalText, Revision,
 };
-use citywall_store::{CityStore, LayerStage, StoreError};
+use citywall_store::{CityStore, LayerDraft, LayerStage, StoreError};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use rayon::prelude::*;
 use std::{
@@ -26,7 +26,14 @@ use std::{
 #[derive(Clone)]
 pub(crate) enum Kind {
     Layer(Arc<Layer>),
+    Elevation(Arc<Elevation>),
     Live(Arc<Live>),
+}
+
+/// An elevation grid in memory: a collection without items.
+pub(crate) struct Elevation {
+    pub(crate) meta: CollectionMeta,
+    grid: Grid,
 }
 
 /// Is told of every commit, in order, on the writer's thread: it must not block.
@@ -87,12 +94,13 @@ impl City {
             .into_par_iter()
             .map(|meta| {
                 let id = meta.id.clone();
-                let kind = if meta.kind.is_live() {
-                    let state = LiveState::load(store.load_live(&id)?.items);
-                    Kind::Live(Arc::new(Live { meta, state: RwLock::new(state) }))
-                } else {
-                    let table = store.load_layer(&id)?;
-                    Kind::Layer(Arc::new(Layer::new(meta, table)))
+                let kind = match meta.kind {
+                    CollectionKind::Layer => Kind::Layer(Arc::new(Layer::new(meta, store.load_layer(&id)?))),
+                    CollectionKind::Elevation => Kind::Elevation(Arc::new(Elevation { meta, grid: store.load_grid(&id)? })),
+                    CollectionKind::Incidents => {
+                        let state = RwLock::new(LiveState::load(store.load_live(&id)?.items));
+                        Kind::Live(Arc::new(Live { meta, state }))
+                    }
                 };
                 Ok((id, kind))
             })
@@ -214,6 +222,28 @@ impl City {
         Ok(meta)
     }
 
+    /// Makes an elevation grid current, as [`City::publish`] does a layer.
+    ///
+    /// # Errors
+    /// Another kind of collection has the id, a limit is passed, or the store cannot be written.
+    pub fn put_grid(&self, draft: LayerDraft, grid: Grid) -> Result<CollectionMeta, QueryError> {
+        let _in_order = self.shared.commit_lock.lock();
+        let meta = self.shared.store.put_grid(draft, &grid)?;
+        self.shared.put(meta.id.clone(), Kind::Elevation(Arc::new(Elevation { meta: meta.clone(), grid })));
+        self.shared.announce(meta.revision, Arc::default(), Some(meta.id.clone()));
+        Ok(meta)
+    }
+
+    /// The height of the ground at a place in the city's vertical datum, from the first
+    /// elevation grid, in order of id, that knows it.
+    #[must_use]
+    pub fn ground_height_m(&self, longitude: f64, latitude: f64) -> Option<f64> {
+        self.shared.collections.load().values().find_map(|kind| match kind {
+            Kind::Elevation(elevation) => elevation.grid.height_m(longitude, latitude),
+            Kind::Layer(_) | Kind::Live(_) => None,
+        })
+    }
+
     /// Has a listener told of every later commit, in order, on the writer's thread. It must not
     /// block and must not write to the city.
     pub fn on_commit(&self, listener: impl Fn(&Commit) + Send + Sync + 'static) {
@@ -242,6 +272,7 @@ impl CollectionView {
     pub fn meta(&self) -> CollectionMeta {
         match &self.kind {
             Kind::Layer(layer) => layer.meta.clone(),
+            Kind::Elevation(elevation) => elevation.meta.clone(),
             Kind::Live(live) => {
                 let state = live.state.read();
                 CollectionMeta { count: state.counts.total, extent: state.extent(), revision: state.revision, ..live.meta.clone() }
@@ -254,6 +285,7 @@ impl CollectionView {
     pub fn id(&self) -> &CollectionId {
         match &self.kind {
             Kind::Layer(layer) => &layer.meta.id,
+            Kind::Elevation(elevation) => &elevation.meta.id,
             Kind::Live(live) => &live.meta.id,
         }
     }
@@ -275,6 +307,7 @@ impl CollectionView {
     pub fn changed(&self) -> Revision {
         match &self.kind {
             Kind::Layer(layer) => layer.meta.revision,
+            Kind::Elevation(elevation) => elevation.meta.revision,
             Kind::Live(live) => live.state.read().revision,
         }
     }
@@ -283,15 +316,17 @@ impl CollectionView {
     pub(crate) fn version(&self) -> Revision {
         match &self.kind {
             Kind::Layer(layer) => layer.meta.revision,
+            Kind::Elevation(elevation) => elevation.meta.revision,
             Kind::Live(_) => Revision(0),
         }
     }
 
-    /// The items by state; of a layer, all count as open without a level.
+    /// The items by state; of a layer, only the total.
     #[must_use]
     pub fn counts(&self) -> Counts {
         match &self.kind {
             Kind::Layer(layer) => Counts { total: layer.table.len() as u64, ..Counts::default() },
+            Kind::Elevation(_) => Counts::default(),
             Kind::Live(live) => live.state.read().counts,
         }
     }
@@ -299,6 +334,7 @@ impl CollectionView {
     /// Reads one item by id; `None` if there is none. O(log n).
     pub fn item<R>(&self, id: &str, read: impl FnOnce(FeatureRef<'_>) -> R) -> Option<R> {
         match &self.kind {
+            Kind::Elevation(_) => None,
             Kind::Layer(layer) => layer.table.row_of_id(id).map(|row| read(FeatureRef::Row(&layer.table, row))),
             Kind::Live(live) => {
                 let item = live.state.read().by_id(id).cloned()?;
@@ -310,6 +346,7 @@ impl CollectionView {
     /// Reads one item by the number that stands for it in tiles; `None` if there is none. O(log n).
     pub fn item_by_fid<R>(&self, fid: u64, read: impl FnOnce(FeatureRef<'_>) -> R) -> Option<R> {
         match &self.kind {
+            Kind::Elevation(_) => None,
             Kind::Layer(layer) => layer.table.row_of_fid(fid).map(|row| read(FeatureRef::Row(&layer.table, row))),
             Kind::Live(live) => {
                 let item = live.state.read().items.get(&fid).cloned()?;
@@ -322,7 +359,7 @@ impl CollectionView {
     #[must_use]
     pub fn open_items(&self) -> Vec<Arc<LiveItem>> {
         match &self.kind {
-            Kind::Layer(_) => Vec::new(),
+            Kind::Layer(_) | Kind::Elevation(_) => Vec::new(),
             Kind::Live(live) => {
                 let state: RwLockReadGuard<'_, LiveState> = live.state.read();
                 state.items.values().filter(|item| !item.is_cleared()).cloned().collect()

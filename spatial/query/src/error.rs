@@ -32,7 +32,7 @@ pub enum IngestError {
     #[error("there is no collection “{0}”")]
     NoCollection(CollectionId),
     /// Items of a layer come by import, not one by one.
-    #[error("“{0}” is a layer: its items come by import")]
+    #[error("“{0}” is no live collection: what it holds comes by import")]
     NotLive(CollectionId),
     /// More is waiting than the queue holds; nothing of the batch was kept.
     #[error("the writer is {waiting} records behind; try again shortly")]

@@ -133,6 +133,7 @@ impl CollectionView {
             }
         };
         match &self.kind {
+            Kind::Elevation(_) => {}
             Kind::Layer(layer) => {
                 let test = |row: u32| query.equals.iter().all(|e| e.holds(FeatureRef::Row(&layer.table, row)));
                 if query.windows.is_empty() {
@@ -165,6 +166,7 @@ impl CollectionView {
     /// collection only what is not cleared. This is what a map draws.
     pub fn window(&self, window: &Bbox, mut visit: impl FnMut(FeatureRef<'_>)) {
         match &self.kind {
+            Kind::Elevation(_) => {}
             Kind::Layer(layer) => layer.search(window, |row, _| visit(FeatureRef::Row(&layer.table, row))),
             Kind::Live(live) => {
                 let mut hits = Vec::new();
@@ -182,6 +184,7 @@ impl CollectionView {
     /// particular order.
     pub fn window_fids(&self, window: &Bbox, fids: &mut Vec<u64>) {
         match &self.kind {
+            Kind::Elevation(_) => {}
             Kind::Layer(layer) => layer.search(window, |row, _| fids.push(layer.table.fid(row))),
             Kind::Live(live) => live.state.read().search(window, |item, _| fids.push(item.fid)),
         }

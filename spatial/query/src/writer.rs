@@ -79,7 +79,7 @@ impl Writer {
     pub(crate) fn ingest(&self, id: &CollectionId, drafts: Vec<EventDraft>, actor: &str) -> Outcome {
         let live = match self.shared.collection(id) {
             Some(Kind::Live(live)) => live,
-            Some(Kind::Layer(_)) => return Err(IngestError::NotLive(id.clone())),
+            Some(Kind::Layer(_) | Kind::Elevation(_)) => return Err(IngestError::NotLive(id.clone())),
             None => return Err(IngestError::NoCollection(id.clone())),
         };
         let records = drafts.len();
