@@ -1,0 +1,119 @@
+//! A city store that keeps what it is given in memory, for tests and pictures.
+#![allow(missing_docs, dead_code, clippy::unwrap_used)]
+
+use citywall_model::{
+    Bbox, Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LocalText, Revision, Schema,
+};
+use citywall_store::{CityStore, LayerDraft, LayerStage, LiveLoad, NewFeature, Refusal, Solid, StoreError};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+/// Layers by id.
+pub type Layers = BTreeMap<String, (LayerDraft, Vec<NewFeature>)>;
+
+#[derive(Default)]
+pub struct MemoryStore {
+    pub layers: Arc<Mutex<Layers>>,
+    pub profile: Mutex<Option<CityProfile>>,
+    pub live: Mutex<Vec<String>>,
+    pub grids: Mutex<BTreeMap<String, Grid>>,
+}
+
+struct Stage {
+    draft: LayerDraft,
+    features: Vec<NewFeature>,
+    layers: Arc<Mutex<Layers>>,
+}
+
+impl LayerStage for Stage {
+    fn write(&mut self, features: Vec<NewFeature>) -> Result<Vec<Refusal>, StoreError> {
+        self.features.extend(features);
+        Ok(Vec::new())
+    }
+    fn meta(&self) -> CollectionMeta {
+        let d = self.draft.clone();
+        CollectionMeta {
+            id: d.id,
+            kind: CollectionKind::Layer,
+            title: d.title,
+            category: d.category,
+            source: d.source,
+            source_crs: d.source_crs,
+            storage_crs: d.storage_crs,
+            generated: d.generated,
+            version: 1,
+            revision: Revision(0),
+            schema: Schema::default(),
+            id_field: d.id_field,
+            geometry_type: "GEOMETRY".to_owned(),
+            extent: None::<Bbox>,
+            count: self.features.len() as u64,
+            solids: 0,
+        }
+    }
+    fn load(&self) -> Result<FeatureTable, StoreError> {
+        unimplemented!("the demo does not read")
+    }
+    fn publish(self: Box<Self>) -> Result<CollectionMeta, StoreError> {
+        let meta = self.meta();
+        self.layers.lock().unwrap().insert(meta.id.to_string(), (self.draft, self.features));
+        Ok(meta)
+    }
+}
+
+impl CityStore for MemoryStore {
+    fn revision(&self) -> Revision {
+        Revision(0)
+    }
+    fn profile(&self) -> Result<CityProfile, StoreError> {
+        Ok(self.profile.lock().unwrap().clone().unwrap_or_else(|| CityProfile::named("empty")))
+    }
+    fn set_profile(&self, profile: &CityProfile) -> Result<(), StoreError> {
+        *self.profile.lock().unwrap() = Some(profile.clone());
+        Ok(())
+    }
+    fn collections(&self) -> Result<Vec<CollectionMeta>, StoreError> {
+        Ok(Vec::new())
+    }
+    fn create_live(&self, id: &CollectionId, _: CollectionKind, _: &LocalText, _: CimCategory, _: bool) -> Result<(), StoreError> {
+        self.live.lock().unwrap().push(id.to_string());
+        Ok(())
+    }
+    fn load_layer(&self, _: &CollectionId) -> Result<FeatureTable, StoreError> {
+        unimplemented!("the demo does not read")
+    }
+    fn load_live(&self, _: &CollectionId) -> Result<LiveLoad, StoreError> {
+        Ok(LiveLoad::default())
+    }
+    fn stage(&self, draft: LayerDraft) -> Result<Box<dyn LayerStage>, StoreError> {
+        Ok(Box::new(Stage { draft, features: Vec::new(), layers: self.layers.clone() }))
+    }
+    fn solids(&self, _: &CollectionId, _: u64) -> Result<Vec<Solid>, StoreError> {
+        Ok(Vec::new())
+    }
+    fn put_grid(&self, draft: LayerDraft, grid: &Grid) -> Result<CollectionMeta, StoreError> {
+        self.grids.lock().unwrap().insert(draft.id.to_string(), grid.clone());
+        Ok(Stage { draft, features: Vec::new(), layers: self.layers.clone() }.meta())
+    }
+    fn load_grid(&self, id: &CollectionId) -> Result<Grid, StoreError> {
+        Ok(self.grids.lock().unwrap()[id.as_str()].clone())
+    }
+    fn append(&self, _: &[Change]) -> Result<(), StoreError> {
+        Ok(())
+    }
+    fn changes_after(&self, _: Revision, _: usize) -> Result<Vec<Change>, StoreError> {
+        Ok(Vec::new())
+    }
+    fn checkpoint(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+    fn backup(&self, _: &Path, _: &mut dyn FnMut(u64, u64)) -> Result<(), StoreError> {
+        Ok(())
+    }
+    fn verify(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+}
