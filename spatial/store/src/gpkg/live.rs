@@ -1,0 +1,212 @@
+//! Live collections: a feature table with the state as of the last checkpoint, and the journal's
+//! tail since.
+//!
+//! The table repeats `class`, `title`, `level` and `status` as columns for GIS programs; all
+//! properties are in `properties`, from which the item is read.
+
+use super::{Inner, blob::GeometryKinds, catalog, journal, schema};
+use crate::{LiveLoad, StoreError, error::Doing};
+use citywall_model::{
+    Bbox, Change, CimCategory, CollectionId, CollectionKind, CollectionMeta, LiveItem, LocalText, Revision, Schema, limits,
+};
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, params};
+use serde_json::Value;
+use std::{collections::BTreeMap, str::FromStr, sync::Arc};
+
+/// The columns of a live collection beside `fid` and `geom`, with their declared types.
+const COLUMNS: [(&str, &str); 10] = [
+    ("id", "TEXT"),
+    ("source", "TEXT"),
+    ("time", "DATETIME"),
+    ("class", "TEXT"),
+    ("title", "TEXT"),
+    ("level", "INTEGER"),
+    ("status", "TEXT"),
+    ("revision", "INTEGER"),
+    ("properties", "TEXT"),
+    // GeoPackage's DATETIME ends at the millisecond; a finer time stands here.
+    ("time_exact", "TEXT"),
+];
+
+/// Makes a live collection if there is none of that id.
+pub(super) fn create(
+    inner: &Inner,
+    id: &CollectionId,
+    kind: CollectionKind,
+    title: &LocalText,
+    category: CimCategory,
+    generated: bool,
+) -> Result<(), StoreError> {
+    if !kind.is_live() {
+        return Err(StoreError::WrongKind { id: id.clone(), is: "a layer", wanted: "a live collection" });
+    }
+    schema::check_name(id)?;
+    inner.check_disk()?;
+    let mut writer = inner.writer()?.lock();
+    writer.durably("making a live collection", |tx| {
+        if let Some(entry) = catalog::entry(tx, id)? {
+            let is_live = entry.meta.kind.is_live();
+            return if is_live {
+                Ok(())
+            } else {
+                Err(StoreError::WrongKind { id: id.clone(), is: "a layer", wanted: "a live collection" })
+            };
+        }
+        let meta = CollectionMeta {
+            id: id.clone(),
+            kind,
+            title: title.clone(),
+            category,
+            source: String::new(),
+            source_crs: format!("EPSG:{}", journal::LIVE_CRS),
+            storage_crs: journal::LIVE_CRS,
+            generated,
+            version: 0,
+            revision: inner.last_revision(),
+            schema: Schema::default(),
+            id_field: None,
+            geometry_type: GeometryKinds::default().type_name().to_owned(),
+            extent: None,
+            count: 0,
+            solids: 0,
+        };
+        tx.execute_batch(&schema::features_sql(id.as_str(), COLUMNS)).doing("making a live collection")?;
+        schema::list(
+            tx,
+            &schema::Listing {
+                table: id.as_str(),
+                description: &schema::description(&meta),
+                geometry_type: &meta.geometry_type,
+                z: 2,
+                srs_id: meta.storage_crs,
+                extent: None,
+            },
+        )?;
+        catalog::put(tx, &catalog::Entry { meta, columns: Vec::new(), solids_table: None, digest: 0 })
+    })
+}
+
+/// The state of a live collection: its table, with the journal's later changes on it.
+pub(super) fn load(conn: &Connection, id: &CollectionId) -> Result<LiveLoad, StoreError> {
+    let entry = catalog::entry(conn, id)?.ok_or_else(|| StoreError::NoCollection(id.clone()))?;
+    if !entry.meta.kind.is_live() {
+        return Err(StoreError::WrongKind { id: id.clone(), is: "a layer", wanted: "a live collection" });
+    }
+    let mut items = BTreeMap::new();
+    each_item(conn, id, |item| {
+        items.insert(item.fid, Arc::new(item));
+        Ok(())
+    })?;
+    journal::each_after(conn, Revision(catalog::number(conn, catalog::FOLDED)?), usize::MAX, |change| {
+        if change.collection == *id {
+            items.insert(change.item.fid, change.item);
+        }
+        Ok(())
+    })?;
+    Ok(LiveLoad { items: items.into_values().collect() })
+}
+
+/// Visits the items of a live collection's table in order of fid.
+pub(super) fn each_item(
+    conn: &Connection,
+    id: &CollectionId,
+    mut visit: impl FnMut(LiveItem) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let deed = "reading a live collection";
+    let sql =
+        format!("SELECT fid, geom, id, source, time, time_exact, revision, properties FROM {} ORDER BY fid", schema::quoted(id.as_str()));
+    let mut rows = conn.prepare(&sql).doing(deed)?;
+    let mut rows = rows.query([]).doing(deed)?;
+    while let Some(row) = rows.next().doing(deed)? {
+        let fid: i64 = row.get(0).doing(deed)?;
+        visit(read(row, fid).map_err(|reason| StoreError::damaged(format!("{id}, fid {fid}"), reason))?)?;
+    }
+    Ok(())
+}
+
+fn read(row: &Row<'_>, fid: i64) -> Result<LiveItem, String> {
+    let text = |at: usize| row.get_ref(at).ok().and_then(|v| v.as_str().ok()).ok_or_else(|| format!("column {at} is no text"));
+    let geom = row.get_ref(1).ok().and_then(|v| v.as_blob_or_null().ok()).ok_or("the geometry is no blob")?;
+    let revision: i64 = row.get(6).map_err(|e| e.to_string())?;
+    Ok(LiveItem {
+        fid: fid.cast_unsigned(),
+        id: text(2)?.into(),
+        source: text(3)?.into(),
+        time: Timestamp::from_str(text(5).or_else(|_| text(4))?).map_err(|e| e.to_string())?,
+        revision: Revision(revision.cast_unsigned()),
+        geometry: geom.map(journal::geometry).transpose()?,
+        properties: serde_json::from_str(text(7)?).map_err(|e| e.to_string())?,
+    })
+}
+
+/// Folds the journal's tail into the tables, a bounded batch at a time.
+pub(super) fn checkpoint(inner: &Inner) -> Result<(), StoreError> {
+    inner.check_disk()?;
+    while fold_batch(inner)? == limits::IMPORT_BATCH_ROWS_MAX {}
+    Ok(())
+}
+
+/// Folds one batch and returns how many changes were in it.
+fn fold_batch(inner: &Inner) -> Result<usize, StoreError> {
+    let tail = inner.readers.read(|conn| {
+        let folded = Revision(catalog::number(conn, catalog::FOLDED)?);
+        journal::changes_after(conn, folded, limits::IMPORT_BATCH_ROWS_MAX)
+    })?;
+    let Some(newest) = tail.last() else { return Ok(0) };
+    // Only the last change of an item matters to its row.
+    let mut by_collection: BTreeMap<&CollectionId, BTreeMap<u64, &LiveItem>> = BTreeMap::new();
+    for Change { collection, item, .. } in &tail {
+        by_collection.entry(collection).or_default().insert(item.fid, item);
+    }
+    inner.writer()?.lock().lazily("folding the journal", |tx| {
+        for (id, items) in &by_collection {
+            fold_collection(tx, id, items.values().copied())?;
+        }
+        catalog::set(tx, catalog::FOLDED, newest.item.revision)
+    })?;
+    inner.wal_wait();
+    Ok(tail.len())
+}
+
+fn fold_collection<'i>(conn: &Connection, id: &CollectionId, items: impl Iterator<Item = &'i LiveItem>) -> Result<(), StoreError> {
+    let deed = "folding the journal";
+    let mut entry = catalog::entry(conn, id)?.ok_or_else(|| StoreError::NoCollection(id.clone()))?;
+    let mut extent = entry.meta.extent.unwrap_or(Bbox::EMPTY);
+    let table = schema::quoted(id.as_str());
+    let mut known = conn.prepare_cached(&format!("SELECT 1 FROM {table} WHERE fid = ?1")).doing(deed)?;
+    let mut put = conn
+        .prepare_cached(&format!(
+            "INSERT OR REPLACE INTO {table} (fid, geom, id, source, time, class, title, level, status, revision, properties, time_exact)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+        ))
+        .doing(deed)?;
+    for item in items {
+        let fid = item.fid.cast_signed();
+        entry.meta.count += u64::from(!known.exists([fid]).doing(deed)?);
+        extent = item.geometry.as_ref().map_or(extent, |g| extent.union(g.bounds()));
+        let text = |name: &str| item.properties.get(name).and_then(Value::as_str);
+        let time = item.time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+        let time_exact = (Timestamp::from_str(&time).ok() != Some(item.time)).then(|| item.time.to_string());
+        put.execute(params![
+            fid,
+            journal::geometry_blob(item),
+            item.id,
+            item.source,
+            time,
+            text("class"),
+            text("title"),
+            item.properties.get("level").and_then(Value::as_i64),
+            text("status"),
+            item.revision.0.cast_signed(),
+            serde_json::json!(item.properties).to_string(),
+            time_exact,
+        ])
+        .doing(deed)?;
+    }
+    if !extent.is_empty() && entry.meta.extent != Some(extent) {
+        entry.meta.extent = Some(extent);
+        schema::set_extent(conn, id.as_str(), extent)?;
+    }
+    catalog::put(conn, &entry)
+}

@@ -1,0 +1,229 @@
+//! The city file: what is durable, and how it is written.
+//!
+//! One GeoPackage (OGC 12-128r19; SQLite in WAL mode) holds the profile, every layer with its
+//! versions, the journal of live changes and the live collections' current state, so that GDAL
+//! and QGIS open the city as it is. [`GeoPackage`] is the store of one machine; a store on
+//! PostgreSQL/PostGIS with a replicated log implements the same [`CityStore`].
+//!
+//! There is one writer at a time. An import writes bounded batches and gives way after each, so
+//! that an event waits for one batch at most. A change is acknowledged once it is flushed.
+//!
+//! This crate knows nothing of indexes, queries or HTTP.
+
+mod error;
+mod gpkg;
+
+pub use error::StoreError;
+pub use gpkg::GeoPackage;
+
+use citywall_model::{
+    Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LiveItem, LocalText, Revision,
+    Value, Wkb,
+};
+use serde::{Deserialize, Serialize};
+use std::{path::Path, sync::Arc};
+
+/// A layer version that is about to be written: everything but its items.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LayerDraft {
+    /// The collection that the version is of; a new one is made if there is none.
+    pub id: CollectionId,
+    /// Its title.
+    pub title: LocalText,
+    /// Its place in the layer tree.
+    pub category: CimCategory,
+    /// Where the data comes from, in words.
+    pub source: String,
+    /// The CRS that the source was in, as `EPSG:n`, `GCJ-02` or `BD-09`.
+    pub source_crs: String,
+    /// The CRS to store, 4326 or 4490.
+    pub storage_crs: u32,
+    /// True if the data is synthetic.
+    pub generated: bool,
+    /// The source property whose value is the item id; `None` generates ids.
+    pub id_field: Option<String>,
+}
+
+/// One item on its way into a layer.
+#[derive(Clone, Debug, Default)]
+pub struct NewFeature {
+    /// Where it is; `None` is kept and counted.
+    pub geometry: Option<Wkb>,
+    /// Its attributes in source order; names are shared between features.
+    pub values: Vec<(Arc<str>, Value)>,
+    /// Its CityJSON solids, kept beside the footprint.
+    pub solids: Vec<Solid>,
+}
+
+/// One geometry of a CityJSON object at one level of detail.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Solid {
+    /// The city object that it belongs to, such as a building part.
+    pub object: String,
+    /// The object's type in CityJSON's words, such as `BuildingPart`.
+    pub object_type: String,
+    /// The geometry's type in CityJSON's words: `Solid`, `MultiSurface`, …
+    pub kind: String,
+    /// The level of detail in CityJSON's words: `1.2`, `2.2`, …
+    pub lod: String,
+    /// The surfaces as a 3D MultiPolygon: longitude, latitude, stored height in metres.
+    pub surfaces: Wkb,
+    /// How many of the surfaces make up each shell, in order; one number per shell.
+    pub shells: Vec<u32>,
+    /// The semantic type of each surface (`RoofSurface`, …); empty where the source has none.
+    pub semantics: Vec<String>,
+}
+
+/// An item that a stage did not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its position in the batch.
+    pub index: usize,
+    /// Why.
+    pub reason: String,
+}
+
+/// A layer version in the making. No reader sees it; dropping it discards it.
+pub trait LayerStage: Send {
+    /// Writes items in transactions of at most [`citywall_model::limits::IMPORT_BATCH_ROWS_MAX`]
+    /// rows, giving way to events between them, and returns those that were refused (an id that
+    /// is missing or repeats, a limit). Fields may appear and widen from item to item.
+    ///
+    /// # Errors
+    /// The file cannot be written; nothing of the version will ever be seen.
+    fn write(&mut self, features: Vec<NewFeature>) -> Result<Vec<Refusal>, StoreError>;
+
+    /// The version as it will be published, with its schema, extent and count so far.
+    fn meta(&self) -> CollectionMeta;
+
+    /// Reads the staged version into memory, in ascending order of fid.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn load(&self) -> Result<FeatureTable, StoreError>;
+
+    /// Makes the version current by one short transaction, at the city's next revision, and
+    /// removes the version before it.
+    ///
+    /// # Errors
+    /// The file cannot be written; the version before stays current.
+    fn publish(self: Box<Self>) -> Result<CollectionMeta, StoreError>;
+}
+
+/// The live state as it was last saved, with the number of the last change in it.
+#[derive(Debug, Default)]
+pub struct LiveLoad {
+    /// The items, cleared ones among them.
+    pub items: Vec<Arc<LiveItem>>,
+}
+
+/// A city's durable state. One implementation per back end; all methods may be called from any
+/// thread and block until they are done.
+pub trait CityStore: Send + Sync {
+    /// The last committed revision.
+    fn revision(&self) -> Revision;
+
+    /// The city's profile.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn profile(&self) -> Result<CityProfile, StoreError>;
+
+    /// Replaces the profile.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    fn set_profile(&self, profile: &CityProfile) -> Result<(), StoreError>;
+
+    /// Every current collection, in order of id.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn collections(&self) -> Result<Vec<CollectionMeta>, StoreError>;
+
+    /// Makes a live collection if there is none of that id.
+    ///
+    /// # Errors
+    /// A layer has the id, or the file cannot be written.
+    fn create_live(
+        &self,
+        id: &CollectionId,
+        kind: CollectionKind,
+        title: &LocalText,
+        category: CimCategory,
+        generated: bool,
+    ) -> Result<(), StoreError>;
+
+    /// Reads a layer's current version into memory, in ascending order of fid.
+    ///
+    /// # Errors
+    /// There is no such layer, or the file cannot be read.
+    fn load_layer(&self, id: &CollectionId) -> Result<FeatureTable, StoreError>;
+
+    /// Reads a live collection's state: the saved state with the journal's later changes on it.
+    ///
+    /// # Errors
+    /// There is no such collection, or the file cannot be read.
+    fn load_live(&self, id: &CollectionId) -> Result<LiveLoad, StoreError>;
+
+    /// Starts a new version of a layer.
+    ///
+    /// # Errors
+    /// A live collection has the id, or the file cannot be written.
+    fn stage(&self, draft: LayerDraft) -> Result<Box<dyn LayerStage>, StoreError>;
+
+    /// The solids of one item of a layer.
+    ///
+    /// # Errors
+    /// There is no such layer, or the file cannot be read.
+    fn solids(&self, id: &CollectionId, fid: u64) -> Result<Vec<Solid>, StoreError>;
+
+    /// Writes an elevation grid as a collection's new version, at the city's next revision.
+    /// Heights are kept to 1 cm where their range is below 655 m, to 1 dm below 6,553 m, and
+    /// exactly where all are whole metres.
+    ///
+    /// # Errors
+    /// Another kind of collection has the id, a limit is passed, or the file cannot be written.
+    fn put_grid(&self, draft: LayerDraft, grid: &Grid) -> Result<CollectionMeta, StoreError>;
+
+    /// Reads an elevation grid.
+    ///
+    /// # Errors
+    /// There is no such grid, or the file cannot be read.
+    fn load_grid(&self, id: &CollectionId) -> Result<Grid, StoreError>;
+
+    /// Appends changes in one flushed transaction. Their items' revisions must follow
+    /// [`CityStore::revision`] without a gap; afterwards that is the last of them.
+    ///
+    /// # Errors
+    /// The file cannot be written (a full disk, say), or a revision is out of order; then none
+    /// of the changes is kept.
+    fn append(&self, changes: &[Change]) -> Result<(), StoreError>;
+
+    /// The committed live changes after a revision, oldest first, at most `max` of them.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn changes_after(&self, revision: Revision, max: usize) -> Result<Vec<Change>, StoreError>;
+
+    /// Folds the journal into the live collections' tables, so that a start is quick and GDAL
+    /// sees what is current. Gives way to events; cheap if nothing changed.
+    ///
+    /// # Errors
+    /// The file cannot be written; the journal is kept.
+    fn checkpoint(&self) -> Result<(), StoreError>;
+
+    /// Copies the city as it is at one instant to a new file, while it is in use. `progress`
+    /// gets pages done and pages in all.
+    ///
+    /// # Errors
+    /// The target exists or cannot be written.
+    fn backup(&self, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<(), StoreError>;
+
+    /// Checks the file: SQLite's own integrity, the GeoPackage tables, every geometry, the
+    /// journal's order. Returns one line per fault, none for a sound file.
+    ///
+    /// # Errors
+    /// The file cannot be read at all.
+    fn verify(&self) -> Result<Vec<String>, StoreError>;
+}

@@ -1,0 +1,186 @@
+//! Live collections: the journal, its checkpoints, and what they add up to.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use citywall_model::{Change, LiveItem, Revision, Value, Wkb};
+use citywall_store::{CityStore, GeoPackage, StoreError};
+use common::*;
+use jiff::Timestamp;
+use proptest::prelude::*;
+use std::{collections::BTreeMap, sync::Arc};
+
+fn change(revision: u64, fid: u64, title: &str) -> Change {
+    let item = LiveItem {
+        fid,
+        id: format!("E-{fid}").into(),
+        source: "12345".into(),
+        time: "2026-03-01T08:15:00.123456789Z".parse().unwrap(),
+        revision: Revision(revision),
+        geometry: Some(Wkb::point(117.2, 39.1).unwrap()),
+        properties: serde_json::json!({"title": title, "level": 2, "class": "gb:0103", "status": "open"}).as_object().unwrap().clone(),
+    };
+    Change { collection: id("events"), item: Arc::new(item), actor: "local".into() }
+}
+
+fn items(store: &GeoPackage) -> Vec<LiveItem> {
+    store.load_live(&id("events")).unwrap().items.iter().map(|item| (**item).clone()).collect()
+}
+
+#[test]
+fn what_is_appended_is_there_after_reopening_and_after_a_checkpoint() {
+    let (_folder, path, store) = city();
+    create_events(&store);
+    store.append(&[change(1, 1, "a"), change(2, 2, "b")]).unwrap();
+    store.append(&[change(3, 1, "c")]).unwrap();
+    let expected = vec![(*change(3, 1, "c").item).clone(), (*change(2, 2, "b").item).clone()];
+    assert_eq!(items(&store), expected);
+    drop(store);
+    let store = GeoPackage::open(&path).unwrap();
+    assert_eq!((store.revision(), items(&store)), (Revision(3), expected.clone()));
+    store.checkpoint().unwrap();
+    assert_eq!(items(&store), expected);
+    store.append(&[change(4, 2, "d")]).unwrap();
+    assert_eq!(items(&store)[1], *change(4, 2, "d").item);
+    store.checkpoint().unwrap();
+    store.checkpoint().unwrap();
+    assert_eq!(items(&store)[1], *change(4, 2, "d").item);
+    let titles: Vec<_> = store.changes_after(Revision(1), 2).unwrap().iter().map(|c| c.item.properties["title"].clone()).collect();
+    assert_eq!(titles, ["b", "c"], "the journal is kept");
+    assert_eq!(store.collections().unwrap()[0].count, 2);
+    drop(store);
+    assert_sound(&path);
+}
+
+#[test]
+fn a_revision_out_of_order_keeps_nothing_of_the_batch() {
+    let (_folder, _path, store) = city();
+    create_events(&store);
+    for batch in [vec![change(2, 1, "gap")], vec![change(1, 1, "a"), change(3, 2, "gap")], vec![change(0, 1, "back")]] {
+        assert!(matches!(store.append(&batch), Err(StoreError::OutOfOrder { .. })));
+        assert_eq!((store.revision(), items(&store).len()), (Revision(0), 0));
+    }
+    store.append(&[]).unwrap();
+    store.append(&[change(1, 1, "a")]).unwrap();
+    publish(&store, draft("roads"), vec![feature(None, &[("a", Value::Integer(1))])]);
+    assert!(matches!(store.append(&[change(2, 1, "b")]), Err(StoreError::OutOfOrder { last: Revision(2), .. })), "a layer took revision 2");
+    store.append(&[change(3, 1, "b")]).unwrap();
+    assert_eq!(store.changes_after(Revision(0), 10).unwrap().len(), 2);
+}
+
+#[test]
+fn changes_of_what_is_no_live_collection_are_refused() {
+    let (_folder, _path, store) = city();
+    assert!(matches!(store.append(&[change(1, 1, "a")]), Err(StoreError::NoCollection(_))));
+    publish(&store, draft("events"), vec![feature(None, &[])]);
+    assert!(matches!(store.append(&[change(2, 1, "a")]), Err(StoreError::WrongKind { .. })));
+    assert_eq!(store.revision(), Revision(1));
+}
+
+#[test]
+fn a_long_tail_is_folded_in_batches() {
+    let (_folder, path, store) = city();
+    create_events(&store);
+    let changes: Vec<Change> = (1..=7_000).map(|r| change(r, r % 900 + 1, &format!("t{r}"))).collect();
+    for batch in changes.chunks(1_000) {
+        store.append(batch).unwrap();
+    }
+    let before = items(&store);
+    store.checkpoint().unwrap();
+    assert_eq!(items(&store), before);
+    assert_eq!(store.collections().unwrap()[0].count, 900);
+    drop(store);
+    assert_sound(&path);
+}
+
+fn json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<u64>().prop_map(Into::into),
+        any::<f64>().prop_filter("a number", |n| n.is_finite()).prop_map(Into::into),
+        ".{0,8}".prop_map(Into::into),
+    ];
+    leaf.prop_recursive(2, 6, 3, |inner| prop::collection::vec(inner, 0..3).prop_map(Into::into))
+}
+
+prop_compose! {
+    fn item()(
+        fid in 1_u64..6,
+        seconds in -100_000_000_000_i64..100_000_000_000,
+        nanos in prop_oneof![Just(0), 0..1_000_000_000],
+        place in prop::option::of((-180.0..=180.0, -90.0..=90.0)),
+        properties in prop::collection::btree_map("class|title|level|status|[a-z]{1,3}", json(), 0..5),
+        source in ".{1,4}",
+    ) -> LiveItem {
+        LiveItem {
+            fid,
+            id: format!("id {fid}").into(),
+            source: source.into(),
+            time: Timestamp::new(seconds, nanos).unwrap(),
+            revision: Revision(0),
+            geometry: place.map(|(x, y)| Wkb::point(x, y).unwrap()),
+            properties: properties.into_iter().collect(),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Append(Vec<LiveItem>),
+    Checkpoint,
+    Reopen,
+    Publish,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => prop::collection::vec(item(), 1..8).prop_map(Step::Append),
+        1 => Just(Step::Checkpoint),
+        1 => Just(Step::Reopen),
+        1 => Just(Step::Publish),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// The state is the last change of every item, whatever happens between the changes.
+    #[test]
+    fn the_state_is_the_fold_of_the_changes(steps in prop::collection::vec(step(), 1..10)) {
+        let (_folder, path, mut store) = city();
+        create_events(&store);
+        let mut model: BTreeMap<u64, LiveItem> = BTreeMap::new();
+        let mut history = Vec::new();
+        for step in steps {
+            match step {
+                Step::Append(items) => {
+                    let mut last = store.revision();
+                    let changes: Vec<Change> = items.into_iter().map(|mut item| {
+                        last = last.next();
+                        item.revision = last;
+                        model.insert(item.fid, item.clone());
+                        history.push(item.clone());
+                        Change { collection: id("events"), item: Arc::new(item), actor: "tester".into() }
+                    }).collect();
+                    store.append(&changes).unwrap();
+                }
+                Step::Checkpoint => store.checkpoint().unwrap(),
+                Step::Reopen => {
+                    drop(store);
+                    store = GeoPackage::open(&path).unwrap();
+                }
+                Step::Publish => {
+                    publish(&store, draft("roads"), vec![feature(None, &[])]);
+                }
+            }
+            prop_assert_eq!(items(&store), model.values().cloned().collect::<Vec<_>>());
+        }
+        let journal = store.changes_after(Revision(0), usize::MAX).unwrap();
+        prop_assert_eq!(journal.iter().map(|c| (*c.item).clone()).collect::<Vec<_>>(), history);
+        prop_assert!(journal.iter().all(|c| &*c.actor == "tester"));
+        drop(store);
+        assert_sound(&path);
+    }
+}
