@@ -1,5 +1,6 @@
 // The page's state, and what a person can do with it. The panels read and call this; the map is
 // kept in step by MapPane.svelte.
+import { untrack } from 'svelte';
 import { fetchItem, ApiError } from '../api/client';
 import type { Item } from '../api/types';
 import { fill, localeOf, texts } from '../i18n/i18n';
@@ -43,6 +44,34 @@ export class App {
 
   constructor() {
     setInterval(() => (this.now = Date.now()), 500);
+    $effect.root(() => {
+      this.followLayers();
+      this.followSelection();
+    });
+  }
+
+  /** A changed layer, or a line that was lost and started anew, means that the city is to be asked again. */
+  private followLayers(): void {
+    let seen: unknown[] = [];
+    $effect(() => {
+      const { layers, snapshots } = this.live.state;
+      const now = [layers.size, Math.max(0, ...layers.values()), Math.max(1, snapshots)];
+      if (seen.length > 0 && now.some((value, i) => value !== seen[i])) this.city.refresh();
+      seen = now;
+    });
+  }
+
+  /** What is shown of a chosen event follows the event. */
+  private followSelection(): void {
+    let shown: LiveItem | undefined;
+    $effect(() => {
+      const live = this.selectedLive;
+      const selection = untrack(() => this.selection);
+      if (selection && shown && shown !== live && shown.key === keyOf(selection.hit.collection, selection.hit.id)) {
+        untrack(() => this.select(selection.hit, selection.others));
+      }
+      shown = live;
+    });
   }
 
   /** A text of the page in its language. */
@@ -75,7 +104,9 @@ export class App {
     this.reading?.abort();
     const reading = new AbortController();
     this.reading = reading;
-    this.selection = { hit, others, item: null, failure: null };
+    const before = this.selection?.hit;
+    const same = before?.collection === hit.collection && before.id === hit.id;
+    this.selection = { hit, others, item: same ? (this.selection?.item ?? null) : null, failure: null };
     fetchItem(hit.collection, hit.id, reading.signal).then(
       (item) => {
         if (!reading.signal.aborted) this.selection = { hit, others, item, failure: null };

@@ -76,11 +76,6 @@ export const en: Texts = {
   'level.2': 'Orange · severe',
   'level.3': 'Yellow · moderate',
   'level.4': 'Blue · minor',
-  'level.short.0': 'None',
-  'level.short.1': 'Red',
-  'level.short.2': 'Orange',
-  'level.short.3': 'Yellow',
-  'level.short.4': 'Blue',
 
   'status.open': 'open',
   'status.dispatched': 'dispatched',

@@ -72,11 +72,6 @@ export const zh = {
   'level.2': '橙色 · 重大',
   'level.3': '黄色 · 较大',
   'level.4': '蓝色 · 一般',
-  'level.short.0': '未定级',
-  'level.short.1': '红',
-  'level.short.2': '橙',
-  'level.short.3': '黄',
-  'level.short.4': '蓝',
 
   'status.open': '待处置',
   'status.dispatched': '已派遣',

@@ -39,7 +39,7 @@ export function layersOf(city: CityDocument): Layer[] {
     .sort((a, b) => drawingOrder(a.role, a.shape) - drawingOrder(b.role, b.shape) || (a.id < b.id ? -1 : 1));
 }
 
-/** The layer tree: categories in the catalogue's order, the topmost layer first. */
+/** The layer tree: categories in the catalogue's order; the topmost layer first, areas last from the largest down. */
 export function groupsOf(layers: readonly Layer[]): CategoryGroup[] {
   const known = new Set<string>(CATEGORIES);
   const all: Category[] = [...CATEGORIES, 'other'];
@@ -48,10 +48,13 @@ export function groupsOf(layers: readonly Layer[]): CategoryGroup[] {
       category,
       layers: layers
         .filter(({ document }) => (known.has(document.category) ? document.category : 'other') === category)
-        .reverse(),
+        .sort((a, b) => treeOrder(a) - treeOrder(b)),
     }))
     .filter((group) => group.layers.length > 0);
 }
+
+const treeOrder = ({ role, shape }: Layer): number =>
+  role.kind === 'area' ? role.rank : -drawingOrder(role, shape) - 1;
 
 function minZoomOf(role: Role, shape: Shape, count: number): number {
   switch (role.kind) {

@@ -58,6 +58,13 @@ describe('a snapshot', () => {
   });
 });
 
+test('a city without live collections is complete with a delta that changes nothing', () => {
+  const state = after(delta(5, 5));
+  expect(state).toMatchObject({ revision: 5, snapshots: 1, resync: null });
+  const healed = reduce(reduce(state, [{ type: 'resync', reason: 'too old' }]), [delta(9, 9)]);
+  expect(healed).toMatchObject({ revision: 9, resync: null });
+});
+
 describe('a delta', () => {
   const base = after(snapshot(7, [event('a')]));
 
@@ -116,6 +123,12 @@ describe('other messages', () => {
 
   test('a resync is passed on', () => {
     expect(reduce(base, [{ type: 'resync', reason: 'too old' }]).resync).toBe('too old');
+  });
+
+  test('a complaint is shown until the line goes on', () => {
+    const told = reduce(base, [{ type: 'error', reason: 'the server stops' }]);
+    expect(told.error).toBe('the server stops');
+    expect(reduce(told, [heartbeat(7)]).error).toBeNull();
   });
 
   test('a heartbeat that is ahead once is patience, twice is a lost message', () => {

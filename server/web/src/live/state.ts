@@ -64,6 +64,7 @@ function apply(draft: Draft, message: LiveMessage): void {
     case 'snapshot':
       return applySnapshot(draft, message);
     case 'delta':
+      if (startsEmpty(draft, message)) return finishSnapshot(draft, message.revision, new Map());
       if (!follows(draft, message)) return;
       for (const change of message.changes) put(draft, change.collection, change.feature);
       return;
@@ -72,6 +73,7 @@ function apply(draft: Draft, message: LiveMessage): void {
       draft.layers.set(message.collection, message.revision);
       return;
     case 'heartbeat':
+      draft.error = null;
       return applyHeartbeat(draft, message.revision);
     case 'resync':
       draft.resync = message.reason;
@@ -90,9 +92,18 @@ function applySnapshot(draft: Draft, part: Extract<LiveMessage, { type: 'snapsho
     const item = liveItemOf(part.collection, feature);
     if (item.status !== 'cleared') draft.incoming.items.set(item.key, item);
   }
-  if (!part.last) return;
-  draft.items = draft.incoming.items;
-  draft.revision = part.revision;
+  if (part.last) finishSnapshot(draft, part.revision, draft.incoming.items);
+}
+
+/** A city without live collections answers with a delta that changes nothing, to name its revision. */
+function startsEmpty(draft: Draft, message: Extract<LiveMessage, { type: 'delta' }>): boolean {
+  const awaited = draft.revision === null || draft.resync !== null;
+  return awaited && message.after === message.revision && message.changes.length === 0;
+}
+
+function finishSnapshot(draft: Draft, revision: number, items: Map<string, LiveItem>): void {
+  draft.items = items;
+  draft.revision = revision;
   draft.incoming = null;
   draft.resync = null;
   draft.error = null;

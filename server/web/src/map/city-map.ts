@@ -7,6 +7,7 @@ import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url';
 import { tilesAddress } from '../api/address';
 import type { CityDocument, Item } from '../api/types';
 import { boundsOf, type LiveItem } from '../live/item';
+import { drawing } from './hardware';
 import { addImages } from './images';
 import { namePoints, polygonsOf } from './labels';
 import { pick, type Hit } from './pick';
@@ -53,6 +54,8 @@ export class CityMap {
     start: View | null,
     private readonly events: CityMapEvents,
   ) {
+    const by = drawing();
+    if (by === 'none') throw new Error('WebGL 2 is not available');
     this.map = new MapLibre({
       container,
       style: buildStyle(input),
@@ -63,7 +66,7 @@ export class CityMap {
       maxPitch: PITCH_MAX,
       maxZoom: ZOOM_MAX,
       fadeDuration: 200,
-      canvasContextAttributes: { antialias: true },
+      canvasContextAttributes: { antialias: by === 'hardware' },
     });
     this.map.on('error', ({ error }) => events.error(error.message));
     this.map.on('style.load', () => addImages(this.map));

@@ -26,7 +26,8 @@ export function highlightLayers({ palette }: StyleContext): LayerSpecification[]
       },
     },
     {
-      id: 'highlight:line', type: 'line', source: HIGHLIGHT_SOURCE, filter: ['!=', ['geometry-type'], 'Point'],
+      id: 'highlight:line', type: 'line', source: HIGHLIGHT_SOURCE,
+      filter: ['all', ['!=', ['geometry-type'], 'Point'], ['!', ['has', 'height']]],
       layout: { 'line-cap': 'round', 'line-join': 'round' },
       paint: { 'line-color': palette.highlight, 'line-width': 2.5 },
     },
