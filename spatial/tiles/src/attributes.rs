@@ -1,21 +1,27 @@
 //! The keys and values of a tile's layer, each written once (MVT 2.1, 4.4).
 
 use crate::protobuf::{self, FIXED64, VARINT};
-use citywall_model::ValueRef;
+use citywall_model::{ValueRef, limits::FIELDS_MAX};
 
-/// Distinct values as encoded `Value` messages.
-///
-/// A value is encoded at the end of the bytes, looked for by its bytes, and taken back if it is
-/// there already: no allocation, and one path for all types.
+/// Values as encoded `Value` messages.
 #[derive(Debug, Default)]
 pub(crate) struct Values {
     bytes: Vec<u8>,
     ends: Vec<u32>,
-    /// Open addressing; 0 is free, otherwise the value's number and 1. The length is a power of two.
+    encoded_len: usize,
+    /// For [`Values::number`]: open addressing; 0 is free, otherwise the value's number and 1. The
+    /// length is a power of two, or 0 if no value was looked for.
     slots: Vec<u32>,
 }
 
 impl Values {
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+        self.encoded_len = 0;
+        self.slots.clear();
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
@@ -29,16 +35,56 @@ impl Values {
 
     /// The bytes of all values in the layer message.
     pub(crate) fn encoded_len(&self) -> usize {
-        (0..self.ends.len() as u32).map(|number| protobuf::bytes_len(self.get(number).len())).sum()
+        self.encoded_len
     }
 
-    /// The number of a value; `None` for null, which a tile leaves out.
+    /// Appends a value, the same one or not, and returns its number.
     #[inline]
+    pub(crate) fn push(&mut self, value: ValueRef<'_>) -> u32 {
+        self.encode(value);
+        self.end()
+    }
+
+    /// Appends a value that another layer has encoded.
+    #[inline]
+    pub(crate) fn copy(&mut self, message: &[u8]) -> u32 {
+        self.bytes.extend_from_slice(message);
+        self.end()
+    }
+
+    /// The number of a value, appended if it is not there yet; `None` for null. The value is encoded
+    /// at the end of the bytes, looked for by its bytes, and taken back if it is found: no
+    /// allocation, and one path for all types.
     pub(crate) fn number(&mut self, value: ValueRef<'_>) -> Option<u32> {
+        if value == ValueRef::Null {
+            return None;
+        }
+        if self.slots.len() < (self.ends.len() + 1) * 2 {
+            self.grow();
+        }
         let start = self.bytes.len();
+        self.encode(value);
+        let mask = self.slots.len() - 1;
+        let mut at = hash(&self.bytes[start..]) & mask;
+        while self.slots[at] != 0 {
+            let number = self.slots[at] - 1;
+            if self.get(number) == &self.bytes[start..] {
+                self.bytes.truncate(start);
+                return Some(number);
+            }
+            at = (at + 1) & mask;
+        }
+        let number = self.end();
+        self.slots[at] = number + 1;
+        Some(number)
+    }
+
+    #[inline]
+    fn encode(&mut self, value: ValueRef<'_>) {
         let out = &mut self.bytes;
         match value {
-            ValueRef::Null => return None,
+            // A tile has no nulls; no caller gives one.
+            ValueRef::Null => {}
             ValueRef::Text(text) | ValueRef::Json(text) => protobuf::bytes(out, 1, text.as_bytes()),
             ValueRef::Number(number) => {
                 protobuf::key(out, 3, FIXED64);
@@ -53,40 +99,14 @@ impl Values {
                 out.push(u8::from(boolean));
             }
         }
-        Some(self.intern(start))
     }
 
-    /// The number of a value that another layer has encoded.
-    pub(crate) fn copy(&mut self, message: &[u8]) -> u32 {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(message);
-        self.intern(start)
-    }
-
-    /// The bytes of all values before they are written.
-    pub(crate) fn bytes_len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// The number of the message that was just appended at `start`.
-    fn intern(&mut self, start: usize) -> u32 {
-        if self.slots.len() < (self.ends.len() + 1) * 2 {
-            self.grow();
-        }
-        let mask = self.slots.len() - 1;
-        let mut at = hash(&self.bytes[start..]) & mask;
-        loop {
-            match self.slots[at] {
-                0 => break,
-                slot if self.get(slot - 1) == &self.bytes[start..] => {
-                    self.bytes.truncate(start);
-                    return slot - 1;
-                }
-                _ => at = (at + 1) & mask,
-            }
-        }
+    /// Ends the message at the end of the bytes and returns its number.
+    #[inline]
+    fn end(&mut self) -> u32 {
+        let start = self.ends.last().map_or(0, |end| *end as usize);
+        self.encoded_len += protobuf::bytes_len(self.bytes.len() - start);
         self.ends.push(self.bytes.len() as u32);
-        self.slots[at] = self.ends.len() as u32;
         self.ends.len() as u32 - 1
     }
 
@@ -100,6 +120,86 @@ impl Values {
                 at = (at + 1) & (len - 1);
             }
             self.slots[at] = number + 1;
+        }
+    }
+}
+
+/// The value numbers of a table's rows by column and token ([`citywall_model::FeatureTable::token`]):
+/// most values of a tile are repeated, and what was written once need not be read again.
+#[derive(Debug)]
+pub(crate) struct Memo {
+    /// Open addressing. The length is a power of two.
+    slots: Vec<Known>,
+    len: usize,
+    /// Slots of another epoch are free, so that clearing costs nothing.
+    epoch: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    token: u64,
+    /// The epoch and the column.
+    tag: u32,
+    number: u32,
+}
+
+/// Bits of a [`Known::tag`] that are the column.
+const COLUMN_BITS: u32 = FIELDS_MAX.ilog2() + 1;
+
+impl Default for Memo {
+    fn default() -> Self {
+        Self { slots: vec![Known::default(); 1024], len: 0, epoch: 1 }
+    }
+}
+
+impl Memo {
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+        self.epoch += 1;
+        if self.epoch >> (u32::BITS - COLUMN_BITS) > 0 {
+            *self = Self::default();
+        }
+    }
+
+    /// The number of a column's value, asked for if it is not known.
+    #[inline]
+    pub(crate) fn number(&mut self, column: usize, token: u64, ask: impl FnOnce() -> u32) -> u32 {
+        let tag = self.epoch << COLUMN_BITS | column as u32;
+        let at = self.place(tag, token);
+        if self.slots[at].tag != tag {
+            self.slots[at] = Known { token, tag, number: ask() };
+            self.len += 1;
+            if self.slots.len() < self.len * 2 {
+                let number = self.slots[at].number;
+                self.grow();
+                return number;
+            }
+        }
+        self.slots[at].number
+    }
+
+    /// The slot of a column's value, or a free one for it.
+    #[inline]
+    fn place(&self, tag: u32, token: u64) -> usize {
+        let mask = self.slots.len() - 1;
+        let mixed = (token ^ u64::from(tag).rotate_right(12)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut at = (mixed ^ mixed >> 32) as usize & mask;
+        loop {
+            let known = &self.slots[at];
+            if known.tag >> COLUMN_BITS != self.epoch || known.tag == tag && known.token == token {
+                return at;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let len = self.slots.len() * 2;
+        let old = std::mem::replace(&mut self.slots, vec![Known::default(); len]);
+        for known in old.into_iter().filter(|known| known.tag >> COLUMN_BITS == self.epoch) {
+            let at = self.place(known.tag, known.token);
+            self.slots[at] = known;
         }
     }
 }
@@ -126,6 +226,10 @@ fn hash(bytes: &[u8]) -> usize {
 pub(crate) struct Keys(Vec<Box<str>>);
 
 impl Keys {
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(AsRef::as_ref)
     }
@@ -160,6 +264,18 @@ mod tests {
         }
         assert_eq!(values.len(), seen.len());
         assert_eq!(values.number(ValueRef::Null), None);
+    }
+
+    #[test]
+    fn a_memo_forgets_what_it_is_told_to() {
+        let mut memo = Memo::default();
+        for epoch in 0..50 {
+            for (column, token) in (0..30_000u64).map(|i| (i as usize % 13, i / 7 % 500)) {
+                let expected = epoch * 1_000_000 + column as u32 * 1000 + token as u32;
+                assert_eq!(memo.number(column, token, || expected), expected);
+            }
+            memo.clear();
+        }
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use crate::{
     protobuf::{varint, zigzag},
     rules::LINE_TOLERANCE,
-    shape::{self, Extent, Frame, Point, Simplifier, snap},
+    shape::{self, Extent, Frame, Point, Simplifier, snapped},
     tile::{BUFFER, EXTENT, Projection, TileId},
     wkb::{self, Kind, Parts, Vertices},
 };
@@ -135,7 +135,7 @@ impl Parts for Drawing<'_> {
         let Pen { projection, frame, points, .. } = &mut *self.pen;
         vertices.each(|longitude, latitude| {
             // An empty point is NaN, which is in no frame.
-            let point = projection.project(longitude, latitude).map(snap);
+            let point = snapped(projection.project(longitude, latitude));
             if frame.holds(point) {
                 points.push(point);
             }
@@ -148,7 +148,7 @@ impl Parts for Drawing<'_> {
         points.reserve(vertices.len());
         let mut extent = Extent::EMPTY;
         vertices.each(|longitude, latitude| {
-            let point = projection.project(longitude, latitude).map(snap);
+            let point = snapped(projection.project(longitude, latitude));
             if points.last() != Some(&point) {
                 points.push(point);
                 extent.add(point);
@@ -165,7 +165,11 @@ impl Parts for Drawing<'_> {
         simplifier.simplify(points, LINE_TOLERANCE);
         let line = std::mem::take(points);
         self.drawn.length += line.windows(2).map(|w| (w[1][0] - w[0][0]).hypot(w[1][1] - w[0][1])).sum::<f64>();
-        if within { self.path(&line) } else { self.clipped_line(&line) }
+        if within {
+            self.path(&line)
+        } else {
+            self.clipped_line(&line)
+        }
         self.pen.points = line;
     }
 
@@ -186,7 +190,7 @@ impl Parts for Drawing<'_> {
             let [x, y] = [exact[0] - x0, exact[1] - y0];
             area2 += last[0] * y - x * last[1];
             last = [x, y];
-            let point = exact.map(snap);
+            let point = snapped(exact);
             extent.add(point);
             points.push(point);
         });

@@ -1,7 +1,7 @@
 //! One layer of a tile: features in, bytes out.
 
 use crate::{
-    attributes::{Keys, Values},
+    attributes::{Keys, Memo, Values},
     draw::Pen,
     protobuf::{self, BYTES, VARINT, varint, varint_len},
     rules::{self, DETAIL_ZOOM_MIN, Importance, OVERVIEW_FIELDS, Traits},
@@ -9,7 +9,7 @@ use crate::{
     wkb::{self, Kind},
 };
 use citywall_model::{FeatureRef, FeatureTable, LiveItem, RowIds, ValueRef, limits::TILE_BYTES_MAX};
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
 /// The attribute that carries the item's id where that is not the decimal feature id.
 pub const ID_FIELD: &str = "_id";
@@ -51,8 +51,9 @@ impl Slot {
 struct Plan {
     /// The schema's names, which tell whether the plan is the table's.
     names: Vec<Arc<str>>,
-    columns: Vec<usize>,
-    /// The key number of each of `columns`, once a value has needed it.
+    /// The columns that are written, as [`FeatureTable::present`] counts them.
+    shown: Vec<u64>,
+    /// The key number of each column, once a value has needed it.
     keys: Vec<Option<u32>>,
     height: Option<usize>,
     class: Option<usize>,
@@ -68,16 +69,39 @@ impl Plan {
 
     fn new(table: &FeatureTable, detail: bool) -> Self {
         let schema = table.schema();
-        let shown = |name: &str| detail || OVERVIEW_FIELDS.contains(&name);
-        let columns: Vec<usize> = (0..schema.fields.len()).filter(|at| shown(&schema.fields[*at].name)).collect();
+        let mut shown = vec![0; schema.fields.len().div_ceil(64)];
+        for (at, field) in schema.fields.iter().enumerate() {
+            if detail || OVERVIEW_FIELDS.contains(&&*field.name) {
+                shown[at / 64] |= 1 << (at % 64);
+            }
+        }
         Self {
             names: schema.fields.iter().map(|field| field.name.clone()).collect(),
-            keys: vec![None; columns.len()],
-            columns,
+            keys: vec![None; schema.fields.len()],
+            shown,
             height: schema.position("height"),
             class: schema.position("fclass").or_else(|| schema.position("highway")),
         }
     }
+}
+
+/// The buffers of a layer. They go from tile to tile on a thread.
+#[derive(Debug, Default)]
+struct Buffers {
+    keys: Keys,
+    values: Values,
+    memo: Memo,
+    slots: Vec<Slot>,
+    bytes: Vec<u8>,
+}
+
+/// Sets of buffers that a thread keeps; a tile of more layers than this allocates for the rest.
+const SPARE_MAX: usize = 4;
+/// Buffers that grew beyond this are not kept.
+const SPARE_BYTES_MAX: usize = 2 * BUILD_BYTES_MAX;
+
+thread_local! {
+    static SPARE: RefCell<Vec<Buffers>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A layer in the making.
@@ -88,25 +112,43 @@ pub(crate) struct Layer {
     plan: Plan,
     keys: Keys,
     values: Values,
+    memo: Memo,
     slots: Vec<Slot>,
+    /// The bytes of all features in the layer message.
+    features_len: usize,
     bytes: Vec<u8>,
     pub(crate) small: usize,
     pub(crate) dropped: usize,
 }
 
+impl Drop for Layer {
+    fn drop(&mut self) {
+        let take = |layer: &mut Self| Buffers {
+            keys: std::mem::take(&mut layer.keys),
+            values: std::mem::take(&mut layer.values),
+            memo: std::mem::take(&mut layer.memo),
+            slots: std::mem::take(&mut layer.slots),
+            bytes: std::mem::take(&mut layer.bytes),
+        };
+        if self.bytes.capacity() <= SPARE_BYTES_MAX {
+            SPARE.with_borrow_mut(|spare| {
+                if spare.len() < SPARE_MAX {
+                    spare.push(take(self));
+                }
+            });
+        }
+    }
+}
+
 impl Layer {
     pub(crate) fn new(name: &str, z: u8) -> Self {
-        Self {
-            name: name.into(),
-            z,
-            plan: Plan::default(),
-            keys: Keys::default(),
-            values: Values::default(),
-            slots: Vec::new(),
-            bytes: Vec::new(),
-            small: 0,
-            dropped: 0,
-        }
+        let Buffers { mut keys, mut values, mut memo, mut slots, mut bytes } = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
+        keys.clear();
+        values.clear();
+        memo.clear();
+        slots.clear();
+        bytes.clear();
+        Self { name: name.into(), z, plan: Plan::default(), keys, values, memo, slots, features_len: 0, bytes, small: 0, dropped: 0 }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -124,6 +166,7 @@ impl Layer {
             && !self.plan.is_of(table)
         {
             self.plan = Plan::new(table, self.z >= DETAIL_ZOOM_MIN);
+            self.memo.clear();
         }
         // A feature of a tile has one kind of geometry; a collection becomes up to three with one id.
         let shown = match wkb::kind(wkb) {
@@ -134,7 +177,7 @@ impl Layer {
             }
         };
         self.small += usize::from(shown == Shown::Small);
-        if self.bytes.len() + self.values.bytes_len() > BUILD_BYTES_MAX {
+        if self.features_len + self.values.encoded_len() > BUILD_BYTES_MAX {
             self.thin(2 * TILE_BYTES_MAX);
         }
     }
@@ -166,8 +209,13 @@ impl Layer {
             FeatureRef::Live(item) => self.live_tags(feature, item),
         }
         let tags_len = (self.bytes.len() - start) as u32 - geometry_len;
-        self.slots.push(Slot { fid: traits.fid, start, geometry_len, tags_len, kind, importance: Importance::of(&traits) });
+        self.push(Slot { fid: traits.fid, start, geometry_len, tags_len, kind, importance: Importance::of(&traits) });
         Shown::Yes
+    }
+
+    fn push(&mut self, slot: Slot) {
+        self.features_len += slot.encoded_len();
+        self.slots.push(slot);
     }
 
     fn traits(&self, feature: FeatureRef<'_>, kind: Kind) -> Traits {
@@ -196,15 +244,29 @@ impl Layer {
     }
 
     fn row_tags(&mut self, table: &FeatureTable, row: u32) {
-        for at in 0..self.plan.columns.len() {
-            let column = self.plan.columns[at];
-            let Some(value) = self.values.number(table.value(row, column)) else { continue };
-            let key = *self.plan.keys[at].get_or_insert_with(|| self.keys.number(&self.plan.names[column]));
+        for (word, present) in table.present(row).iter().enumerate() {
+            let mut bits = present & self.plan.shown[word];
+            while bits != 0 {
+                let column = word * 64 + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                let Some(value) = self.cell(table, row, column) else { continue };
+                let key = *self.plan.keys[column].get_or_insert_with(|| self.keys.number(&self.plan.names[column]));
+                self.tag(key, value);
+            }
+        }
+        if let RowIds::Field(column) = table.ids()
+            && let Some(value) = self.cell(table, row, column)
+        {
+            let key = self.keys.number(ID_FIELD);
             self.tag(key, value);
         }
-        if table.ids() != RowIds::Generated {
-            self.id_tag(&table.id(row));
-        }
+    }
+
+    /// The number of a row's value; `None` for null.
+    #[inline]
+    fn cell(&mut self, table: &FeatureTable, row: u32, column: usize) -> Option<u32> {
+        let token = table.token(row, column)?;
+        Some(self.memo.number(column, token, || self.values.push(table.value(row, column))))
     }
 
     fn live_tags(&mut self, feature: FeatureRef<'_>, item: &LiveItem) {
@@ -217,11 +279,7 @@ impl Layer {
                 self.tag(key, value);
             }
         });
-        self.id_tag(&item.id);
-    }
-
-    fn id_tag(&mut self, id: &str) {
-        if let Some(value) = self.values.number(ValueRef::Text(id)) {
+        if let Some(value) = self.values.number(ValueRef::Text(&item.id)) {
             let key = self.keys.number(ID_FIELD);
             self.tag(key, value);
         }
@@ -236,7 +294,7 @@ impl Layer {
     }
 
     fn message_len(&self) -> usize {
-        self.head_len() + self.values.encoded_len() + self.slots.iter().map(Slot::encoded_len).sum::<usize>()
+        self.head_len() + self.values.encoded_len() + self.features_len
     }
 
     /// The bytes of the layer in the tile; 0 for a layer without features, which is not written.
@@ -272,30 +330,33 @@ impl Layer {
                 used[value as usize] = true;
             }
         }
-        self.retain(&kept);
+        self.retain(&kept, &used);
     }
 
     fn tags(&self, slot: &Slot) -> impl Iterator<Item = (u32, u32)> {
         tags(&self.bytes, slot)
     }
 
-    /// Writes the layer anew with some of its features and the values that they need. Values keep
+    /// Writes the layer anew with some of its features and the values that they use. Values keep
     /// their order, so that no number grows.
-    fn retain(&mut self, kept: &[bool]) {
+    fn retain(&mut self, kept: &[bool], used: &[bool]) {
         let old_values = std::mem::take(&mut self.values);
         let old_bytes = std::mem::take(&mut self.bytes);
         let old_slots = std::mem::take(&mut self.slots);
+        let renumber = |(old, used): (u32, &bool)| if *used { self.values.copy(old_values.get(old)) } else { 0 };
+        let numbers: Vec<u32> = (0..).zip(used).map(renumber).collect();
+        self.memo.clear();
+        self.features_len = 0;
         self.dropped += kept.iter().filter(|kept| !**kept).count();
         for (mut slot, _) in old_slots.into_iter().zip(kept).filter(|(_, kept)| **kept) {
             let start = self.bytes.len();
             self.bytes.extend_from_slice(&old_bytes[slot.start..slot.start + slot.geometry_len as usize]);
             for (key, value) in tags(&old_bytes, &slot) {
-                let value = self.values.copy(old_values.get(value));
-                self.tag(key, value);
+                self.tag(key, numbers[value as usize]);
             }
             slot.start = start;
             slot.tags_len = (self.bytes.len() - start) as u32 - slot.geometry_len;
-            self.slots.push(slot);
+            self.push(slot);
         }
     }
 
@@ -347,8 +408,8 @@ enum Shown {
 /// A feature's tags: key and value numbers.
 fn tags<'a>(bytes: &'a [u8], slot: &Slot) -> impl Iterator<Item = (u32, u32)> + use<'a> {
     let start = slot.start + slot.geometry_len as usize;
-    let mut numbers = bytes[start..start + slot.tags_len as usize].split_inclusive(|byte| byte & 0x80 == 0).map(|digits| {
-        digits.iter().rev().fold(0, |number, digit| number << 7 | u32::from(digit & 0x7F))
-    });
+    let mut numbers = bytes[start..start + slot.tags_len as usize]
+        .split_inclusive(|byte| byte & 0x80 == 0)
+        .map(|digits| digits.iter().rev().fold(0, |number, digit| number << 7 | u32::from(digit & 0x7F)));
     std::iter::from_fn(move || Some((numbers.next()?, numbers.next()?)))
 }

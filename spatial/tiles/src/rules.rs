@@ -84,7 +84,7 @@ pub(crate) fn class_rank(class: &str) -> u8 {
         "secondary" => 6,
         "tertiary" => 5,
         "residential" | "unclassified" | "living_street" | "pedestrian" => 4,
-        "service" => 3,
+        "service" | "unknown" => 3,
         "track" | "track_grade1" | "track_grade2" | "track_grade3" | "track_grade4" | "track_grade5" | "busway" => 2,
         "footway" | "path" | "steps" | "cycleway" | "bridleway" => 1,
         _ => 0,

@@ -56,6 +56,12 @@ pub(crate) fn snap(v: f64) -> f64 {
     (v + MAGIC) - MAGIC
 }
 
+/// A position snapped to the grid.
+#[inline]
+pub(crate) fn snapped([x, y]: Point) -> Point {
+    [snap(x), snap(y)]
+}
+
 /// Twice the signed area of the triangle: 0 if the three are on one line.
 #[inline]
 fn cross(a: Point, b: Point, c: Point) -> f64 {

@@ -3,9 +3,7 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "each test takes what it needs; a broken fixture fails the test")]
 
 use citywall_index::{PackedIndex, WindowIndex};
-use citywall_model::{
-    Bbox, FeatureRef, FeatureTable, FeatureTableBuilder, FieldType, RowIds, Schema, Value, geometry,
-};
+use citywall_model::{Bbox, FeatureRef, FeatureTable, FeatureTableBuilder, FieldType, RowIds, Schema, Value, geometry};
 use citywall_tiles::{Tile, TileBuilder, TileId};
 use flate2::read::GzDecoder;
 use geo_types::{Coord, Geometry, LineString, MultiPolygon, Polygon};
@@ -24,8 +22,7 @@ pub struct Layer {
 
 impl Layer {
     pub fn new(table: FeatureTable) -> Self {
-        let envelopes: Vec<Bbox> =
-            (0..table.len() as u32).map(|row| table.geometry(row).map_or(Bbox::EMPTY, geometry::bounds)).collect();
+        let envelopes: Vec<Bbox> = (0..table.len() as u32).map(|row| table.geometry(row).map_or(Bbox::EMPTY, geometry::bounds)).collect();
         Self { index: PackedIndex::new(envelopes.into_iter()), table }
     }
 
