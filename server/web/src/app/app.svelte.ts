@@ -47,6 +47,7 @@ export class App {
     $effect.root(() => {
       this.followLayers();
       this.followSelection();
+      this.followLine();
     });
   }
 
@@ -58,6 +59,14 @@ export class App {
       const now = [layers.size, Math.max(0, ...layers.values()), Math.max(1, snapshots)];
       if (seen.length > 0 && now.some((value, i) => value !== seen[i])) this.city.refresh();
       seen = now;
+    });
+  }
+
+  /** A socket does not say why it is refused; the city document does, and a 401 leads to the login. */
+  private followLine(): void {
+    const lost = $derived(this.live.status.line === 'lost');
+    $effect(() => {
+      if (lost) this.city.refresh();
     });
   }
 
@@ -140,6 +149,6 @@ export class App {
   /** The live state of the selected item, if it is an open live item. */
   get selectedLive(): LiveItem | undefined {
     const hit = this.selection?.hit;
-    return hit && this.live.state.items.get(keyOf(hit.collection, hit.id));
+    return hit && this.live.items.get(keyOf(hit.collection, hit.id));
   }
 }

@@ -95,6 +95,7 @@ export const en: Texts = {
   'bar.cursor': 'Cursor (longitude, latitude)',
   'bar.zoom': 'Zoom',
   'bar.scale': 'Scale',
+  'bar.licences': 'Licences',
   'bar.sources': 'Sources',
 
   'legend.height': 'Height (m)',

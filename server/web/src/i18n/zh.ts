@@ -91,6 +91,7 @@ export const zh = {
   'bar.cursor': '光标位置（经度，纬度）',
   'bar.zoom': '缩放级别',
   'bar.scale': '比例尺',
+  'bar.licences': '软件许可',
   'bar.sources': '数据来源',
 
   'legend.height': '高度（米）',

@@ -1,10 +1,13 @@
 // The live state of the page: the connection's messages, reduced.
 import type { LiveMessage } from '../api/types';
 import { LiveConnection, type LineStatus } from './connection';
+import { countByLevel } from './select';
 import { emptyState, reduce, type LiveState } from './state';
 
 export class Live {
   state = $state.raw<LiveState>(emptyState);
+  items = $derived(this.state.items);
+  counts = $derived(countByLevel(this.items));
   status = $state.raw<LineStatus>({ line: 'connecting', lastMessage: null, attempts: 0, retryAt: null });
 
   private readonly connection: LiveConnection;

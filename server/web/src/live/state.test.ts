@@ -131,6 +131,10 @@ describe('other messages', () => {
     expect(reduce(told, [heartbeat(7)]).error).toBeNull();
   });
 
+  test('a heartbeat leaves the items the very same', () => {
+    expect(reduce(base, [heartbeat(7)]).items).toBe(base.items);
+  });
+
   test('a heartbeat that is ahead once is patience, twice is a lost message', () => {
     const once = reduce(base, [heartbeat(8)]);
     expect(once.resync).toBeNull();

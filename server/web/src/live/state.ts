@@ -42,9 +42,11 @@ export const emptyState: LiveState = {
 
 /** Applies messages in order. The given state is left as it is. Linear in items and messages. */
 export function reduce(state: LiveState, messages: readonly LiveMessage[]): LiveState {
+  // What stays the same stays the same object, so that nobody draws it again.
+  const moves = messages.some(({ type }) => type === 'delta' || type === 'snapshot');
   const draft: Draft = {
     ...state,
-    items: new Map(state.items),
+    items: moves ? new Map(state.items) : (state.items as Map<string, LiveItem>),
     layers: new Map(state.layers),
     incoming: state.incoming && { ...state.incoming, items: new Map(state.incoming.items) },
     arrived: [],

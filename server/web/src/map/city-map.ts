@@ -2,7 +2,7 @@
 // clicks. It knows nothing of panels, languages' texts or the server's messages.
 import 'maplibre-gl/dist/maplibre-gl.css';
 import type { Feature, FeatureCollection, Point } from 'geojson';
-import { GeoJSONSource, LngLatBounds, Map as MapLibre, Marker, setWorkerUrl, VectorTileSource } from 'maplibre-gl';
+import { type ErrorEvent, GeoJSONSource, LngLatBounds, Map as MapLibre, Marker, setWorkerUrl, VectorTileSource } from 'maplibre-gl';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url';
 import { tilesAddress } from '../api/address';
 import type { CityDocument, Item } from '../api/types';
@@ -43,6 +43,8 @@ const nothing = (): FeatureCollection => ({ type: 'FeatureCollection', features:
 export class CityMap {
   readonly map: MapLibre;
   private readonly shown = new Map<string, FeatureCollection>();
+  /** Sources of which a tile could not be fetched. */
+  private readonly broken = new Set<string>();
   private rings = 0;
   private labelTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly still = window.matchMedia('(prefers-reduced-motion: reduce)');
@@ -68,7 +70,10 @@ export class CityMap {
       fadeDuration: 200,
       canvasContextAttributes: { antialias: by === 'hardware' },
     });
-    this.map.on('error', ({ error }) => events.error(error.message));
+    this.map.on('error', (event: ErrorEvent & { sourceId?: string }) => {
+      if (event.sourceId !== undefined) this.broken.add(event.sourceId);
+      events.error(event.error.message);
+    });
     this.map.on('style.load', () => addImages(this.map));
     this.map.on('move', () => events.view(this.view()));
     this.map.on('mousemove', ({ lngLat }) => events.cursor([lngLat.lng, lngLat.lat]));
@@ -109,6 +114,12 @@ export class CityMap {
       },
     });
     this.nameAreasSoon();
+  }
+
+  /** Asks again for what failed while the server was away. */
+  mend(): void {
+    for (const id of this.broken) if (this.map.getSource(id)) this.map.refreshTiles(id);
+    this.broken.clear();
   }
 
   showLive(items: Iterable<LiveItem>, hidden: ReadonlySet<string>): void {
