@@ -1,6 +1,8 @@
 //! Tiles per second on New York's buildings, not cached: `cargo run --release -p citywall-tiles
 //! --example tile_speed [ZOOM…]`.
 
+#![allow(clippy::unwrap_used, reason = "the fixture is shared with the tests")]
+
 #[path = "../tests/common/mod.rs"]
 mod common;
 

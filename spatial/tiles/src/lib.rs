@@ -13,6 +13,8 @@
 //!
 //! This crate knows nothing of indexes, queries or HTTP.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod attributes;
 mod builder;
 mod cache;

@@ -1,6 +1,8 @@
 //! New York's buildings and roads from `../shared` as tables with their index.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "each test takes what it needs; a broken fixture fails the test")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test takes what it needs; a fixture that breaks fails the test")]
+
+pub mod decoded;
 
 use citywall_index::{PackedIndex, WindowIndex};
 use citywall_model::{Bbox, FeatureRef, FeatureTable, FeatureTableBuilder, FieldType, RowIds, Schema, Value, geometry};
