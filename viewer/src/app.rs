@@ -1,0 +1,142 @@
+//! Puts the wall together: with a window, or without one.
+
+use crate::{
+    args::{Args, QualityArg},
+    camera::CameraPlugin,
+    city::{CityFeed, CityPlugin, CurrentScheme, PictureSize, Tiles, WallClock, Wish},
+    net::{Server, TileLoader, spawn_city_watch, spawn_live},
+    render::{self, CityRenderPlugin, Quality},
+    scene::{Scene, Scheme},
+    shot,
+    ui::WallUiPlugin,
+};
+use anyhow::Context;
+use bevy::{
+    app::PluginsState,
+    log::LogPlugin,
+    prelude::*,
+    render::{RenderPlugin, pipelined_rendering::PipelinedRenderingPlugin, renderer::RenderAdapterInfo},
+    window::{ExitCondition, PrimaryWindow, WindowResolution},
+    winit::{UpdateMode, WinitPlugin, WinitSettings},
+};
+use std::{sync::Mutex, thread, time::Duration};
+
+/// Workers that fetch and build tiles.
+const TILE_WORKERS: std::ops::RangeInclusive<usize> = 2..=6;
+/// A tile is split above this many pixels at 1080 lines.
+const TILE_PX: (f64, f64) = (900.0, 1400.0);
+/// Without input, a wall draws this often.
+const IDLE_FRAME: Duration = Duration::from_millis(33);
+
+/// Runs the wall until its window closes, or until its picture is made.
+///
+/// # Errors
+/// The address or the scene cannot be used, there is nothing to draw on, or the picture is incomplete.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let server = Server::at(&args.server, args.token.clone()).context("--server")?;
+    let scene = match &args.scene {
+        Some(path) => Scene::read(path)?,
+        None => Scene::default(),
+    };
+    if args.is_headless() { shot::run(build(args, scene, server)?, args) } else { window(args, scene, server) }
+}
+
+fn window(args: &Args, scene: Scene, server: Server) -> anyhow::Result<()> {
+    if ["DISPLAY", "WAYLAND_DISPLAY"].iter().all(|v| std::env::var_os(v).is_none_or(|v| v.is_empty())) {
+        anyhow::bail!("there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set); --screenshot FILE.png renders without one");
+    }
+    match build(args, scene, server)?.run() {
+        AppExit::Success => Ok(()),
+        AppExit::Error(code) => anyhow::bail!("the wall ended with error {code}"),
+    }
+}
+
+fn build(args: &Args, scene: Scene, server: Server) -> anyhow::Result<App> {
+    let headless = args.is_headless();
+    let high = match args.quality {
+        QualityArg::High => true,
+        QualityArg::Low => false,
+        QualityArg::Auto => args.screenshot.is_some() || !headless,
+    };
+    let scheme = Scheme::of(scene.scheme);
+    let workers = thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(*TILE_WORKERS.start(), *TILE_WORKERS.end());
+    let loader = TileLoader::start(&server, workers);
+    anyhow::ensure!(loader.workers() > 0, "no thread could be started");
+    let feed = CityFeed { updates: Mutex::new(spawn_city_watch(server.clone())), live: spawn_live(server.clone()), server };
+    let mut app = App::new();
+    plugins(&mut app, args, headless);
+    let quality = Quality { msaa: if high { Msaa::Sample4 } else { Msaa::Off } };
+    app.insert_resource(feed)
+        .insert_resource(Wish { scene, args: args.clone() })
+        .insert_resource(WallClock::new(args.time))
+        .insert_resource(CurrentScheme(scheme))
+        .insert_resource(PictureSize(UVec2::new(args.size.0, args.size.1)))
+        .insert_resource(Tiles::new(loader, if high { TILE_PX.0 } else { TILE_PX.1 }))
+        .add_plugins((
+            CityRenderPlugin { quality },
+            CityPlugin,
+            CameraPlugin { interactive: !headless },
+            WallUiPlugin { interactive: !headless },
+        ));
+    if headless {
+        app.add_systems(Startup, shot::spawn_camera);
+    } else {
+        app.insert_resource(WinitSettings { focused_mode: UpdateMode::reactive(IDLE_FRAME), unfocused_mode: UpdateMode::reactive(IDLE_FRAME) })
+            .add_systems(Startup, move |mut commands: Commands| {
+                commands.spawn((render::camera(quality), IsDefaultUiCamera));
+            })
+            .add_systems(PreUpdate, follow_window)
+            .add_systems(Update, cheaper_without_gpu);
+    }
+    // Plugins that wait for the graphics device are ready at once on the desktop; be sure of it.
+    while app.plugins_state() == PluginsState::Adding {
+        bevy::tasks::tick_global_task_pools_on_main_thread();
+        thread::sleep(Duration::from_millis(1));
+    }
+    Ok(app)
+}
+
+fn plugins(app: &mut App, args: &Args, headless: bool) {
+    let filter = "warn,citywall_viewer=info,wgpu_hal=error,wgpu_core=error,naga=error".to_owned();
+    let defaults = DefaultPlugins
+        .set(LogPlugin { filter, fmt_layer: log_to_stderr, ..default() })
+        .set(RenderPlugin { synchronous_pipeline_compilation: headless, ..default() });
+    if headless {
+        app.add_plugins(
+            defaults
+                .set(WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() })
+                .disable::<WinitPlugin>()
+                .disable::<PipelinedRenderingPlugin>(),
+        );
+    } else {
+        let window = Window {
+            title: "Citywall · 一屏观全市".to_owned(),
+            name: Some("citywall-viewer".to_owned()),
+            resolution: WindowResolution::new(args.size.0, args.size.1),
+            ..default()
+        };
+        app.add_plugins(defaults.set(WindowPlugin { primary_window: Some(window), ..default() }));
+    }
+}
+
+/// Standard output is for what was asked for; the log goes beside it.
+fn log_to_stderr(_: &mut App) -> Option<bevy::log::BoxedFmtLayer> {
+    Some(Box::new(bevy::log::tracing_subscriber::fmt::Layer::default().with_writer(std::io::stderr)))
+}
+
+fn follow_window(windows: Query<&Window, With<PrimaryWindow>>, mut size: ResMut<PictureSize>) {
+    if let Ok(window) = windows.single() {
+        let now = UVec2::new(window.physical_width().max(64), window.physical_height().max(64));
+        if size.0 != now {
+            size.0 = now;
+        }
+    }
+}
+
+/// Where the processor draws, four samples per pixel are too many.
+fn cheaper_without_gpu(adapter: Option<Res<RenderAdapterInfo>>, mut done: Local<bool>) {
+    if let (Some(adapter), false) = (adapter, *done) {
+        *done = true;
+        info!("drawing on {} ({:?})", adapter.name, adapter.device_type);
+    }
+}

@@ -1,0 +1,184 @@
+//! The camera's place, and what follows from it: matrices, frustum, projection.
+//!
+//! Everything is computed in 64 bits on the city's plane; the GPU only ever sees positions
+//! relative to the eye. Depth is reversed and infinite (1 at the near plane, 0 at infinity).
+
+use crate::lod::View;
+use bevy::math::{DMat4, DVec2, DVec3, DVec4, Mat4, Vec2};
+
+/// Vertical field of view, degrees: narrow, so that the city's far side is not too small.
+const FOV_DEG: f64 = 34.0;
+/// The near plane as a share of the distance to the target.
+const NEAR_SHARE: f64 = 0.02;
+/// Pitch is kept between these, degrees above the horizon.
+pub const PITCH_DEG: (f64, f64) = (12.0, 89.0);
+/// Distance is kept between these, metres.
+pub const DISTANCE_M: (f64, f64) = (120.0, 600_000.0);
+
+/// A camera that looks at a place on the ground.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Orbit {
+    /// The place, metres on the city's plane.
+    pub target: DVec2,
+    /// Metres from the place to the eye.
+    pub distance: f64,
+    /// The direction of the view, degrees clockwise from north.
+    pub bearing: f64,
+    /// Degrees above the horizon; 90 looks straight down.
+    pub pitch: f64,
+}
+
+impl Default for Orbit {
+    fn default() -> Self {
+        Self { target: DVec2::ZERO, distance: 20_000.0, bearing: 0.0, pitch: 48.0 }
+    }
+}
+
+/// An orbit's view at a size in pixels.
+#[derive(Clone, Copy, Debug)]
+pub struct Eye {
+    /// The eye on the city's plane, metres.
+    pub position: DVec3,
+    /// To the right on the screen.
+    pub right: DVec3,
+    /// Up on the screen.
+    pub up: DVec3,
+    /// Into the screen.
+    pub forward: DVec3,
+    /// Half the view's height and width at a distance of one metre.
+    pub half: DVec2,
+    /// The size in pixels.
+    pub size: DVec2,
+    /// Metres to the target.
+    pub distance: f64,
+}
+
+impl Orbit {
+    /// Pitch, distance and bearing brought into their ranges.
+    #[must_use]
+    pub fn clamped(self) -> Self {
+        Self {
+            pitch: self.pitch.clamp(PITCH_DEG.0, PITCH_DEG.1),
+            distance: self.distance.clamp(DISTANCE_M.0, DISTANCE_M.1),
+            bearing: self.bearing.rem_euclid(360.0),
+            ..self
+        }
+    }
+
+    /// The distance from which a height on the ground fills the view at this pitch.
+    #[must_use]
+    pub fn distance_to_show(height_m: f64) -> f64 {
+        height_m / 2.0 / (FOV_DEG / 2.0).to_radians().tan()
+    }
+
+    /// The view at a size in pixels.
+    #[must_use]
+    pub fn eye(&self, width: u32, height: u32) -> Eye {
+        let (sin_b, cos_b) = self.bearing.to_radians().sin_cos();
+        let (sin_p, cos_p) = self.pitch.to_radians().sin_cos();
+        let ahead = DVec3::new(sin_b, cos_b, 0.0);
+        let forward = ahead * cos_p - DVec3::Z * sin_p;
+        let tan = (FOV_DEG / 2.0).to_radians().tan();
+        let size = DVec2::new(f64::from(width.max(1)), f64::from(height.max(1)));
+        Eye {
+            position: self.target.extend(0.0) - forward * self.distance,
+            right: DVec3::new(cos_b, -sin_b, 0.0),
+            up: ahead * sin_p + DVec3::Z * cos_p,
+            forward,
+            half: DVec2::new(tan * size.x / size.y, tan),
+            size,
+            distance: self.distance,
+        }
+    }
+}
+
+impl Eye {
+    /// Clip space from metres relative to the eye.
+    #[must_use]
+    pub fn clip_from_relative(&self) -> Mat4 {
+        let near = self.distance * NEAR_SHARE;
+        let rows = [(self.right / self.half.x).extend(0.0), (self.up / self.half.y).extend(0.0), DVec4::new(0.0, 0.0, 0.0, near), self.forward.extend(0.0)];
+        DMat4::from_cols(rows[0], rows[1], rows[2], rows[3]).transpose().as_mat4()
+    }
+
+    /// What the choice of tiles needs to know; a tile is split above `tile_px` pixels.
+    #[must_use]
+    pub fn lod_view(&self, tile_px: f64) -> View {
+        let plane = |normal: DVec3| normal.extend(-normal.dot(self.position));
+        View {
+            eye: self.position,
+            planes: [
+                plane(self.forward),
+                plane(self.right + self.forward * self.half.x),
+                plane(-self.right + self.forward * self.half.x),
+                plane(self.up + self.forward * self.half.y),
+                plane(-self.up + self.forward * self.half.y),
+            ],
+            px_per_metre_at_1m: self.px_per_metre_at_1m(),
+            tile_px,
+        }
+    }
+
+    /// Pixels that a metre takes at a distance of one metre.
+    #[must_use]
+    pub fn px_per_metre_at_1m(&self) -> f64 {
+        self.size.y / 2.0 / self.half.y
+    }
+
+    /// Where a place on the plane is on the screen, in pixels from the upper left corner, and how
+    /// far into the view; `None` behind the eye.
+    #[must_use]
+    pub fn project(&self, place: DVec3) -> Option<(Vec2, f64)> {
+        let d = place - self.position;
+        let depth = d.dot(self.forward);
+        (depth > 1.0).then(|| {
+            let x = d.dot(self.right) / depth / self.half.x;
+            let y = d.dot(self.up) / depth / self.half.y;
+            (Vec2::new(((x + 1.0) / 2.0 * self.size.x) as f32, ((1.0 - y) / 2.0 * self.size.y) as f32), depth)
+        })
+    }
+
+    /// The place on the ground under a pixel; `None` above the horizon.
+    #[must_use]
+    pub fn ground(&self, pixel: Vec2) -> Option<DVec2> {
+        let x = (f64::from(pixel.x) / self.size.x * 2.0 - 1.0) * self.half.x;
+        let y = (1.0 - f64::from(pixel.y) / self.size.y * 2.0) * self.half.y;
+        let ray = self.forward + self.right * x + self.up * y;
+        (ray.z < -1e-3).then(|| (self.position - ray * (self.position.z / ray.z)).truncate())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_target_is_in_the_middle_and_ground_and_screen_agree() {
+        let orbit = Orbit { target: DVec2::new(3000.0, -500.0), distance: 5000.0, bearing: 70.0, pitch: 40.0 };
+        let eye = orbit.eye(1920, 1080);
+        let (centre, depth) = eye.project(orbit.target.extend(0.0)).unwrap();
+        assert!((centre - Vec2::new(960.0, 540.0)).length() < 0.01 && (depth - 5000.0).abs() < 0.01);
+        let pixel = Vec2::new(300.0, 900.0);
+        let (back, _) = eye.project(eye.ground(pixel).unwrap().extend(0.0)).unwrap();
+        assert!((back - pixel).length() < 0.01);
+    }
+
+    #[test]
+    fn the_matrix_says_what_the_projection_says() {
+        let eye = Orbit { bearing: 200.0, ..Orbit::default() }.eye(1600, 900);
+        let place = DVec3::new(800.0, -1200.0, 45.0);
+        let clip = eye.clip_from_relative() * (place - eye.position).as_vec3().extend(1.0);
+        let (pixel, depth) = eye.project(place).unwrap();
+        assert!((clip.w - depth as f32).abs() < 1.0);
+        assert!(((clip.x / clip.w + 1.0) / 2.0 * 1600.0 - pixel.x).abs() < 0.1);
+        assert!(((1.0 - clip.y / clip.w) / 2.0 * 900.0 - pixel.y).abs() < 0.1);
+        assert!(clip.z > 0.0 && clip.z < clip.w);
+    }
+
+    #[test]
+    fn east_is_to_the_right_when_looking_north() {
+        let eye = Orbit::default().eye(100, 100);
+        assert!(eye.project(DVec3::new(1000.0, 0.0, 0.0)).unwrap().0.x > 50.0);
+        assert!(eye.project(DVec3::new(0.0, 1000.0, 0.0)).unwrap().0.y < 50.0);
+    }
+}

@@ -1,0 +1,65 @@
+//! The wall's clock: the time of day, and the seconds that move what moves.
+
+use bevy::prelude::*;
+use jiff::{Timestamp, Zoned, tz::TimeZone};
+use std::time::Instant;
+
+/// The wall's clock.
+#[derive(Resource, Debug)]
+pub struct WallClock {
+    fixed: Option<Timestamp>,
+    started: Instant,
+    now: Instant,
+}
+
+impl WallClock {
+    /// A clock, stopped if a time is given.
+    #[must_use]
+    pub fn new(fixed: Option<Timestamp>) -> Self {
+        let now = Instant::now();
+        Self { fixed, started: now, now }
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        self.fixed.unwrap_or_else(Timestamp::now)
+    }
+
+    /// The time in a zone by its IANA name; UTC if the name is unknown.
+    #[must_use]
+    pub fn local(&self, zone: &str) -> Zoned {
+        self.time().to_zoned(TimeZone::get(zone).unwrap_or(TimeZone::UTC))
+    }
+
+    /// Seconds since the wall started; zero if the clock is stopped.
+    #[must_use]
+    pub fn seconds(&self) -> f32 {
+        self.seconds_at(self.now)
+    }
+
+    /// The same for a moment; a stopped clock puts everything long ago.
+    #[must_use]
+    pub fn seconds_at(&self, moment: Instant) -> f32 {
+        if self.fixed.is_some() {
+            return 0.0;
+        }
+        moment.saturating_duration_since(self.started).as_secs_f32()
+    }
+
+    /// True if the clock is stopped.
+    #[must_use]
+    pub fn is_fixed(&self) -> bool {
+        self.fixed.is_some()
+    }
+
+    /// The moment of this frame.
+    #[must_use]
+    pub fn moment(&self) -> Instant {
+        self.now
+    }
+}
+
+pub(super) fn tick(mut clock: ResMut<WallClock>) {
+    clock.now = Instant::now();
+}

@@ -1,0 +1,216 @@
+//! Takes in what the server says of the city.
+
+use crate::{
+    args::Args,
+    camera::{Orbit, Rig},
+    city::{PictureSize, tiles::Tiles},
+    geo::CityPlane,
+    net::{CityUpdate, Label, LayerPlan, LiveUpdate, Server, TilePlan},
+    render::Picture,
+    scene::{Scene, SceneView},
+    tiles::Role,
+};
+use bevy::prelude::*;
+use citywall_wire::CityDocument;
+use std::{
+    sync::{Arc, Mutex, PoisonError, mpsc::Receiver},
+    time::Instant,
+};
+
+/// The lines to the server.
+#[derive(Resource)]
+pub struct CityFeed {
+    /// The server.
+    pub server: Server,
+    /// Its documents.
+    pub updates: Mutex<Receiver<CityUpdate>>,
+    /// Its incidents.
+    pub live: LiveUpdate,
+}
+
+/// What the wall shows and how it was started.
+#[derive(Resource)]
+pub struct Wish {
+    /// The scene.
+    pub scene: Scene,
+    /// The command line.
+    pub args: Args,
+}
+
+/// Something that the wall has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complaint(pub String);
+
+/// What is known of the city.
+#[derive(Resource, Default)]
+pub struct City {
+    /// Its document; `None` before the server has answered.
+    pub document: Option<CityDocument>,
+    /// When the document came.
+    pub heard: Option<Instant>,
+    /// Its plane, once a place in it is known.
+    pub plane: Option<CityPlane>,
+    /// The names of its largest areas.
+    pub labels: Vec<Label>,
+    /// Goes up with every set of names.
+    pub labels_version: u32,
+    /// Why the server does not answer, if it does not.
+    pub failure: Option<String>,
+    /// What the wall has to say, for the diagnostics line and the log; each once.
+    pub complaints: Vec<Complaint>,
+    /// The camera's home, once known.
+    pub home: Option<Orbit>,
+}
+
+impl City {
+    /// Says something, once.
+    pub fn complain(&mut self, text: String) {
+        let complaint = Complaint(text);
+        if !self.complaints.contains(&complaint) && self.complaints.len() < COMPLAINTS_MAX {
+            warn!("{}", complaint.0);
+            self.complaints.push(complaint);
+        }
+    }
+
+    /// The city's name in Chinese.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.document.as_ref().map_or("", |d| if d.name.zh.is_empty() { &d.name.en } else { &d.name.zh })
+    }
+
+    /// The city's time zone; UTC until it is known.
+    #[must_use]
+    pub fn time_zone(&self) -> &str {
+        self.document.as_ref().map_or("UTC", |d| &d.time_zone)
+    }
+}
+
+/// Complaints that are kept.
+const COMPLAINTS_MAX: usize = 64;
+
+pub(super) fn receive(
+    feed: Res<CityFeed>,
+    wish: Res<Wish>,
+    mut city: ResMut<City>,
+    mut tiles: ResMut<Tiles>,
+    mut rig: ResMut<Rig>,
+    mut picture: ResMut<Picture>,
+    size: Res<PictureSize>,
+) {
+    let updates = feed.updates.lock().unwrap_or_else(PoisonError::into_inner);
+    while let Ok(update) = updates.try_recv() {
+        match update {
+            CityUpdate::Failed(error) => {
+                city.failure = Some(error.to_string());
+                city.document.is_none().then(|| debug!("waiting for the server: {error}"));
+            }
+            CityUpdate::Labels(labels) => {
+                city.labels = labels;
+                city.labels_version += 1;
+            }
+            CityUpdate::Document(document) => {
+                city.failure = None;
+                city.heard = Some(Instant::now());
+                if document.version != env!("CARGO_PKG_VERSION") {
+                    city.complain(format!("服务器版本 {} 与大屏版本 {} 不同", document.version, env!("CARGO_PKG_VERSION")));
+                }
+                take_document(*document, &wish, &mut city, &mut tiles, &mut rig, &mut picture, size.0);
+            }
+        }
+    }
+    for layer in feed.live.take_changed_layers() {
+        info!("layer “{layer}” has a new version: its tiles are fetched again");
+        tiles.expire();
+    }
+}
+
+fn take_document(document: CityDocument, wish: &Wish, city: &mut City, tiles: &mut Tiles, rig: &mut Rig, picture: &mut Picture, size: UVec2) {
+    let extent = document.extent.or_else(|| union(document.collections.iter().filter_map(|c| c.extent)));
+    let centre = document.home.map(|h| (h.longitude, h.latitude)).or_else(|| extent.map(|[w, s, e, n]| (f64::midpoint(w, e), f64::midpoint(s, n))));
+    let (Some(extent), Some((longitude, latitude))) = (extent, centre) else {
+        // A city without a single item has no place yet; it is asked again.
+        city.document = Some(document);
+        return;
+    };
+    let plane = CityPlane::around(longitude, latitude);
+    let first = city.plane.is_none();
+    if city.plane != Some(plane) {
+        city.plane = Some(plane);
+        picture.forget = true;
+        picture.arrived.clear();
+        tiles.begin(plane, extent);
+    }
+    let plan = TilePlan { plane, layers: plan_layers(&document, &wish.scene, city) };
+    tiles.set_plan(Arc::new(plan), extent);
+    let home = home_of(&document, &wish.scene, plane, extent, size);
+    city.home = Some(home);
+    if first {
+        rig.jump(wish.args.view.map_or(home, |v| {
+            Orbit { target: plane.forward(v.longitude, v.latitude), distance: v.distance, bearing: v.bearing, pitch: v.pitch }.clamped()
+        }));
+    }
+    city.document = Some(document);
+}
+
+fn union(extents: impl Iterator<Item = [f64; 4]>) -> Option<[f64; 4]> {
+    extents.reduce(|a, b| [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])])
+}
+
+/// The layers that the scene names, or those that the city has a meaning for.
+fn plan_layers(document: &CityDocument, scene: &Scene, city: &mut City) -> Vec<LayerPlan> {
+    let area_role = |id: &str| match document.area_levels.iter().position(|l| l.collection == id) {
+        Some(0) => Some(Role::Area),
+        Some(1) => Some(Role::SubArea),
+        _ => None,
+    };
+    let find = |id: &str| document.collections.iter().find(|c| c.id == id && c.kind == "layer");
+    let mut layers = Vec::new();
+    match &scene.layers {
+        Some(wanted) => {
+            for layer in wanted {
+                let Some(c) = find(&layer.collection) else {
+                    city.complain(format!("场景要求的图层“{}”不在城市中", layer.collection));
+                    continue;
+                };
+                let role = layer.role.or_else(|| area_role(&c.id)).or_else(|| Role::of_collection(&c.id, &c.geometry_type)).unwrap_or(Role::Outline);
+                layers.push(LayerPlan { collection: c.id.clone(), role, extent: c.extent, level_min: layer.level_min });
+            }
+        }
+        None => {
+            for c in document.collections.iter().filter(|c| c.kind == "layer") {
+                let Some(role) = area_role(&c.id).or_else(|| Role::of_collection(&c.id, &c.geometry_type)) else { continue };
+                // Second-level areas are many and fine: from afar they would only be noise.
+                let level_min = if role == Role::SubArea { 12 } else { 0 };
+                layers.push(LayerPlan { collection: c.id.clone(), role, extent: c.extent, level_min });
+            }
+        }
+    }
+    layers
+}
+
+fn home_of(document: &CityDocument, scene: &Scene, plane: CityPlane, extent: [f64; 4], size: UVec2) -> Orbit {
+    if let Some(view) = &scene.home {
+        return orbit_of(view.get_ref(), plane);
+    }
+    match document.home {
+        Some(home) => {
+            let metres_per_px = 40_075_016.686 * home.latitude.to_radians().cos() / 512.0 / home.zoom.exp2();
+            let distance = Orbit::distance_to_show(metres_per_px * 1080.0);
+            Orbit { target: plane.forward(home.longitude, home.latitude), distance, ..Orbit::default() }.clamped()
+        }
+        None => {
+            let (sw, ne) = (plane.forward(extent[0], extent[1]), plane.forward(extent[2], extent[3]));
+            let span = ne - sw;
+            // The middle two thirds of the picture are free of panels.
+            let aspect = f64::from(size.x) / f64::from(size.y.max(1)) * 0.66;
+            let height = (span.y * 0.8).max(span.x / aspect);
+            Orbit { target: (sw + ne) / 2.0, distance: Orbit::distance_to_show(height), ..Orbit::default() }.clamped()
+        }
+    }
+}
+
+/// A scene's view as an orbit.
+#[must_use]
+pub fn orbit_of(view: &SceneView, plane: CityPlane) -> Orbit {
+    Orbit { target: plane.forward(view.longitude, view.latitude), distance: view.distance, bearing: view.bearing, pitch: view.pitch }.clamped()
+}

@@ -1,0 +1,55 @@
+//! What the wall knows of the city: its document, its tiles, its incidents.
+
+mod clock;
+mod feed;
+mod markers;
+mod tiles;
+
+pub use clock::WallClock;
+pub use feed::{City, CityFeed, Wish, orbit_of};
+pub use markers::{Chosen, MarkerBook};
+pub use tiles::Tiles;
+
+use crate::{camera::Rig, render::Picture, scene::Scheme};
+use bevy::prelude::*;
+
+/// The order of a frame's work.
+#[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
+pub enum WallSystems {
+    /// What has arrived.
+    Receive,
+    /// The camera moves.
+    Move,
+    /// What is drawn.
+    Choose,
+    /// What is written over it.
+    Write,
+}
+
+/// The size of the picture in pixels.
+#[derive(Resource, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PictureSize(pub UVec2);
+
+/// The scheme in use.
+#[derive(Resource, Clone, Debug)]
+pub struct CurrentScheme(pub Scheme);
+
+/// Keeps what is known of the city.
+pub struct CityPlugin;
+
+impl Plugin for CityPlugin {
+    fn build(&self, app: &mut App) {
+        app.init_resource::<City>()
+            .init_resource::<MarkerBook>()
+            .init_resource::<Chosen>()
+            .configure_sets(Update, (WallSystems::Receive, WallSystems::Move, WallSystems::Choose, WallSystems::Write).chain())
+            .add_systems(Update, (clock::tick, feed::receive, tiles::receive).chain().in_set(WallSystems::Receive))
+            .add_systems(Update, (tiles::choose, markers::update, write_frame).chain().in_set(WallSystems::Choose));
+    }
+}
+
+fn write_frame(rig: Res<Rig>, size: Res<PictureSize>, scheme: Res<CurrentScheme>, clock: Res<WallClock>, mut picture: ResMut<Picture>) {
+    let eye = rig.orbit.eye(size.0.x, size.0.y);
+    picture.eye = eye.position;
+    picture.frame = crate::render::FrameUniform::new(&eye, &scheme.0, clock.seconds());
+}

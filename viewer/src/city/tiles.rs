@@ -1,0 +1,162 @@
+//! Chooses tiles for the view, asks for them, and hands them to the picture.
+
+use crate::{
+    camera::Rig,
+    city::{City, PictureSize, WallClock},
+    geo::{CityPlane, TileId},
+    lod::{Pyramid, Selection, TileCache},
+    net::{TileLoader, TilePlan},
+    render::{Picture, TileDraw},
+};
+use bevy::prelude::*;
+use std::{collections::BTreeSet, sync::{Arc, Mutex}};
+
+/// Bytes of tiles on the GPU, beyond what is drawn at the moment.
+pub const TILE_BYTES_MAX: usize = 768 << 20;
+/// Tiles that are taken in per frame, so that no frame stalls.
+const ARRIVALS_PER_FRAME_MAX: usize = 12;
+
+/// The tiles of the city.
+#[derive(Resource)]
+pub struct Tiles {
+    loader: TileLoader,
+    cache: TileCache,
+    pyramid: Option<Mutex<Pyramid>>,
+    plan: Option<Arc<TilePlan>>,
+    extent: [f64; 4],
+    selection: Selection,
+    tile_px: f64,
+    faults: u64,
+    top_m: f32,
+    drawn_levels: BTreeSet<u8>,
+}
+
+/// What there is to say of the tiles.
+#[derive(Clone, Debug, Default)]
+pub struct TileStats {
+    /// True if everything that the view asks for is on the GPU.
+    pub complete: bool,
+    /// Tiles on their way.
+    pub loading: usize,
+    /// Tiles that the view still lacks.
+    pub missing: usize,
+    /// Bytes on the GPU.
+    pub bytes: usize,
+    /// Layers' tiles that were corrupt or refused since the start.
+    pub faults: u64,
+    /// The levels drawn.
+    pub levels: Vec<u8>,
+}
+
+impl Tiles {
+    /// No tiles yet; a tile is split above `tile_px` pixels at 1080 lines.
+    #[must_use]
+    pub fn new(loader: TileLoader, tile_px: f64) -> Self {
+        Self {
+            loader,
+            cache: TileCache::new(TILE_BYTES_MAX),
+            pyramid: None,
+            plan: None,
+            extent: [0.0; 4],
+            selection: Selection::default(),
+            tile_px,
+            faults: 0,
+            top_m: 0.0,
+            drawn_levels: BTreeSet::new(),
+        }
+    }
+
+    /// Another city, or the same one around another home.
+    pub(super) fn begin(&mut self, plane: CityPlane, extent: [f64; 4]) {
+        self.pyramid = Some(Mutex::new(Pyramid::over(plane, extent)));
+        self.extent = extent;
+        self.cache = TileCache::new(TILE_BYTES_MAX);
+        self.plan = None;
+    }
+
+    /// What tiles are made of from now on.
+    pub(super) fn set_plan(&mut self, plan: Arc<TilePlan>, extent: [f64; 4]) {
+        if extent != self.extent {
+            self.pyramid = Some(Mutex::new(Pyramid::over(plan.plane, extent)));
+            self.extent = extent;
+        }
+        if self.plan.as_deref() != Some(&*plan) {
+            if self.plan.is_some() {
+                self.expire();
+            }
+            self.plan = Some(plan);
+        }
+    }
+
+    /// Every tile is fetched again; what is there stays until then.
+    pub(super) fn expire(&mut self) {
+        self.cache.expire();
+    }
+
+    /// What there is to say.
+    #[must_use]
+    pub fn stats(&self) -> TileStats {
+        TileStats {
+            complete: self.plan.is_some() && self.selection.complete && self.cache.stale(&self.selection.draw).is_empty(),
+            loading: self.cache.loading(),
+            missing: self.selection.fetch.len(),
+            bytes: self.cache.bytes(),
+            faults: self.faults,
+            levels: self.drawn_levels.iter().copied().collect(),
+        }
+    }
+}
+
+pub(super) fn receive(mut tiles: ResMut<Tiles>, mut picture: ResMut<Picture>, mut city: ResMut<City>, clock: Res<WallClock>) {
+    for _ in 0..ARRIVALS_PER_FRAME_MAX {
+        let Some(outcome) = tiles.loader.finished() else { break };
+        for fault in &outcome.faults {
+            tiles.faults += 1;
+            city.complain(format!("瓦片有误：{fault}"));
+        }
+        // An answer for a city that is no longer shown is of no use.
+        if tiles.cache.residence(outcome.tile).is_none() {
+            continue;
+        }
+        if city.plane != Some(outcome.plane) {
+            tiles.cache.fail(outcome.tile, clock.moment());
+            continue;
+        }
+        match outcome.result {
+            Ok(geometry) => {
+                tiles.cache.arrive(outcome.tile, geometry.bytes());
+                tiles.top_m = tiles.top_m.max(geometry.top_m);
+                picture.arrived.push((outcome.tile, geometry));
+            }
+            Err(error) => {
+                debug!("tile {:?}: {error}", outcome.tile);
+                tiles.cache.fail(outcome.tile, clock.moment());
+            }
+        }
+    }
+}
+
+pub(super) fn choose(mut tiles: ResMut<Tiles>, mut picture: ResMut<Picture>, rig: Res<Rig>, size: Res<PictureSize>, clock: Res<WallClock>) {
+    let tiles = &mut *tiles;
+    let (Some(pyramid), Some(plan)) = (&tiles.pyramid, &tiles.plan) else { return };
+    let Ok(pyramid) = pyramid.lock() else { return };
+    let view = rig.orbit.eye(size.0.x, size.0.y).lod_view(tiles.tile_px * f64::from(size.0.y) / 1080.0);
+    let selection = pyramid.select(&view, &|t| tiles.cache.is_ready(t));
+    let stale = tiles.cache.stale(&selection.draw);
+    for tile in selection.fetch.iter().copied().chain(stale) {
+        if !tiles.cache.wants(tile, clock.moment()) {
+            continue;
+        }
+        if !tiles.loader.ask(tile, plan) {
+            break;
+        }
+        tiles.cache.begin(tile);
+    }
+    let kept: Vec<TileId> = selection.draw.iter().chain(pyramid.roots()).copied().collect();
+    let left = tiles.cache.turn(kept);
+    picture.left.extend(left);
+    picture.draw.clear();
+    picture.draw.extend(selection.draw.iter().map(|&tile| TileDraw { tile }));
+    tiles.drawn_levels = selection.draw.iter().map(|t| t.z).collect();
+    tiles.selection = selection;
+}

@@ -1,0 +1,338 @@
+//! What `/live` says, reduced to the open incidents.
+//!
+//! A snapshot replaces everything once its last part is there; a delta is applied only if it
+//! follows the revision that is known, else a new snapshot is asked for. So the state on the wall
+//! is always one that the city was in.
+
+use citywall_wire::{Change, Feature, LiveMessage};
+use rustc_hash::FxHashMap;
+use std::time::{Duration, Instant};
+
+/// Without a message for this long the line is taken for dead.
+pub const SILENCE_MAX: Duration = Duration::from_secs(15);
+/// Open incidents that the wall holds, at most; more are counted and said.
+const INCIDENTS_MAX: usize = 500_000;
+
+/// One open incident.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incident {
+    /// Its collection.
+    pub collection: String,
+    /// Its id there.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// 1 (red) to 4 (blue); 0 without a level.
+    pub level: u8,
+    /// When it happened, RFC 3339.
+    pub time: String,
+    /// Longitude and latitude, if it has a place.
+    pub place: Option<(f64, f64)>,
+    /// The revision that made it what it is.
+    pub revision: u64,
+    /// When it came to the wall; `None` if it was there before the wall looked.
+    pub arrived: Option<Instant>,
+}
+
+/// How the wall is connected.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Link {
+    /// Not yet, or no longer; since when, and why.
+    Down {
+        /// The last time that it was up.
+        since: Option<Instant>,
+        /// In words.
+        reason: String,
+    },
+    /// Messages arrive.
+    Up,
+}
+
+/// The open incidents and the revision that they are of.
+#[derive(Debug)]
+pub struct LiveState {
+    incidents: FxHashMap<(String, String), Incident>,
+    arriving: Vec<Arriving>,
+    /// The revision of the state; `None` before the first snapshot.
+    pub revision: Option<u64>,
+    /// How the wall is connected.
+    pub link: Link,
+    /// When the last message came.
+    pub heard: Option<Instant>,
+    /// What has changed since the wall last looked: keys to be drawn anew; all, if the flag is set.
+    changed: Vec<(String, String)>,
+    replaced: bool,
+    /// Messages that could not be applied.
+    pub refused: u64,
+    /// Incidents beyond `INCIDENTS_MAX`, not shown.
+    pub overflow: u64,
+}
+
+/// A feature of a snapshot's part, with its collection.
+type Arriving = (String, Feature);
+
+/// What the connection has to do after a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Nothing.
+    Go,
+    /// Subscribe again from the start.
+    Resync,
+    /// A layer's tiles are outdated.
+    LayerChanged(String),
+}
+
+impl Default for LiveState {
+    fn default() -> Self {
+        Self {
+            incidents: FxHashMap::default(),
+            arriving: Vec::new(),
+            revision: None,
+            link: Link::Down { since: None, reason: String::new() },
+            heard: None,
+            changed: Vec::new(),
+            replaced: false,
+            refused: 0,
+            overflow: 0,
+        }
+    }
+}
+
+impl LiveState {
+    /// Applies a message.
+    pub fn apply(&mut self, message: LiveMessage, now: Instant) -> Reply {
+        self.heard = Some(now);
+        self.link = Link::Up;
+        match message {
+            LiveMessage::Snapshot { revision, collection, features, last } => {
+                self.arriving.extend(features.into_iter().map(|f| (collection.clone(), f)));
+                if last {
+                    self.incidents.clear();
+                    self.overflow = 0;
+                    for (collection, feature) in std::mem::take(&mut self.arriving) {
+                        self.put(&collection, &feature, revision, None);
+                    }
+                    self.changed.clear();
+                    self.replaced = true;
+                    self.revision = Some(revision);
+                }
+                Reply::Go
+            }
+            LiveMessage::Delta { after, revision, changes } => {
+                let reply = self.follow(after, revision);
+                if reply == Reply::Go && self.revision == Some(revision) {
+                    for change in changes {
+                        self.change(change, now);
+                    }
+                }
+                reply
+            }
+            LiveMessage::LayerChanged { after, revision, collection } => match self.follow(after, revision) {
+                Reply::Go => Reply::LayerChanged(collection),
+                other => other,
+            },
+            LiveMessage::Resync { .. } => {
+                self.arriving.clear();
+                Reply::Resync
+            }
+            LiveMessage::Heartbeat { .. } => Reply::Go,
+            LiveMessage::Error { reason } => {
+                self.link = Link::Down { since: Some(now), reason };
+                Reply::Go
+            }
+        }
+    }
+
+    /// Moves to a revision if it follows the known one; one that is already known changes nothing.
+    fn follow(&mut self, after: u64, revision: u64) -> Reply {
+        match self.revision {
+            Some(known) if known >= revision => Reply::Go,
+            Some(known) if known >= after => {
+                self.revision = Some(revision);
+                Reply::Go
+            }
+            _ => {
+                self.refused += 1;
+                Reply::Resync
+            }
+        }
+    }
+
+    fn change(&mut self, change: Change, now: Instant) {
+        self.put(&change.collection, &change.feature, change.revision, Some(now));
+        self.changed.push((change.collection, change.feature.id));
+    }
+
+    fn put(&mut self, collection: &str, feature: &Feature, revision: u64, arrived: Option<Instant>) {
+        let key = (collection.to_owned(), feature.id.clone());
+        let text = |name: &str| feature.properties.get(name).and_then(|v| v.as_str()).unwrap_or_default();
+        if text("status") == "cleared" {
+            self.incidents.remove(&key);
+            return;
+        }
+        if self.incidents.len() >= INCIDENTS_MAX && !self.incidents.contains_key(&key) {
+            self.overflow += 1;
+            return;
+        }
+        // An update is no arrival: what is known already keeps its moment.
+        let arrived = self.incidents.get(&key).map_or(arrived, |known| known.arrived);
+        let title = [text("title"), text("class")].into_iter().find(|t| !t.trim().is_empty()).unwrap_or(&feature.id);
+        let level = feature.properties.get("level").and_then(serde_json::Value::as_u64).filter(|l| *l <= 4).unwrap_or(0);
+        let incident = Incident {
+            collection: collection.to_owned(),
+            id: feature.id.clone(),
+            title: title.to_owned(),
+            level: level as u8,
+            time: text("time").to_owned(),
+            place: feature.geometry.as_ref().and_then(place_of),
+            revision,
+            arrived,
+        };
+        self.incidents.insert(key, incident);
+    }
+
+    /// Notes that the line is down.
+    pub fn lost(&mut self, reason: String) {
+        let since = self.heard;
+        self.arriving.clear();
+        self.link = Link::Down { since, reason };
+    }
+
+    /// True if the data on the wall can be relied on now.
+    #[must_use]
+    pub fn is_current(&self, now: Instant) -> bool {
+        self.revision.is_some() && self.link == Link::Up && self.heard.is_some_and(|h| now.duration_since(h) < SILENCE_MAX)
+    }
+
+    /// Every open incident.
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.values()
+    }
+
+    /// One incident.
+    #[must_use]
+    pub fn get(&self, key: &(String, String)) -> Option<&Incident> {
+        self.incidents.get(key)
+    }
+
+    /// The number of open incidents.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.incidents.len()
+    }
+
+    /// Open incidents by level; index 0 has those without one.
+    #[must_use]
+    pub fn by_level(&self) -> [usize; 5] {
+        let mut counts = [0; 5];
+        for incident in self.incidents.values() {
+            counts[usize::from(incident.level.min(4))] += 1;
+        }
+        counts
+    }
+
+    /// What changed since the last call: `None` if everything did.
+    pub fn take_changes(&mut self) -> Option<Vec<(String, String)>> {
+        let changed = std::mem::take(&mut self.changed);
+        if std::mem::take(&mut self.replaced) { None } else { Some(changed) }
+    }
+}
+
+/// A place to mark a GeoJSON geometry at: a point itself, else the middle of its positions.
+fn place_of(geometry: &serde_json::Value) -> Option<(f64, f64)> {
+    fn gather(value: &serde_json::Value, sum: &mut (f64, f64, f64), depth: usize) {
+        let Some(array) = value.as_array() else { return };
+        if let (Some(x), Some(y)) = (array.first().and_then(serde_json::Value::as_f64), array.get(1).and_then(serde_json::Value::as_f64)) {
+            *sum = (sum.0 + x, sum.1 + y, sum.2 + 1.0);
+        } else if depth < 6 {
+            array.iter().for_each(|v| gather(v, sum, depth + 1));
+        }
+    }
+    let mut sum = (0.0, 0.0, 0.0);
+    gather(geometry.get("coordinates")?, &mut sum, 0);
+    let place = (sum.0 / sum.2, sum.1 / sum.2);
+    ((-180.0..=180.0).contains(&place.0) && (-90.0..=90.0).contains(&place.1)).then_some(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn message(json: serde_json::Value) -> LiveMessage {
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn feature(id: &str, level: u8, status: &str) -> serde_json::Value {
+        json!({"type": "Feature", "id": id, "geometry": {"type": "Point", "coordinates": [117.2, 39.1]},
+            "properties": {"title": "井盖缺失", "level": level, "status": status, "time": "2026-01-01T00:00:00Z"}})
+    }
+
+    fn snapshot(revision: u64, ids: &[&str], last: bool) -> LiveMessage {
+        let features: Vec<_> = ids.iter().map(|id| feature(id, 1, "open")).collect();
+        message(json!({"type": "snapshot", "revision": revision, "collection": "events", "features": features, "last": last}))
+    }
+
+    fn delta(after: u64, revision: u64, feature: serde_json::Value) -> LiveMessage {
+        message(json!({"type": "delta", "after": after, "revision": revision,
+            "changes": [{"collection": "events", "revision": revision, "feature": feature}]}))
+    }
+
+    #[test]
+    fn a_snapshot_counts_once_its_last_part_is_there() {
+        let (mut state, now) = (LiveState::default(), Instant::now());
+        state.apply(snapshot(7, &["a", "b"], false), now);
+        assert_eq!((state.len(), state.revision), (0, None));
+        state.apply(snapshot(7, &["c"], true), now);
+        assert_eq!((state.len(), state.revision), (3, Some(7)));
+        assert_eq!(state.take_changes(), None);
+        assert!(state.incidents().all(|i| i.arrived.is_none()));
+    }
+
+    #[test]
+    fn deltas_open_change_and_clear() {
+        let (mut state, now) = (LiveState::default(), Instant::now());
+        state.apply(snapshot(7, &["a"], true), now);
+        state.take_changes();
+        assert_eq!(state.apply(delta(7, 8, feature("b", 3, "open")), now), Reply::Go);
+        assert_eq!(state.by_level(), [0, 1, 0, 1, 0]);
+        let key = ("events".to_owned(), "b".to_owned());
+        assert_eq!(state.take_changes(), Some(vec![key.clone()]));
+        assert_eq!(state.get(&key).unwrap().arrived, Some(now));
+        state.apply(delta(8, 9, feature("a", 1, "cleared")), now);
+        assert_eq!((state.len(), state.revision), (1, Some(9)));
+    }
+
+    #[test]
+    fn a_delta_that_does_not_follow_asks_for_a_snapshot_and_changes_nothing() {
+        let (mut state, now) = (LiveState::default(), Instant::now());
+        state.apply(snapshot(7, &["a"], true), now);
+        assert_eq!(state.apply(delta(8, 9, feature("b", 3, "open")), now), Reply::Resync);
+        assert_eq!((state.len(), state.revision, state.refused), (1, Some(7), 1));
+    }
+
+    #[test]
+    fn a_delta_that_is_known_already_changes_nothing() {
+        let (mut state, now) = (LiveState::default(), Instant::now());
+        state.apply(snapshot(7, &["a"], true), now);
+        assert_eq!(state.apply(delta(5, 7, feature("old", 3, "open")), now), Reply::Go);
+        assert_eq!(state.len(), 1);
+    }
+
+    #[test]
+    fn a_lost_line_keeps_the_picture_and_is_not_current() {
+        let (mut state, now) = (LiveState::default(), Instant::now());
+        state.apply(snapshot(7, &["a"], true), now);
+        assert!(state.is_current(now));
+        assert!(!state.is_current(now + SILENCE_MAX));
+        state.lost("reset".to_owned());
+        assert_eq!((state.len(), state.is_current(now)), (1, false));
+    }
+
+    #[test]
+    fn a_polygon_is_marked_in_its_middle_and_nonsense_nowhere() {
+        assert_eq!(place_of(&json!({"type": "LineString", "coordinates": [[0.0, 0.0], [2.0, 4.0]]})), Some((1.0, 2.0)));
+        assert_eq!(place_of(&json!({"type": "Point", "coordinates": ["x"]})), None);
+        assert_eq!(place_of(&json!({"type": "Point", "coordinates": [500.0, 0.0]})), None);
+    }
+}

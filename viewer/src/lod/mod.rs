@@ -1,0 +1,7 @@
+//! Which tiles are drawn and which are fetched.
+
+mod cache;
+mod select;
+
+pub use cache::TileCache;
+pub use select::{Pyramid, Selection, View};

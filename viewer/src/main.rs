@@ -1,0 +1,32 @@
+//! `citywall-viewer`: the operations wall.
+//!
+//! The server's messages and tiles arrive on threads ([`net`]); [`city`] keeps what is known of the
+//! city, chooses tiles ([`lod`]) and hands them with the markers to [`render`]; [`ui`] writes over
+//! the picture; [`camera`] moves. [`shot`] renders without a window.
+
+mod app;
+mod args;
+mod camera;
+mod city;
+mod geo;
+mod live;
+mod lod;
+mod net;
+mod render;
+mod scene;
+mod shot;
+mod tiles;
+mod ui;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match app::run(&args::Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("citywall-viewer: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

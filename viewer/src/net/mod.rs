@@ -1,0 +1,14 @@
+//! The server, as the wall sees it: one document, tiles, and the live line.
+//!
+//! Everything here runs on threads of its own and speaks to the wall through bounded channels;
+//! nothing here knows of the GPU.
+
+mod city;
+mod http;
+mod live;
+mod loader;
+
+pub use city::{CityUpdate, Label, spawn_city_watch};
+pub use http::{HttpError, Server};
+pub use live::{LiveUpdate, spawn_live};
+pub use loader::{LayerPlan, TileLoader, TilePlan};

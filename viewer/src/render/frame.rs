@@ -1,0 +1,49 @@
+//! What all shaders know of a frame, word by word as `common.wgsl` declares it.
+
+use crate::{camera::Eye, scene::Scheme};
+
+/// Where haze begins, in distances from the eye to the target.
+const HAZE_FROM: f32 = 1.15;
+/// How far it reaches from there, in the same measure.
+const HAZE_REACH: f32 = 3.4;
+
+/// The uniform of a frame.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FrameUniform {
+    words: Vec<f32>,
+}
+
+impl FrameUniform {
+    /// The uniform for a view; `seconds` is the wall's clock, which moves what moves.
+    #[must_use]
+    pub fn new(eye: &Eye, scheme: &Scheme, seconds: f32) -> Self {
+        let mut words = Vec::with_capacity(192);
+        words.extend_from_slice(&eye.clip_from_relative().to_cols_array());
+        let mut put = |v: [f32; 4]| words.extend_from_slice(&v);
+        let three = |v: [f32; 3]| [v[0], v[1], v[2], 1.0];
+        let axis = |v: bevy::math::DVec3, w: f64| [v.x as f32, v.y as f32, v.z as f32, w as f32];
+        let distance = eye.distance as f32;
+        put([eye.size.x as f32, eye.size.y as f32, (eye.size.y / 1080.0) as f32, eye.px_per_metre_at_1m() as f32]);
+        put(axis(eye.right, eye.half.x));
+        put(axis(eye.up, eye.half.y));
+        put(axis(eye.forward, eye.distance));
+        put([eye.position.x as f32, eye.position.y as f32, eye.position.z as f32, seconds]);
+        put([HAZE_FROM * distance, HAZE_REACH * distance, scheme.foot_glow, scheme.facing]);
+        for colour in [scheme.ground, scheme.haze, scheme.zenith, scheme.wall_low, scheme.wall_high, scheme.roof] {
+            put(three(colour));
+        }
+        put(scheme.edge);
+        scheme.levels.iter().for_each(|c| put(three(*c)));
+        for style in &scheme.styles {
+            put(style.colour);
+            put([style.width_m, style.width_px_min, style.width_px_max, style.fade]);
+        }
+        Self { words }
+    }
+
+    /// As bytes for the GPU.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        self.words.iter().flat_map(|w| w.to_le_bytes()).collect()
+    }
+}

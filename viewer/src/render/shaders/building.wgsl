@@ -1,0 +1,80 @@
+// Buildings: walls lit from below and along their edges, roofs in a calm tone.
+
+@group(1) @binding(0) var<storage, read> records: array<vec4u>;
+@group(2) @binding(0) var<uniform> tile: Tile;
+
+struct WallVaryings {
+    @builtin(position) position: vec4f,
+    // Metres along the wall and above its foot; its length and height.
+    @location(0) place: vec2f,
+    @location(1) @interpolate(flat) size: vec2f,
+    // Tone, haze.
+    @location(2) tone: vec2f,
+}
+
+@vertex
+fn wall_vertex(@builtin(vertex_index) index: u32) -> WallVaryings {
+    let record = records[index / 6u];
+    let corner = quad_corner(index % 6u);
+    let p = xy(record.x) * tile.origin.w;
+    let q = xy(record.y) * tile.origin.w;
+    let low = f32(record.z & 0xffffu) * 0.1;
+    let high = f32(record.z >> 16u) * 0.1;
+    let relative = tile.origin.xyz + vec3f(mix(p, q, corner.x), mix(low, high, corner.y));
+    let way = q - p;
+    let len = max(length(way), 0.01);
+    let outward = vec2f(way.y, -way.x) / len;
+    let facing = dot(outward, vec2f(-0.80, -0.60)) * 0.5 + 0.5;
+    var out: WallVaryings;
+    out.position = clip_of(relative);
+    out.place = vec2f(corner.x * len, corner.y * (high - low));
+    out.size = vec2f(len, high - low);
+    let own = f32(record.w & 255u) / 255.0 - 0.5;
+    let tall = sqrt(clamp(high / 220.0, 0.0, 1.0));
+    out.tone = vec2f((1.0 - frame.haze_reach.w * (1.0 - facing)) * (0.82 + 0.10 * own + 0.85 * tall), haze_at(length(relative)));
+    return out;
+}
+
+@fragment
+fn wall_fragment(in: WallVaryings) -> @location(0) vec4f {
+    let step = max(fwidth(in.place), vec2f(1e-4));
+    let px = in.size / step;
+    var colour = mix(frame.wall_low.rgb, frame.wall_high.rgb, clamp(in.place.y / 45.0, 0.0, 1.0)) * in.tone.x;
+    // Light from the street.
+    colour += frame.wall_low.rgb * (frame.haze_reach.z * exp2(-in.place.y / 7.0));
+    // Storeys, once they are wide enough to be seen as lines.
+    let storey = 3.3 / step.y;
+    if storey > 4.0 {
+        let at = abs(fract(in.place.y / 3.3) - 0.5) * storey;
+        colour *= 1.0 - 0.16 * (1.0 - clamp(at - 0.2, 0.0, 1.0)) * clamp(storey * 0.25 - 1.0, 0.0, 1.0);
+    }
+    // Edges: the top, and the corners more faintly; only where the wall is large enough to have them.
+    let top = (1.0 - clamp((in.size.y - in.place.y) / step.y - 0.5, 0.0, 1.0)) * clamp(px.y * 0.125 - 0.25, 0.0, 1.0);
+    let corner = (1.0 - clamp(min(in.place.x, in.size.x - in.place.x) / step.x - 0.3, 0.0, 1.0)) * clamp(px.x * 0.08 - 0.4, 0.0, 1.0);
+    let light = max(top, corner * 0.45) * frame.edge.a;
+    colour = mix(colour, frame.edge.rgb, light);
+    return vec4f(mix(colour, frame.haze.rgb, in.tone.y), 1.0);
+}
+
+struct RoofVaryings {
+    @builtin(position) position: vec4f,
+    @location(0) @interpolate(flat) colour: vec3f,
+}
+
+@vertex
+fn roof_vertex(@builtin(vertex_index) index: u32) -> RoofVaryings {
+    let record = records[index / 3u];
+    let top = f32(record.w & 0xffffu) * 0.1;
+    let relative = tile.origin.xyz + vec3f(xy(record[index % 3u]) * tile.origin.w, top);
+    let own = f32((record.w >> 16u) & 255u) / 255.0 - 0.5;
+    let tall = sqrt(clamp(top / 220.0, 0.0, 1.0));
+    var out: RoofVaryings;
+    out.position = clip_of(relative);
+    out.colour = mix(frame.roof.rgb * (0.80 + 0.10 * own + 1.05 * tall), frame.haze.rgb, haze_at(length(relative)));
+    return out;
+}
+
+@fragment
+fn roof_fragment(in: RoofVaryings) -> @location(0) vec4f {
+    return vec4f(in.colour, 1.0);
+}

@@ -1,0 +1,86 @@
+// What lies on the ground: areas and lines.
+
+@group(1) @binding(0) var<storage, read> records: array<vec4u>;
+@group(2) @binding(0) var<uniform> tile: Tile;
+
+struct FillVaryings {
+    @builtin(position) position: vec4f,
+    @location(0) colour: vec4f,
+}
+
+@vertex
+fn fill_vertex(@builtin(vertex_index) index: u32) -> FillVaryings {
+    let record = records[index / 3u];
+    let relative = tile.origin.xyz + vec3f(xy(record[index % 3u]) * tile.origin.w, 0.0);
+    let colour = frame.styles[record.w & 15u].colour;
+    var out: FillVaryings;
+    out.position = clip_of(relative);
+    // Large triangles: the distance is taken per pixel.
+    out.colour = vec4f(colour.rgb, 1.0);
+    return out;
+}
+
+@fragment
+fn fill_fragment(in: FillVaryings) -> @location(0) vec4f {
+    // position.w is one over the depth; the ray's length makes a distance of it.
+    let screen = in.position.xy / frame.viewport.xy * 2.0 - 1.0;
+    let ray = length(vec3f(screen * vec2f(frame.right.w, frame.up.w), 1.0));
+    return vec4f(mix(in.colour.rgb, frame.haze.rgb, haze_at(ray / in.position.w)), 1.0);
+}
+
+struct LineVaryings {
+    @builtin(position) position: vec4f,
+    @location(0) colour: vec4f,
+    // Along and across the segment in pixels; its length; half its width.
+    @location(1) @interpolate(linear) place: vec4f,
+}
+
+@vertex
+fn line_vertex(@builtin(vertex_index) index: u32) -> LineVaryings {
+    let record = records[index / 6u];
+    let corner = quad_corner(index % 6u);
+    let style = frame.styles[record.z & 15u];
+    var out: LineVaryings;
+    var a = tile.origin.xyz + vec3f(xy(record.x) * tile.origin.w, 0.0);
+    var b = tile.origin.xyz + vec3f(xy(record.y) * tile.origin.w, 0.0);
+    // Ends behind the eye are brought before it, since behind it the screen has no place for them.
+    let near = 0.01 * frame.forward.w;
+    let da = dot(a, frame.forward.xyz) - near;
+    let db = dot(b, frame.forward.xyz) - near;
+    if da < 0.0 && db < 0.0 {
+        out.position = vec4f(0.0, 0.0, 2.0, 1.0);
+        return out;
+    }
+    if da < 0.0 { a = mix(a, b, da / (da - db)); }
+    if db < 0.0 { b = mix(b, a, db / (db - da)); }
+    let ca = clip_of(a);
+    let cb = clip_of(b);
+    let half_view = frame.viewport.xy * 0.5;
+    let pa = ca.xy / ca.w * half_view;
+    let pb = cb.xy / cb.w * half_view;
+    let span = pb - pa;
+    let len = length(span);
+    let along = select(vec2f(1.0, 0.0), span / max(len, 1e-6), len > 1e-4);
+    let across = vec2f(-along.y, along.x);
+    let here = mix(ca, cb, corner.x);
+    let natural = style.size.x * frame.viewport.w / here.w;
+    let least = style.size.y * frame.viewport.z;
+    let width = clamp(natural, least, max(style.size.z * frame.viewport.z, least));
+    let alpha = style.colour.a * pow(min(natural / least, 1.0), style.size.w);
+    let reach = width * 0.5 + 1.0;
+    let side = corner.y * 2.0 - 1.0;
+    let beyond = corner.x * 2.0 - 1.0;
+    let offset = along * (beyond * reach) + across * (side * reach);
+    out.position = vec4f(here.xy + offset / half_view * here.w, here.zw);
+    out.place = vec4f(corner.x * len + beyond * reach, side * reach, len, width * 0.5);
+    let hazy = haze_at(length(mix(a, b, corner.x)));
+    out.colour = vec4f(mix(style.colour.rgb, frame.haze.rgb, hazy), alpha * (1.0 - 0.7 * hazy));
+    return out;
+}
+
+@fragment
+fn line_fragment(in: LineVaryings) -> @location(0) vec4f {
+    let past = max(max(-in.place.x, in.place.x - in.place.z), 0.0);
+    let outside = length(vec2f(past, in.place.y)) - in.place.w;
+    return vec4f(in.colour.rgb, in.colour.a * clamp(0.5 - outside, 0.0, 1.0));
+}

@@ -1,0 +1,200 @@
+//! Without a window: waits until the picture is whole, renders it, writes it, counts.
+
+use crate::{
+    args::Args,
+    city::{City, CityFeed, MarkerBook, PictureSize, Tiles},
+    render::{self, Picture, Quality},
+};
+use anyhow::Context;
+use bevy::{
+    camera::RenderTarget,
+    image::Image,
+    prelude::*,
+    render::{
+        render_resource::TextureFormat,
+        renderer::RenderAdapterInfo,
+        view::screenshot::{Screenshot, ScreenshotCaptured},
+    },
+};
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, sync_channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Frames that a whole picture has to stay the same before it counts as settled.
+const SETTLED_FRAMES: u32 = 3;
+/// Pause between two looks while something is missing.
+const PAUSE: Duration = Duration::from_millis(4);
+/// Frames that a captured picture may take to come back.
+const CAPTURE_FRAMES_MAX: u32 = 120;
+
+/// The image that is drawn on.
+#[derive(Resource, Clone)]
+pub struct Canvas(Handle<Image>);
+
+/// The camera without a window.
+pub fn spawn_camera(mut commands: Commands, mut images: ResMut<Assets<Image>>, size: Res<PictureSize>, quality: Res<Quality>) {
+    let image = images.add(Image::new_target_texture(size.0.x, size.0.y, TextureFormat::Rgba8UnormSrgb, None));
+    commands.insert_resource(Canvas(image.clone()));
+    commands.spawn((render::camera(*quality), RenderTarget::Image(image.into()), IsDefaultUiCamera));
+}
+
+/// Renders and counts.
+///
+/// # Errors
+/// There is nothing to draw on, something of the picture is missing, or it cannot be written.
+pub fn run(mut app: App, args: &Args) -> anyhow::Result<()> {
+    app.finish();
+    app.cleanup();
+    if app.world().get_resource::<RenderAdapterInfo>().is_none() {
+        anyhow::bail!("there is nothing to draw on: no Vulkan device (on Debian, the package mesa-vulkan-drivers has one in software)");
+    }
+    let started = Instant::now();
+    let missing = settle(&mut app, Duration::from_secs(args.wait));
+    let whole_after = started.elapsed();
+    if let (Some(missing), false) = (&missing, args.incomplete) {
+        anyhow::bail!("the picture is not whole after {} s: {missing}", args.wait);
+    }
+    let frames = measure(&mut app, args.frames.unwrap_or(0));
+    if let Some(path) = &args.screenshot {
+        let image = capture(&mut app)?;
+        let picture = image.try_into_dynamic().context("the picture cannot be read back")?.to_rgb8();
+        picture.save_with_format(path, image::ImageFormat::Png).with_context(|| format!("{}", path.display()))?;
+        eprintln!("{} ({}×{})", path.display(), picture.width(), picture.height());
+    }
+    if let Some(missing) = &missing {
+        eprintln!("citywall-viewer: the picture is not whole: {missing}");
+    }
+    if args.stats {
+        println!("{}", stats(&app, whole_after, &frames, missing.as_deref()));
+    }
+    Ok(())
+}
+
+/// Runs frames until nothing is missing; what still is after the wait is returned.
+fn settle(app: &mut App, wait: Duration) -> Option<String> {
+    let deadline = Instant::now() + wait;
+    let mut settled = 0;
+    loop {
+        app.update();
+        match missing(app) {
+            None => settled += 1,
+            Some(what) => {
+                settled = 0;
+                if Instant::now() >= deadline {
+                    return Some(what);
+                }
+                thread::sleep(PAUSE);
+            }
+        }
+        if settled >= SETTLED_FRAMES {
+            return None;
+        }
+    }
+}
+
+/// What keeps the picture from being whole, in words.
+fn missing(app: &App) -> Option<String> {
+    let world = app.world();
+    let (city, tiles) = (world.resource::<City>(), world.resource::<Tiles>());
+    let (feed, picture) = (world.resource::<CityFeed>(), world.resource::<Picture>());
+    if city.document.is_none() {
+        return Some(format!("no answer from {} ({})", feed.server.address(), city.failure.as_deref().unwrap_or("not yet")));
+    }
+    if city.plane.is_none() {
+        return Some("the city has no items yet".to_owned());
+    }
+    let broken = picture.stats.broken.load(std::sync::atomic::Ordering::Relaxed);
+    if broken > 0 {
+        return Some(format!("{broken} pipelines could not be compiled"));
+    }
+    if !picture.stats.is_ready() {
+        return Some("the pipelines are not compiled".to_owned());
+    }
+    let stats = tiles.stats();
+    if !stats.complete {
+        return Some(format!("{} tiles", stats.missing.max(stats.loading).max(1)));
+    }
+    let live = feed.live.state();
+    if live.revision.is_none() {
+        return Some(match &live.link {
+            crate::live::Link::Down { reason, .. } if !reason.is_empty() => format!("the live state ({reason})"),
+            _ => "the live state".to_owned(),
+        });
+    }
+    let areas_named = city.document.as_ref().is_some_and(|d| d.area_levels.is_empty()) || city.labels_version > 0;
+    (!areas_named).then(|| "the names of the areas".to_owned())
+}
+
+/// Draws frames one after the other and measures each to its end on the device.
+fn measure(app: &mut App, frames: u32) -> Vec<f64> {
+    (0..frames)
+        .map(|_| {
+            let start = Instant::now();
+            app.update();
+            wait_for_device(app);
+            start.elapsed().as_secs_f64() * 1000.0
+        })
+        .collect()
+}
+
+/// Without this, a frame's time would be that of writing it down.
+fn wait_for_device(app: &App) {
+    if let Some(device) = app.get_sub_app(bevy::render::RenderApp).and_then(|r| r.world().get_resource::<bevy::render::renderer::RenderDevice>())
+        && let Err(error) = device.poll(bevy::render::render_resource::PollType::wait_indefinitely())
+    {
+        warn!("the graphics device does not finish: {error}");
+    }
+}
+
+fn capture(app: &mut App) -> anyhow::Result<Image> {
+    let canvas = app.world().resource::<Canvas>().0.clone();
+    let (sender, receiver) = sync_channel(1);
+    app.world_mut().spawn(Screenshot::image(canvas)).observe(move |captured: On<ScreenshotCaptured>| {
+        // The first picture is the one that was asked for.
+        let _ = sender.try_send(captured.image.clone());
+    });
+    let receiver: Arc<Mutex<Receiver<Image>>> = Arc::new(Mutex::new(receiver));
+    for _ in 0..CAPTURE_FRAMES_MAX {
+        app.update();
+        if let Ok(image) = receiver.lock().unwrap_or_else(PoisonError::into_inner).try_recv() {
+            return Ok(image);
+        }
+        thread::sleep(PAUSE);
+    }
+    anyhow::bail!("the picture did not come back from the graphics device")
+}
+
+fn stats(app: &App, whole_after: Duration, frames: &[f64], missing: Option<&str>) -> serde_json::Value {
+    let world = app.world();
+    let picture = world.resource::<Picture>();
+    let [tiles, buildings, markers] = picture.stats.counts();
+    let known = world.resource::<Tiles>().stats();
+    let mut sorted = frames.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let at = |q: f64| sorted.get(((sorted.len() as f64 - 1.0) * q).round().max(0.0) as usize).copied();
+    let live = world.resource::<CityFeed>().live.state();
+    serde_json::json!({
+        "adapter": world.get_resource::<RenderAdapterInfo>().map(|a| a.name.clone()),
+        "size": [world.resource::<PictureSize>().0.x, world.resource::<PictureSize>().0.y],
+        "tiles": tiles,
+        "levels": known.levels,
+        "tile_bytes": known.bytes,
+        "tile_faults": known.faults,
+        "buildings": buildings,
+        "markers": markers,
+        "markers_known": world.resource::<MarkerBook>().len(),
+        "incidents_open": live.len(),
+        "labels": world.resource::<City>().labels.len(),
+        "revision": live.revision,
+        "whole_after_ms": whole_after.as_secs_f64() * 1000.0,
+        "missing": missing,
+        "complaints": world.resource::<City>().complaints.iter().map(|c| c.0.clone()).collect::<Vec<_>>(),
+        "frames": frames.len(),
+        "frame_ms": {"median": at(0.5), "p95": at(0.95), "max": at(1.0)},
+    })
+}

@@ -1,0 +1,380 @@
+//! Builds a tile's geometry from the vector tiles of its layers.
+
+use super::{
+    geometry::{DrawKind, Record, TileGeometry, pack},
+    mvt::{self, Feature, MvtError, Paths, Shape},
+    style::{Role, StyleId},
+};
+use crate::geo::{CityPlane, TileId};
+use bevy::math::DVec2;
+use rustc_hash::FxHashSet;
+
+/// A building of which nothing is known but its outline.
+const HEIGHT_DEFAULT_M: f64 = 9.0;
+/// A storey, where only their number is known.
+const FLOOR_M: f64 = 3.2;
+/// Higher than any building; a larger number is a mistake in the data.
+const HEIGHT_MAX_M: f64 = 1200.0;
+/// Half the side of the square that 16-bit coordinates span, in tile widths.
+const SPAN: f64 = 0.75;
+
+/// One layer's vector tile.
+pub struct LayerInput<'a> {
+    /// The collection: the layer's name in the tile.
+    pub collection: &'a str,
+    /// What it is on the wall.
+    pub role: Role,
+    /// The tile's bytes.
+    pub bytes: &'a [u8],
+}
+
+/// Builds one tile, layer after layer.
+pub struct TileBuilder {
+    tile: TileId,
+    plane: CityPlane,
+    origin: DVec2,
+    unit_m: f64,
+    fills: Vec<Record>,
+    lines: Vec<Record>,
+    walls: Vec<Record>,
+    roofs: Vec<Record>,
+    top_m: f64,
+    buildings: u32,
+    borders: FxHashSet<(StyleId, u32, u32)>,
+    scratch: Scratch,
+}
+
+#[derive(Default)]
+struct Scratch {
+    paths: Paths,
+    ring: Vec<[f64; 2]>,
+    clipped: Vec<[f64; 2]>,
+    flat: Vec<[i32; 2]>,
+    holes: Vec<u32>,
+    triangles: Vec<u32>,
+    earcut: earcut::int::EarcutI32,
+}
+
+impl TileBuilder {
+    /// An empty tile on a city's plane.
+    #[must_use]
+    pub fn new(tile: TileId, plane: CityPlane) -> Self {
+        let place = |fx, fy| {
+            let (lon, lat) = tile.place(fx, fy);
+            plane.forward(lon, lat)
+        };
+        let origin = place(0.5, 0.5);
+        let width = place(0.0, 0.5).distance(place(1.0, 0.5)).max(place(0.5, 0.0).distance(place(0.5, 1.0)));
+        Self {
+            tile,
+            plane,
+            origin,
+            unit_m: width * SPAN / f64::from(i16::MAX),
+            fills: Vec::new(),
+            lines: Vec::new(),
+            walls: Vec::new(),
+            roofs: Vec::new(),
+            top_m: 0.0,
+            buildings: 0,
+            borders: FxHashSet::default(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Adds a layer. What was read before an error stays.
+    ///
+    /// # Errors
+    /// The bytes are no vector tile.
+    pub fn add(&mut self, input: &LayerInput<'_>) -> Result<(), MvtError> {
+        for layer in mvt::layers(input.bytes)? {
+            if layer.name != input.collection {
+                continue;
+            }
+            let extent = f64::from(layer.extent);
+            let height = layer.key("height");
+            let floors = layer.key("floors").or_else(|| layer.key("levels")).or_else(|| layer.key("building:levels"));
+            let base = layer.key("min_height");
+            let class = ["fclass", "class", "highway", "kind", "level"].into_iter().find_map(|k| layer.key(k));
+            for feature in layer.features() {
+                let feature = feature?;
+                let mut paths = std::mem::take(&mut self.scratch.paths);
+                let read = feature.paths(&mut paths);
+                if read.is_ok() {
+                    match (input.role, feature.shape) {
+                        (Role::Building, Shape::Polygon) => {
+                            let top = height_of(&feature, height, floors);
+                            let base = feature.attribute(base).and_then(|b| b.number()).unwrap_or(0.0).clamp(0.0, top);
+                            self.building(&paths, extent, base, top, feature.id);
+                        }
+                        (Role::Building, _) => {}
+                        (role, Shape::Polygon) => self.polygon(role, &paths, extent),
+                        (role, Shape::Line) => {
+                            let style = role.line(feature.attribute(class));
+                            for path in paths.iter() {
+                                for pair in path.windows(2) {
+                                    self.segment(pair[0], pair[1], extent, style, false);
+                                }
+                            }
+                        }
+                        (_, Shape::Point | Shape::Unknown) => {}
+                    }
+                }
+                self.scratch.paths = paths;
+                read?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The tile. Records are sorted by style, so that the larger road lies over the smaller.
+    #[must_use]
+    pub fn finish(mut self) -> TileGeometry {
+        self.fills.sort_by_key(|r| r[3]);
+        self.lines.sort_by_key(|r| r[2]);
+        let counts = [&self.fills, &self.lines, &self.walls, &self.roofs].map(|v| v.len() as u32);
+        debug_assert_eq!(DrawKind::ALL.len(), counts.len());
+        let mut records = self.fills;
+        records.append(&mut self.lines);
+        records.append(&mut self.walls);
+        records.append(&mut self.roofs);
+        TileGeometry {
+            origin: self.origin,
+            unit_m: self.unit_m as f32,
+            records,
+            counts,
+            top_m: self.top_m as f32,
+            buildings: self.buildings,
+        }
+    }
+
+    /// A place in tile units to 16-bit coordinates around the tile's origin.
+    fn quantise(&self, x: f64, y: f64, extent: f64) -> [i16; 2] {
+        let (lon, lat) = self.tile.place(x / extent, y / extent);
+        let at = (self.plane.forward(lon, lat) - self.origin) / self.unit_m;
+        // Far outside the tile there is nothing to see: the neighbour draws it.
+        [at.x, at.y].map(|v| v.round().clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16)
+    }
+
+    fn polygon(&mut self, role: Role, paths: &Paths, extent: f64) {
+        if let Some(style) = role.border() {
+            for ring in paths.iter().filter(|r| r.len() > 2) {
+                for (i, &a) in ring.iter().enumerate() {
+                    self.segment(a, ring[(i + 1) % ring.len()], extent, style, true);
+                }
+            }
+        }
+        if let Some(style) = role.fill() {
+            self.triangulate(paths, extent, true, |b, corners| {
+                b.fills.push([corners[0], corners[1], corners[2], u32::from(style)]);
+            });
+        }
+    }
+
+    /// Walls and roof of a building. Rings that share its edges with the tile's border belong to
+    /// both tiles; walls that lie outside are the neighbour's.
+    fn building(&mut self, paths: &Paths, extent: f64, base_m: f64, top_m: f64, id: u64) {
+        let seed = (id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as u32;
+        let decimetres = |m: f64| (m * 10.0).round().clamp(0.0, f64::from(u16::MAX)) as u32;
+        let heights = decimetres(base_m) | decimetres(top_m) << 16;
+        let mut inside = false;
+        // Exterior rings run clockwise on the screen (y down), so that the outside lies to the
+        // left of every ring, holes included; a source that winds the other way is turned.
+        let turned = paths.iter().next().is_some_and(|ring| ring_area(ring) < 0);
+        for (i, ring) in paths.iter().enumerate().filter(|(_, r)| r.len() > 2) {
+            if i == 0 {
+                let n = ring.len() as f64;
+                let (cx, cy) = ring.iter().fold((0.0, 0.0), |(x, y), p| (x + f64::from(p[0]), y + f64::from(p[1])));
+                inside = (0.0..extent).contains(&(cx / n)) && (0.0..extent).contains(&(cy / n));
+            }
+            for (k, &a) in ring.iter().enumerate() {
+                let b = ring[(k + 1) % ring.len()];
+                if beyond(a, b, extent) {
+                    continue;
+                }
+                let (p, q) = (self.quantise(f64::from(a[0]), f64::from(a[1]), extent), self.quantise(f64::from(b[0]), f64::from(b[1]), extent));
+                let (p, q) = if turned { (p, q) } else { (q, p) };
+                if p != q {
+                    self.walls.push([pack(p), pack(q), heights, seed]);
+                }
+            }
+        }
+        let roof = decimetres(top_m) | seed << 16;
+        self.triangulate(paths, extent, false, |b, corners| b.roofs.push([corners[0], corners[1], corners[2], roof]));
+        self.top_m = self.top_m.max(top_m);
+        self.buildings += u32::from(inside);
+    }
+
+    /// A segment, cut at the tile's border.
+    fn segment(&mut self, a: [i32; 2], b: [i32; 2], extent: f64, style: StyleId, shared: bool) {
+        let Some((a, b)) = cut(a.map(f64::from), b.map(f64::from), extent) else { return };
+        let (p, q) = (pack(self.quantise(a[0], a[1], extent)), pack(self.quantise(b[0], b[1], extent)));
+        // Neighbouring areas have their border in common; it is drawn once.
+        if p != q && (!shared || self.borders.insert((style, p.min(q), p.max(q)))) {
+            self.lines.push([p, q, u32::from(style), 0]);
+        }
+    }
+
+    /// The triangles of each polygon in the paths, counter-clockwise on the plane.
+    fn triangulate(&mut self, paths: &Paths, extent: f64, clip: bool, mut emit: impl FnMut(&mut Self, [u32; 3])) {
+        let mut s = std::mem::take(&mut self.scratch);
+        let rings: Vec<&[[i32; 2]]> = paths.iter().filter(|r| r.len() > 2).collect();
+        let mut from = 0;
+        while from < rings.len() {
+            // A polygon is a ring and the rings of the other sense that follow (section 4.3.3.3).
+            let sense = ring_area(rings[from]) > 0;
+            let to = (from + 1..rings.len()).find(|&i| (ring_area(rings[i]) > 0) == sense).unwrap_or(rings.len());
+            s.flat.clear();
+            s.holes.clear();
+            for ring in &rings[from..to] {
+                s.ring.clear();
+                s.ring.extend(ring.iter().map(|p| p.map(f64::from)));
+                if clip {
+                    clip_ring(&mut s.ring, &mut s.clipped, extent);
+                }
+                if s.ring.len() > 2 {
+                    if !s.flat.is_empty() {
+                        s.holes.push(s.flat.len() as u32);
+                    }
+                    s.flat.extend(s.ring.iter().map(|p| self.quantise(p[0], p[1], extent).map(i32::from)));
+                } else if s.flat.is_empty() {
+                    break;
+                }
+            }
+            from = to;
+            s.earcut.earcut_slice(&s.flat, &s.holes, &mut s.triangles);
+            for t in s.triangles.chunks_exact(3) {
+                let [a, b, c] = [t[0], t[1], t[2]].map(|i| s.flat[i as usize]);
+                let area = i64::from(b[0] - a[0]) * i64::from(c[1] - a[1]) - i64::from(c[0] - a[0]) * i64::from(b[1] - a[1]);
+                let word = |p: [i32; 2]| pack(p.map(|v| v as i16));
+                match area.signum() {
+                    1 => emit(self, [word(a), word(b), word(c)]),
+                    -1 => emit(self, [word(a), word(c), word(b)]),
+                    _ => {}
+                }
+            }
+        }
+        self.scratch = s;
+    }
+}
+
+fn height_of(feature: &Feature<'_, '_>, height: Option<u32>, floors: Option<u32>) -> f64 {
+    let number = |key| feature.attribute(key).and_then(|a| a.number()).filter(|n| *n > 0.0);
+    number(height).or_else(|| number(floors).map(|n| n * FLOOR_M)).unwrap_or(HEIGHT_DEFAULT_M).min(HEIGHT_MAX_M)
+}
+
+/// Twice the signed area by the surveyor's formula; positive for an exterior ring (y down).
+fn ring_area(ring: &[[i32; 2]]) -> i64 {
+    (0..ring.len())
+        .map(|i| {
+            let ([ax, ay], [bx, by]) = (ring[i], ring[(i + 1) % ring.len()]);
+            i64::from(ax) * i64::from(by) - i64::from(bx) * i64::from(ay)
+        })
+        .fold(0, i64::saturating_add)
+}
+
+/// True if both ends lie on the same far side of the tile's border.
+fn beyond(a: [i32; 2], b: [i32; 2], extent: f64) -> bool {
+    (0..2).any(|k| (a[k] < 0 && b[k] < 0) || (f64::from(a[k]) > extent && f64::from(b[k]) > extent))
+}
+
+/// The part of a segment that lies in the tile (Liang–Barsky).
+fn cut(a: [f64; 2], b: [f64; 2], extent: f64) -> Option<([f64; 2], [f64; 2])> {
+    let d = [b[0] - a[0], b[1] - a[1]];
+    let (mut t0, mut t1) = (0.0f64, 1.0f64);
+    for k in 0..2 {
+        for (p, q) in [(-d[k], a[k]), (d[k], extent - a[k])] {
+            if p == 0.0 {
+                if q < 0.0 {
+                    return None;
+                }
+            } else if p < 0.0 {
+                t0 = t0.max(q / p);
+            } else {
+                t1 = t1.min(q / p);
+            }
+        }
+    }
+    let at = |t: f64| [a[0] + t * d[0], a[1] + t * d[1]];
+    (t0 < t1).then(|| (at(t0), at(t1)))
+}
+
+/// Cuts a ring to the tile (Sutherland–Hodgman).
+fn clip_ring(ring: &mut Vec<[f64; 2]>, out: &mut Vec<[f64; 2]>, extent: f64) {
+    for (k, edge, sign) in [(0, 0.0, 1.0), (0, extent, -1.0), (1, 0.0, 1.0), (1, extent, -1.0)] {
+        out.clear();
+        for i in 0..ring.len() {
+            let (a, b) = (ring[i], ring[(i + 1) % ring.len()]);
+            let (da, db) = ((a[k] - edge) * sign, (b[k] - edge) * sign);
+            if da >= 0.0 {
+                out.push(a);
+            }
+            if (da >= 0.0) != (db >= 0.0) {
+                let t = da / (da - db);
+                out.push([a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1])]);
+            }
+        }
+        std::mem::swap(ring, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TILE: &[u8] = include_bytes!("../../tests/data/new-york_buildings_15_9648_12316.mvt");
+
+    fn new_york() -> TileGeometry {
+        let tile = TileId { z: 15, x: 9648, y: 12_316 };
+        let mut builder = TileBuilder::new(tile, CityPlane::around(-73.985, 40.73));
+        builder.add(&LayerInput { collection: "buildings", role: Role::Building, bytes: TILE }).unwrap();
+        builder.finish()
+    }
+
+    #[test]
+    fn a_building_takes_at_most_200_bytes() {
+        let tile = new_york();
+        assert!(tile.buildings > 1700, "{}", tile.buildings);
+        let each = tile.bytes() as f64 / f64::from(tile.buildings);
+        assert!(each <= 200.0, "{each} bytes");
+    }
+
+    #[test]
+    fn roofs_cover_what_the_rings_enclose() {
+        let tile = new_york();
+        let corner = |w: u32| [f64::from(w as u16 as i16), f64::from((w >> 16) as u16 as i16)];
+        let covered: f64 = tile.records[tile.range(DrawKind::Roof).start as usize..]
+            .iter()
+            .map(|r| {
+                let [a, b, c] = [corner(r[0]), corner(r[1]), corner(r[2])];
+                ((b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])) / 2.0
+            })
+            .sum::<f64>()
+            * f64::from(tile.unit_m).powi(2);
+        let mut paths = Paths::default();
+        let mut units = 0.0;
+        for layer in mvt::layers(TILE).unwrap() {
+            for feature in layer.features() {
+                feature.unwrap().paths(&mut paths).unwrap();
+                units += paths.iter().map(ring_area).sum::<i64>() as f64 / 2.0;
+            }
+        }
+        let [west, _, east, _] = TileId { z: 15, x: 9648, y: 12_316 }.bounds();
+        let metres = (east - west).to_radians() * 6_378_137.0 * 40.73f64.to_radians().cos() / 4096.0;
+        let expected = units * metres * metres;
+        assert!((covered / expected - 1.0).abs() < 0.01, "{covered} m² of {expected} m²");
+    }
+
+    #[test]
+    fn a_segment_is_cut_at_the_border() {
+        assert_eq!(cut([-10.0, 5.0], [10.0, 5.0], 100.0), Some(([0.0, 5.0], [10.0, 5.0])));
+        assert_eq!(cut([-10.0, 5.0], [-10.0, 50.0], 100.0), None);
+    }
+
+    #[test]
+    fn a_ring_is_cut_at_the_border() {
+        let mut ring = vec![[-50.0, -50.0], [50.0, -50.0], [50.0, 50.0], [-50.0, 50.0]];
+        clip_ring(&mut ring, &mut Vec::new(), 100.0);
+        ring.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        assert_eq!(ring, [[0.0, 0.0], [0.0, 50.0], [50.0, 0.0], [50.0, 50.0]]);
+    }
+}

@@ -1,0 +1,97 @@
+//! One tile as the GPU reads it: records of 16 bytes, four kinds, one buffer.
+//!
+//! The vertex shaders pull the records from a storage buffer and make the triangles, so that a
+//! wall of a building costs 16 bytes and not four vertices. Positions are 16-bit, in units of
+//! `unit_m` metres from the tile's origin on the city's plane.
+
+use bevy::math::DVec2;
+
+/// A record: four words, laid out as its kind says.
+pub type Record = [u32; 4];
+
+/// The kinds of record, in the order of the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrawKind {
+    /// A triangle on the ground: three corners, style.
+    Fill,
+    /// A line's segment: two ends, style.
+    Line,
+    /// A wall: two ends (outside on the right), base and top in decimetres, seed.
+    Wall,
+    /// A roof's triangle: three corners, top in decimetres and seed.
+    Roof,
+}
+
+impl DrawKind {
+    /// In the order of the buffer.
+    pub const ALL: [Self; 4] = [Self::Fill, Self::Line, Self::Wall, Self::Roof];
+
+    /// Vertices that a record becomes.
+    #[must_use]
+    pub fn vertices(self) -> u32 {
+        match self {
+            Self::Fill | Self::Roof => 3,
+            Self::Line | Self::Wall => 6,
+        }
+    }
+}
+
+/// A tile's geometry, ready to be copied to the GPU.
+#[derive(Debug, Default)]
+pub struct TileGeometry {
+    /// The tile's centre on the city's plane, metres.
+    pub origin: DVec2,
+    /// Metres per unit of a 16-bit coordinate.
+    pub unit_m: f32,
+    /// Every record, kind by kind.
+    pub records: Vec<Record>,
+    /// How many records each kind has.
+    pub counts: [u32; 4],
+    /// The highest roof, metres.
+    pub top_m: f32,
+    /// Buildings that begin in this tile (none is counted in two tiles).
+    pub buildings: u32,
+}
+
+impl TileGeometry {
+    /// The records of one kind, as a range of the buffer.
+    #[must_use]
+    pub fn range(&self, kind: DrawKind) -> std::ops::Range<u32> {
+        let at = kind as usize;
+        let start = self.counts[..at].iter().sum();
+        start..start + self.counts[at]
+    }
+
+    /// What it takes on the GPU.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.records.len() * size_of::<Record>()
+    }
+
+    /// The records as bytes, for the GPU.
+    #[must_use]
+    pub fn as_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.bytes());
+        for word in self.records.iter().flatten() {
+            bytes.extend_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+}
+
+/// Two 16-bit coordinates in a word.
+#[must_use]
+pub fn pack(p: [i16; 2]) -> u32 {
+    u32::from(p[0] as u16) | u32::from(p[1] as u16) << 16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kinds_lie_one_after_the_other() {
+        let tile = TileGeometry { counts: [3, 5, 7, 2], ..Default::default() };
+        assert_eq!(DrawKind::ALL.map(|k| tile.range(k)), [0..3, 3..8, 8..15, 15..17]);
+    }
+}

@@ -1,0 +1,10 @@
+//! From a vector tile's bytes to what the GPU draws.
+
+mod build;
+mod geometry;
+mod mvt;
+mod style;
+
+pub use build::{TileBuilder, LayerInput};
+pub use geometry::{DrawKind, TileGeometry};
+pub use style::{ROLE_STYLES, Role};

@@ -1,0 +1,102 @@
+//! Names of the largest areas, written on the ground without overlap.
+
+use super::{
+    layout::{BAR_PX, SIDES_PX},
+    style::{FontFaces, ink_alpha, text},
+};
+use crate::{
+    camera::Rig,
+    city::{City, PictureSize},
+    scene::Scheme,
+};
+use bevy::{prelude::*, ui::UiTransform};
+
+/// Names on the screen, at most.
+const LABELS_MAX: usize = 48;
+/// The box that a name may take, pixels at 1080 lines.
+const BOX_PX: Vec2 = Vec2::new(260.0, 34.0);
+const SIZE_PX: f32 = 22.0;
+/// Farther than this many distances to the target, names would lie in the haze.
+const DEPTH_MAX: f64 = 3.2;
+
+/// A name's place in the pool.
+#[derive(Component)]
+pub struct LabelSlot(usize);
+
+pub(super) fn build(commands: &mut Commands, faces: &FontFaces, scheme: &Scheme) {
+    for i in 0..LABELS_MAX {
+        commands
+            .spawn((
+                Node {
+                    position_type: PositionType::Absolute,
+                    left: px(-BOX_PX.x / 2.0),
+                    top: px(-BOX_PX.y / 2.0),
+                    width: px(BOX_PX.x),
+                    height: px(BOX_PX.y),
+                    justify_content: JustifyContent::Center,
+                    align_items: AlignItems::Center,
+                    ..default()
+                },
+                UiTransform::default(),
+                Visibility::Hidden,
+                LabelSlot(i),
+            ))
+            .with_child((
+                text(faces, "", SIZE_PX, false, ink_alpha(scheme.label)),
+                bevy::text::LetterSpacing::Px(3.0),
+                TextShadow { offset: Vec2::new(0.0, 1.5), color: ink_alpha(scheme.label_shadow) },
+            ));
+    }
+}
+
+/// Which names are written where: the larger area first, none over another or under a panel.
+fn place(city: &City, rig: &Rig, size: UVec2, scale: f32) -> Vec<(usize, Vec2)> {
+    let Some(plane) = city.plane else { return Vec::new() };
+    let eye = rig.orbit.eye(size.x, size.y);
+    let screen = Vec2::new(size.x as f32, size.y as f32) / scale;
+    let (left, right) = (SIDES_PX.0 + 32.0, screen.x - SIDES_PX.1 - 32.0);
+    let mut taken: Vec<(Rect, usize)> = Vec::new();
+    for (i, label) in city.labels.iter().enumerate() {
+        if taken.len() == LABELS_MAX {
+            break;
+        }
+        let Some((px, depth)) = eye.project(plane.forward(label.place.0, label.place.1).extend(0.0)) else { continue };
+        let at = px / scale;
+        let width = label.text.chars().count() as f32 * (SIZE_PX + 3.0);
+        let rect = Rect::from_center_size(at, Vec2::new(width + 18.0, BOX_PX.y + 10.0));
+        let fits = rect.min.x > left && rect.max.x < right && rect.min.y > BAR_PX + 8.0 && rect.max.y < screen.y - 64.0;
+        if fits && depth < rig.orbit.distance * DEPTH_MAX && taken.iter().all(|(other, _)| other.intersect(rect).is_empty()) {
+            taken.push((rect, i));
+        }
+    }
+    taken.into_iter().map(|(rect, i)| (i, rect.center())).collect()
+}
+
+pub(super) fn update(
+    city: Res<City>,
+    rig: Res<Rig>,
+    size: Res<PictureSize>,
+    windows: Query<&Window>,
+    scale: Res<UiScale>,
+    mut slots: Query<(&LabelSlot, &mut UiTransform, &mut Visibility, &Children)>,
+    mut texts: Query<&mut Text>,
+) {
+    let factor = scale.0 * windows.iter().next().map_or(1.0, Window::scale_factor);
+    let placed = place(&city, &rig, size.0, factor.max(1e-3));
+    for (slot, mut transform, mut visibility, children) in &mut slots {
+        let Some((label, at)) = placed.get(slot.0) else {
+            visibility.set_if_neq(Visibility::Hidden);
+            continue;
+        };
+        visibility.set_if_neq(Visibility::Inherited);
+        let translation = Val2::px(at.x.round(), at.y.round());
+        if transform.translation != translation {
+            transform.translation = translation;
+        }
+        if let Some(mut text) = children.first().and_then(|c| texts.get_mut(*c).ok())
+            && text.0 != city.labels[*label].text
+        {
+            text.0.clone_from(&city.labels[*label].text);
+        }
+    }
+}
