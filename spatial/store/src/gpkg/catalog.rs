@@ -1,9 +1,10 @@
 //! What the file knows of itself: the settings in `citywall_meta` and the current collections in
 //! `citywall_collections`.
 
+use super::digest;
 use crate::{StoreError, error::Doing};
 use citywall_model::{CityProfile, CollectionId, CollectionMeta, Revision};
-use rusqlite::{Connection, OptionalExtension, params, types::FromSql};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 /// The file's format.
@@ -38,10 +39,13 @@ impl Entry {
 
 /// A setting as text.
 pub(super) fn setting(conn: &Connection, key: &str) -> Result<String, StoreError> {
-    conn.prepare_cached("SELECT value FROM citywall_meta WHERE key = ?1")
-        .and_then(|mut row| row.query_row([key], |row| row.get(0)).optional())
+    let damaged = |reason: &str| StoreError::damaged("citywall_meta", format!("“{key}” {reason}"));
+    let (value, digest): (String, u32) = conn
+        .prepare_cached("SELECT value, digest FROM citywall_meta WHERE key = ?1")
+        .and_then(|mut row| row.query_row([key], |row| Ok((row.get(0)?, row.get(1)?))).optional())
         .doing("reading a setting")?
-        .ok_or_else(|| StoreError::damaged("citywall_meta", format!("“{key}” is missing")))
+        .ok_or_else(|| damaged("is missing"))?;
+    if digest == digest_of([key, &value]) { Ok(value) } else { Err(damaged("is not what was written (its digest does not match)")) }
 }
 
 /// A setting as a number.
@@ -52,9 +56,13 @@ pub(super) fn number(conn: &Connection, key: &str) -> Result<u64, StoreError> {
 
 /// Writes a setting.
 pub(super) fn set(conn: &Connection, key: &str, value: impl ToString) -> Result<(), StoreError> {
-    conn.prepare_cached("INSERT INTO citywall_meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
-        .and_then(|mut row| row.execute([key, &value.to_string()]))
-        .doing("saving a setting")?;
+    let value = value.to_string();
+    conn.prepare_cached(
+        "INSERT INTO citywall_meta (key, value, digest) VALUES (?1, ?2, ?3)
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value, digest = excluded.digest",
+    )
+    .and_then(|mut row| row.execute(params![key, value, digest_of([key, &value])]))
+    .doing("saving a setting")?;
     Ok(())
 }
 
@@ -80,65 +88,64 @@ pub(super) fn next_table(conn: &Connection) -> Result<u64, StoreError> {
     Ok(next)
 }
 
+/// The columns of a collection, in the order that [`parse`] reads them.
+const COLUMNS: &str = "id, meta, columns, solids_table, rows_digest, digest";
+
 /// One collection; `None` if there is none of that id.
 pub(super) fn entry(conn: &Connection, id: &CollectionId) -> Result<Option<Entry>, StoreError> {
-    let row = conn
-        .prepare_cached("SELECT meta, columns, solids_table, digest FROM citywall_collections WHERE id = ?1")
-        .and_then(|mut row| row.query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional())
-        .doing("reading a collection")?;
-    row.map(|(meta, columns, solids_table, digest)| parse(id.as_str(), meta, columns, solids_table, digest)).transpose()
+    let deed = "reading a collection";
+    let mut rows = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM citywall_collections WHERE id = ?1")).doing(deed)?;
+    let mut rows = rows.query([id.as_str()]).doing(deed)?;
+    rows.next().doing(deed)?.map(parse).transpose()
 }
 
 /// Every collection, in order of id.
 pub(super) fn entries(conn: &Connection) -> Result<Vec<Entry>, StoreError> {
     let deed = "reading the collections";
-    let mut rows =
-        conn.prepare_cached("SELECT id, meta, columns, solids_table, digest FROM citywall_collections ORDER BY id").doing(deed)?;
+    let mut rows = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM citywall_collections ORDER BY id")).doing(deed)?;
     let mut rows = rows.query([]).doing(deed)?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next().doing(deed)? {
-        let id: String = get(row, 0, deed)?;
-        entries.push(parse(&id, get(row, 1, deed)?, get(row, 2, deed)?, get(row, 3, deed)?, get(row, 4, deed)?)?);
+        entries.push(parse(row)?);
     }
     Ok(entries)
 }
 
 /// Adds a collection or replaces it.
 pub(super) fn put(conn: &Connection, entry: &Entry) -> Result<(), StoreError> {
-    conn.prepare_cached(
-        "INSERT INTO citywall_collections (id, meta, columns, solids_table, digest) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (id) DO UPDATE SET meta = excluded.meta, columns = excluded.columns, solids_table = excluded.solids_table,
-           digest = excluded.digest",
-    )
-    .and_then(|mut row| {
-        row.execute(params![
-            entry.meta.id.as_str(),
-            json(&entry.meta),
-            json(&entry.columns),
-            entry.solids_table,
-            entry.digest.cast_signed()
-        ])
-    })
-    .doing("saving a collection")?;
+    let (id, meta, columns) = (entry.meta.id.as_str(), json(&entry.meta), json(&entry.columns));
+    let solids_table = entry.solids_table.as_deref();
+    let digest = digest_of([id, &meta, &columns, solids_table.unwrap_or_default()]);
+    conn.prepare_cached(&format!("INSERT OR REPLACE INTO citywall_collections ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"))
+        .and_then(|mut row| row.execute(params![id, meta, columns, solids_table, entry.digest.cast_signed(), digest]))
+        .doing("saving a collection")?;
     Ok(())
 }
 
-fn parse(id: &str, meta: String, columns: String, solids_table: Option<String>, digest: i64) -> Result<Entry, StoreError> {
-    let damaged = |e: serde_json::Error| StoreError::damaged(format!("citywall_collections, {id}"), e);
+fn parse(row: &Row<'_>) -> Result<Entry, StoreError> {
+    let deed = "reading a collection";
+    let id: String = row.get(0).doing(deed)?;
+    let damaged = |reason: String| StoreError::damaged(format!("citywall_collections, {id}"), reason);
+    let (meta, columns): (String, String) = (row.get(1).doing(deed)?, row.get(2).doing(deed)?);
+    let solids_table: Option<String> = row.get(3).doing(deed)?;
+    let (rows_digest, digest): (i64, u32) = (row.get(4).doing(deed)?, row.get(5).doing(deed)?);
+    if digest != digest_of([&id, &meta, &columns, solids_table.as_deref().unwrap_or_default()]) {
+        return Err(damaged("it is not what was written (its digest does not match)".to_owned()));
+    }
     let entry = Entry {
-        meta: serde_json::from_str(&meta).map_err(damaged)?,
-        columns: serde_json::from_str(&columns).map_err(damaged)?,
+        meta: serde_json::from_str(&meta).map_err(|e| damaged(e.to_string()))?,
+        columns: serde_json::from_str(&columns).map_err(|e| damaged(e.to_string()))?,
         solids_table,
-        digest: digest.cast_unsigned(),
+        digest: rows_digest.cast_unsigned(),
     };
     if entry.columns.len() != entry.meta.schema.fields.len() || entry.meta.id.as_str() != id {
-        return Err(StoreError::damaged(format!("citywall_collections, {id}"), "its columns and its schema differ"));
+        return Err(damaged("its columns and its schema differ".to_owned()));
     }
     Ok(entry)
 }
 
-fn get<T: FromSql>(row: &rusqlite::Row<'_>, at: usize, deed: &'static str) -> Result<T, StoreError> {
-    row.get(at).doing(deed)
+fn digest_of<const N: usize>(texts: [&str; N]) -> u32 {
+    digest::of_parts(texts.map(str::as_bytes))
 }
 
 fn json(value: &impl Serialize) -> String {

@@ -1,8 +1,9 @@
 //! Digests that find rot: SQLite notices a broken page, but not a changed byte within a value.
 
+use crate::Solid;
 use citywall_model::ValueRef;
 
-/// The digest of a row of the journal: CRC-32 over its parts, each with its length.
+/// The digest of a row of the city's own tables: CRC-32 over its parts, each with its length.
 pub(super) fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     for part in parts {
@@ -30,6 +31,15 @@ pub(super) fn of_value(fid: u64, position: usize, value: ValueRef<'_>) -> u64 {
         ValueRef::Number(n) => of_cell(fid, position, 3, &(n + 0.0).to_le_bytes()),
         ValueRef::Text(t) | ValueRef::Json(t) => of_cell(fid, position, 4, t.as_bytes()),
     }
+}
+
+/// What a solid adds to the layer's digest.
+pub(super) fn of_solid(fid: u64, solid: &Solid) -> u64 {
+    let Solid { object, object_type, kind, lod, surfaces, shells, semantics } = solid;
+    let texts = [object, object_type, kind, lod].into_iter().chain(semantics).map(String::as_bytes);
+    let shells: Vec<u8> = shells.iter().flat_map(|shell| shell.to_le_bytes()).collect();
+    let fid = fid.to_le_bytes();
+    u64::from(of_parts([&fid[..], surfaces.bytes(), &shells].into_iter().chain(texts)))
 }
 
 fn of_cell(fid: u64, position: u32, kind: u8, bytes: &[u8]) -> u64 {

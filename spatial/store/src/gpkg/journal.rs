@@ -93,6 +93,7 @@ fn insert(conn: &Connection, change: &Change, recorded_at: &str) -> Result<(), S
     let time = item.time.to_string();
     let properties = serde_json::Value::Object(item.properties.clone()).to_string();
     let digest = digest_of(
+        item.revision,
         item.fid,
         [change.collection.as_str(), &item.id, &item.source, &time, &change.actor, recorded_at, &properties],
         geom.as_deref(),
@@ -117,9 +118,9 @@ fn insert(conn: &Connection, change: &Change, recorded_at: &str) -> Result<(), S
     Ok(())
 }
 
-fn digest_of(fid: u64, texts: [&str; 7], geom: Option<&[u8]>) -> u32 {
-    let fid = fid.to_le_bytes();
-    digest::of_parts([&fid[..]].into_iter().chain(texts.map(str::as_bytes)).chain(geom))
+fn digest_of(revision: Revision, fid: u64, texts: [&str; 7], geom: Option<&[u8]>) -> u32 {
+    let (revision, fid) = (revision.0.to_le_bytes(), fid.to_le_bytes());
+    digest::of_parts([&revision[..], &fid[..]].into_iter().chain(texts.map(str::as_bytes)).chain(geom))
 }
 
 /// The geometry of a live item as a GeoPackage blob.
@@ -140,8 +141,8 @@ fn read(row: &Row<'_>, names: &mut Names) -> Result<Change, StoreError> {
     let geom = row.get_ref(8).ok().and_then(|v| v.as_blob_or_null().ok()).ok_or_else(|| damaged("the geometry is no blob".to_owned()))?;
     let digest: u32 = row.get(10).map_err(|e| damaged(e.to_string()))?;
     let texts = [text(1)?, text(3)?, text(4)?, text(5)?, text(6)?, text(7)?, text(9)?];
-    if digest != digest_of(fid.cast_unsigned(), texts, geom) {
-        return Err(damaged("its digest does not match".to_owned()));
+    if digest != digest_of(Revision(revision.cast_unsigned()), fid.cast_unsigned(), texts, geom) {
+        return Err(damaged("it is not what was written (its digest does not match)".to_owned()));
     }
     let [collection, id, source, time, actor, _recorded_at, properties] = texts;
     if names.collection.as_ref().is_none_or(|known| known.as_str() != collection) {

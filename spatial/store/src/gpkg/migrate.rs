@@ -106,3 +106,60 @@ pub(super) fn check_tables(conn: &Connection, path: &Path) -> Result<(), StoreEr
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CityStore, GeoPackage};
+    use citywall_model::CityProfile;
+
+    const LATER: &[Step] = &[
+        |conn| conn.execute_batch("CREATE TABLE citywall_second (x)").doing("step 2"),
+        |conn| conn.execute_batch("ALTER TABLE citywall_second ADD COLUMN y").doing("step 3"),
+    ];
+
+    fn older_file() -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("city.gpkg");
+        drop(GeoPackage::create(&path, &CityProfile::named("Old")).unwrap());
+        (folder, path)
+    }
+
+    fn format_and_columns(path: &Path) -> (u32, u32) {
+        let conn = super::super::connection::open_reader(path).unwrap();
+        let columns = conn.query_row("SELECT count(*) FROM pragma_table_info('citywall_second')", [], |row| row.get(0)).unwrap();
+        (format_of(&conn, path).unwrap(), columns)
+    }
+
+    #[test]
+    fn an_older_file_is_copied_and_then_raised_step_by_step() {
+        let (_folder, path) = older_file();
+        let store = GeoPackage::open_with(&path, LATER).unwrap();
+        assert_eq!(store.profile().unwrap(), CityProfile::named("Old"));
+        drop(store);
+        assert_eq!(format_and_columns(&path), (3, 2));
+        let kept = lock::beside(&path, ".format-1.bak");
+        assert_eq!(format_and_columns(&kept), (1, 0));
+        assert_eq!(GeoPackage::open_read_only(&kept).unwrap().verify().unwrap(), Vec::<String>::new());
+        // A file of the newest format is left alone.
+        drop(GeoPackage::open_with(&path, LATER).unwrap());
+        assert!(matches!(GeoPackage::open(&path).map(drop), Err(StoreError::TooNew { found: 3, known: 1, .. })));
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_file_as_it_was() {
+        let (_folder, path) = older_file();
+        let failing: &[Step] = &[LATER[0], |_| Err(StoreError::damaged("a test", "it fails"))];
+        assert!(GeoPackage::open_with(&path, failing).is_err());
+        assert_eq!(format_and_columns(&path), (1, 0));
+        assert!(GeoPackage::open(&path).is_ok());
+    }
+
+    #[test]
+    fn an_earlier_copy_is_not_overwritten() {
+        let (_folder, path) = older_file();
+        std::fs::write(lock::beside(&path, ".format-1.bak"), "an earlier copy").unwrap();
+        assert!(matches!(GeoPackage::open_with(&path, LATER).map(drop), Err(StoreError::Exists(_))));
+        assert_eq!(format_and_columns(&path), (1, 0));
+    }
+}

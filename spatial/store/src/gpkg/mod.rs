@@ -54,12 +54,12 @@ pub struct GeoPackage {
     inner: Arc<Inner>,
 }
 
-/// What the store and its stages share. The fields are dropped in this order: first the thread
-/// that uses the writer, last the lock.
+/// What the store and its stages share. The fields are dropped in this order, so that the writer
+/// closes the file as the last and leaves no log beside it, and the lock outlives it.
 struct Inner {
     path: PathBuf,
-    writing: Option<Writing>,
     readers: Readers,
+    writing: Option<Writing>,
     disk: disk::DiskWatch,
     /// The last committed revision; of a file that is open for reading, the one that was read last.
     revision: AtomicU64,

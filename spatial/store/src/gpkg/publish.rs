@@ -21,7 +21,7 @@ pub(super) fn publish(stage: &mut Stage) -> Result<CollectionMeta, StoreError> {
         meta,
         columns: stage.columns.list().iter().map(|column| column.column.clone()).collect(),
         solids_table: stage.solids_table.clone(),
-        digest: stage.digest,
+        digest: stage.digest.wrapping_add(stage.solids_digest),
     };
     let replaced = writer.durably("publishing a layer version", |tx| {
         let before = catalog::entry(tx, &id)?;

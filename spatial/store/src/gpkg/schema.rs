@@ -88,14 +88,16 @@ const OWN: &str = "
 CREATE TABLE citywall_meta (
   id INTEGER PRIMARY KEY NOT NULL,
   key TEXT NOT NULL UNIQUE,
-  value TEXT NOT NULL
+  value TEXT NOT NULL,
+  digest INTEGER NOT NULL
 );
 CREATE TABLE citywall_collections (
   id TEXT PRIMARY KEY NOT NULL,
   meta TEXT NOT NULL,
   columns TEXT NOT NULL,
   solids_table TEXT,
-  digest INTEGER NOT NULL
+  digest INTEGER NOT NULL,
+  rows_digest INTEGER NOT NULL
 );
 CREATE TABLE citywall_journal (
   revision INTEGER PRIMARY KEY NOT NULL,

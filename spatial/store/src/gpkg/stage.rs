@@ -24,7 +24,10 @@ pub(super) struct Stage {
     pub(super) table: String,
     pub(super) solids_table: Option<String>,
     pub(super) columns: Columns,
+    /// The sum of the rows' digests.
     pub(super) digest: u64,
+    /// The sum of the solids' digests.
+    pub(super) solids_digest: u64,
     pub(super) geometry_kinds: GeometryKinds,
     ids: Option<Ids>,
     extent: Bbox,
@@ -74,6 +77,7 @@ impl Stage {
             table,
             solids_table: None,
             digest: 0,
+            solids_digest: 0,
             geometry_kinds: GeometryKinds::default(),
             ids,
             extent: Bbox::EMPTY,
@@ -165,7 +169,7 @@ impl Stage {
             parameters[slot] = parameter;
         }
         let sql = insert_sql(&self.table, declared().map(|(_, c)| c.column.as_str()));
-        let (mut digest, mut solids) = (0_u64, 0);
+        let (mut digest, mut solids_digest, mut solids) = (0_u64, 0_u64, 0);
         self.inner.writer()?.lock().lazily(deed, |tx| {
             let mut insert = tx.prepare_cached(&sql).doing(deed)?;
             let mut geom = Vec::new();
@@ -188,6 +192,7 @@ impl Stage {
                 if let Some(table) = &self.solids_table {
                     for solid in &feature.solids {
                         insert_solid(tx, table, item.fid, solid)?;
+                        solids_digest = solids_digest.wrapping_add(digest::of_solid(item.fid, solid));
                         solids += 1;
                     }
                 }
@@ -195,6 +200,7 @@ impl Stage {
             Ok(())
         })?;
         self.digest = self.digest.wrapping_add(digest);
+        self.solids_digest = self.solids_digest.wrapping_add(solids_digest);
         self.solids += solids;
         Ok(())
     }

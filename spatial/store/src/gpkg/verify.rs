@@ -1,18 +1,18 @@
 //! Looks for faults in the whole file.
 
 use super::{
-    blob, catalog, digest, journal, live,
+    blob, catalog, coverage, digest, journal, live,
     load::{self, Source},
     schema,
 };
 use crate::{StoreError, error::Doing};
-use citywall_model::{Bbox, Revision, geometry};
+use citywall_model::{Bbox, CollectionKind, LiveItem, Revision, geometry};
 use rusqlite::Connection;
 use rustc_hash::FxHashSet;
-use std::ops::ControlFlow;
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
-/// Faults that one table is worth naming.
-const FAULTS_PER_TABLE_MAX: usize = 20;
+/// Faults of one check that are worth naming.
+const FAULTS_MAX: usize = 20;
 
 /// One line per fault; none for a sound file. O(file).
 pub(super) fn verify(conn: &Connection) -> Vec<String> {
@@ -31,12 +31,11 @@ pub(super) fn verify(conn: &Connection) -> Vec<String> {
         Err(e) => faults.push(e.to_string()),
         Ok(entries) => {
             for entry in &entries {
-                let found = if entry.meta.kind.is_live() { live_collection(conn, entry, revision) } else { layer(conn, entry, revision) };
-                note(&mut faults, found);
+                note(&mut faults, collection(conn, entry, revision));
             }
+            note(&mut faults, journal_and_state(conn, &entries, revision));
         }
     }
-    note(&mut faults, journal_order(conn, revision));
     faults
 }
 
@@ -67,7 +66,7 @@ fn tables(conn: &Connection) -> Result<Vec<String>, StoreError> {
     let listed: i64 = conn
         .query_row(
             "SELECT count(*) FROM citywall_collections c JOIN gpkg_contents g ON g.table_name = c.id
-             JOIN gpkg_geometry_columns k ON k.table_name = c.id",
+             WHERE g.data_type != 'features' OR EXISTS (SELECT 1 FROM gpkg_geometry_columns k WHERE k.table_name = c.id)",
             [],
             |row| row.get(0),
         )
@@ -79,7 +78,20 @@ fn tables(conn: &Connection) -> Result<Vec<String>, StoreError> {
     Ok(faults)
 }
 
-fn layer(conn: &Connection, entry: &catalog::Entry, last: Revision) -> Result<Vec<String>, StoreError> {
+fn collection(conn: &Connection, entry: &catalog::Entry, last: Revision) -> Result<Vec<String>, StoreError> {
+    let meta = &entry.meta;
+    let mut faults = match meta.kind {
+        CollectionKind::Layer => layer(conn, entry)?,
+        CollectionKind::Elevation => coverage::load(conn, &meta.id).map(|_| Vec::new())?,
+        CollectionKind::Incidents => Vec::new(),
+    };
+    if meta.revision > last {
+        faults.push(format!("{}: its revision {} is after the city's last, {last}", meta.id, meta.revision));
+    }
+    Ok(faults)
+}
+
+fn layer(conn: &Connection, entry: &catalog::Entry) -> Result<Vec<String>, StoreError> {
     let meta = &entry.meta;
     let mut faults = Vec::new();
     let (mut rows, mut sum, mut extent) = (0_u64, 0_u64, Bbox::EMPTY);
@@ -102,9 +114,10 @@ fn layer(conn: &Connection, entry: &catalog::Entry, last: Revision) -> Result<Ve
         }
         Ok(ControlFlow::Continue(()))
     })?;
+    let solids = solids(conn, entry, &mut sum, &mut faults)?;
     let id = &meta.id;
-    if rows != meta.count {
-        faults.push(format!("{id}: {rows} rows, where {} were published", meta.count));
+    if (rows, solids) != (meta.count, meta.solids) {
+        faults.push(format!("{id}: {rows} rows and {solids} solids, where {} and {} were published", meta.count, meta.solids));
     }
     if Some(extent).filter(|e| !e.is_empty()) != meta.extent {
         faults.push(format!("{id}: the extent is not that of the geometries"));
@@ -112,80 +125,77 @@ fn layer(conn: &Connection, entry: &catalog::Entry, last: Revision) -> Result<Ve
     if sum != entry.digest {
         faults.push(format!("{id}: a value is not what was written (the digest does not match)"));
     }
-    if meta.revision > last {
-        faults.push(format!("{id}: its revision {} is after the city's last, {last}", meta.revision));
-    }
-    faults.extend(solids(conn, entry)?);
     Ok(faults)
 }
 
-fn solids(conn: &Connection, entry: &catalog::Entry) -> Result<Vec<String>, StoreError> {
-    let Some(table) = &entry.solids_table else { return Ok(Vec::new()) };
+/// Checks a layer's solids and counts them.
+fn solids(conn: &Connection, entry: &catalog::Entry, sum: &mut u64, faults: &mut Vec<String>) -> Result<u64, StoreError> {
+    let Some(table) = &entry.solids_table else { return Ok(0) };
     let deed = "reading solids";
-    let mut faults = Vec::new();
-    let mut rows =
-        conn.prepare(&format!("SELECT object, type, kind, lod, surfaces, shells, semantics, number FROM {table}")).doing(deed)?;
+    let sql = format!("SELECT object, type, kind, lod, surfaces, shells, semantics, fid FROM {} ORDER BY number", schema::quoted(table));
+    let mut rows = conn.prepare(&sql).doing(deed)?;
     let mut rows = rows.query([]).doing(deed)?;
     let mut count = 0;
     while let Some(row) = rows.next().doing(deed)? {
         count += 1;
-        if let Err(reason) = load::solid(row) {
-            let number: i64 = row.get(7).doing(deed)?;
-            add(&mut faults, format!("{table}, solid {number}: {reason}"));
+        let fid: i64 = row.get(7).doing(deed)?;
+        match load::solid(row) {
+            Ok(solid) => *sum = sum.wrapping_add(digest::of_solid(fid.cast_unsigned(), &solid)),
+            Err(reason) => add(faults, format!("{table}, fid {fid}: {reason}")),
         }
     }
-    if count != entry.meta.solids {
-        faults.push(format!("{}: {count} solids, where {} were published", entry.meta.id, entry.meta.solids));
-    }
-    Ok(faults)
+    Ok(count)
 }
 
-fn live_collection(conn: &Connection, entry: &catalog::Entry, last: Revision) -> Result<Vec<String>, StoreError> {
-    let id = &entry.meta.id;
+/// Reads the journal from its start and compares what it adds up to with the saved state of
+/// every live collection. The journal's order is its key's, so it cannot be wrong; each change is
+/// checked against its digest on the way.
+fn journal_and_state(conn: &Connection, entries: &[catalog::Entry], last: Revision) -> Result<Vec<String>, StoreError> {
     let mut faults = Vec::new();
-    let mut ids = FxHashSet::default();
-    let mut rows = 0;
-    live::each_item(conn, id, |item| {
-        rows += 1;
-        if item.revision > last {
-            add(&mut faults, format!("{id}, fid {}: its revision {} is after the city's last, {last}", item.fid, item.revision));
-        }
-        if !ids.insert(item.id.clone()) {
-            add(&mut faults, format!("{id}, fid {}: the id “{}” repeats", item.fid, item.id));
-        }
-        Ok(())
-    })?;
-    if rows != entry.meta.count {
-        faults.push(format!("{id}: {rows} rows, where {} were saved", entry.meta.count));
+    let folded = Revision(catalog::number(conn, catalog::FOLDED)?);
+    if folded > last {
+        faults.push(format!("citywall_meta: the journal is folded up to {folded}, after the city's last revision, {last}"));
     }
-    Ok(faults)
-}
-
-fn journal_order(conn: &Connection, last: Revision) -> Result<Vec<String>, StoreError> {
-    let mut faults = Vec::new();
-    let known: FxHashSet<String> =
-        catalog::entries(conn)?.into_iter().filter(|e| e.meta.kind.is_live()).map(|e| e.meta.id.to_string()).collect();
-    // The key is the revision, so the order is SQLite's; every digest is checked on the way.
+    let live = entries.iter().filter(|entry| entry.meta.kind.is_live());
+    let mut states: BTreeMap<&str, State> = live.map(|entry| (entry.meta.id.as_str(), State::default())).collect();
     journal::each_after(conn, Revision(0), usize::MAX, |change| {
-        if change.item.revision > last {
-            add(&mut faults, format!("citywall_journal: revision {} is after the city's last, {last}", change.item.revision));
+        let revision = change.item.revision;
+        if revision > last {
+            add(&mut faults, format!("citywall_journal, revision {revision}: it is after the city's last, {last}"));
         }
-        if !known.contains(change.collection.as_str()) {
-            add(
-                &mut faults,
-                format!("citywall_journal, revision {}: there is no live collection “{}”", change.item.revision, change.collection),
-            );
+        match states.get_mut(change.collection.as_str()) {
+            None => add(&mut faults, format!("citywall_journal, revision {revision}: there is no live collection “{}”", change.collection)),
+            Some(state) if revision <= folded => drop(state.insert(change.item.fid, change.item)),
+            Some(_) => {}
         }
         Ok(())
     })?;
-    if catalog::number(conn, catalog::FOLDED)? > last.0 {
-        faults.push("citywall_meta: more of the journal is folded than there is".to_owned());
+    for entry in entries.iter().filter(|entry| entry.meta.kind.is_live()) {
+        let id = &entry.meta.id;
+        let mut state = states.remove(id.as_str()).unwrap_or_default();
+        let (mut ids, mut rows) = (FxHashSet::default(), 0);
+        live::each_item(conn, id, |item| {
+            rows += 1;
+            if state.remove(&item.fid).is_none_or(|known| *known != item) {
+                add(&mut faults, format!("{id}, fid {}: it is not what the journal says", item.fid));
+            }
+            if !ids.insert(item.id.clone()) {
+                add(&mut faults, format!("{id}, fid {}: the id “{}” repeats", item.fid, item.id));
+            }
+            Ok(())
+        })?;
+        if !state.is_empty() || rows != entry.meta.count {
+            faults.push(format!("{id}: {rows} rows, where {} were saved, and {} are missing", entry.meta.count, state.len()));
+        }
     }
     Ok(faults)
 }
+
+/// The items of a live collection by fid.
+type State = BTreeMap<u64, Arc<LiveItem>>;
 
 fn add(faults: &mut Vec<String>, fault: String) {
-    if faults.len() < FAULTS_PER_TABLE_MAX {
+    if faults.len() < FAULTS_MAX {
         faults.push(fault);
     }
 }
