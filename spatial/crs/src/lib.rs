@@ -10,6 +10,7 @@
 //!
 //! This crate knows nothing of files, features or collections.
 
+mod axes;
 mod error;
 pub mod messages;
 pub mod offset;

@@ -1,0 +1,273 @@
+//! The API definition: OpenAPI 3.0, every `$ref` local to the document.
+
+use crate::{app::App, http::Links};
+use citywall_model::limits;
+use serde_json::{Map, Value, json};
+
+/// The whole document, with addresses for this client.
+pub fn document(links: &Links, app: &App) -> Value {
+    let mut document = json!({
+        "openapi": "3.0.3",
+        "info": {
+            "title": "Citywall",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "One city: its layers and its live events, as collections of features and as vector tiles. Coordinates are longitude, latitude in degrees. Every answer names the revision that it was read at.",
+            "license": {"name": "MIT OR Apache-2.0"}
+        },
+        "servers": [{"url": links.to("")}],
+        "tags": tags(),
+        "paths": paths(),
+        "components": {
+            "parameters": parameters(),
+            "responses": responses(),
+            "schemas": schemas(),
+        }
+    });
+    if !app.tokens.is_empty() {
+        document["components"]["securitySchemes"] = json!({
+            "token": {"type": "http", "scheme": "bearer", "description": "A token of the server's configuration, with the scope read, ingest or operate."},
+            "session": {"type": "apiKey", "in": "cookie", "name": "citywall_session", "description": "A browser's session, opened at /login."}
+        });
+        document["security"] = json!([{"token": []}, {"session": []}]);
+    }
+    document
+}
+
+fn tags() -> Value {
+    json!([
+        {"name": "Capabilities", "description": "What the server is and what it can do."},
+        {"name": "Data", "description": "Collections and their items (OGC API – Features)."},
+        {"name": "Tiles", "description": "Vector tiles of every collection (OGC API – Tiles)."},
+        {"name": "Live", "description": "Posting live items and hearing of changes."},
+        {"name": "Operation", "description": "Health, metrics and imports."}
+    ])
+}
+
+fn reference(kind: &str, name: &str) -> Value {
+    json!({"$ref": format!("#/components/{kind}/{name}")})
+}
+
+/// An operation with its parameters and answers.
+struct Operation<'a> {
+    tag: &'a str,
+    id: &'a str,
+    summary: &'a str,
+    description: &'a str,
+    parameters: &'a [&'a str],
+    ok: Value,
+    problems: &'a [&'a str],
+}
+
+impl Operation<'_> {
+    fn json(self) -> Value {
+        let mut responses = Map::new();
+        if let Value::Object(ok) = self.ok {
+            responses.extend(ok);
+        }
+        for status in self.problems {
+            responses.insert((*status).to_owned(), reference("responses", "Problem"));
+        }
+        responses.insert("default".to_owned(), reference("responses", "Problem"));
+        json!({
+            "tags": [self.tag],
+            "operationId": self.id,
+            "summary": self.summary,
+            "description": self.description,
+            "parameters": self.parameters.iter().map(|name| reference("parameters", name)).collect::<Vec<_>>(),
+            "responses": responses
+        })
+    }
+}
+
+fn answer(description: &str, media: &str, schema: &str) -> Value {
+    json!({"200": {"description": description, "content": {media: {"schema": reference("schemas", schema)}, "text/html": {"schema": {"type": "string"}}}}})
+}
+
+fn data(description: &str, media: &str, schema: &str) -> Value {
+    json!({"200": {"description": description, "content": {media: {"schema": reference("schemas", schema)}}}})
+}
+
+fn paths() -> Value {
+    let page = &["f", "lang"];
+    let get = |operation: Operation<'_>| json!({"get": operation.json()});
+    let tile_ok = json!({
+        "200": {"description": "The tile. Citywall-Revision names its state; Citywall-Thinned says how many features were left out because the tile would have been too large.", "content": {"application/vnd.mapbox-vector-tile": {"schema": {"type": "string", "format": "binary"}}}},
+        "204": {"description": "Nothing lies in this tile."},
+        "304": {"description": "The client's copy is current."}
+    });
+    let mut items = get(Operation {
+        tag: "Data",
+        id: "getItems",
+        summary: "Items of a collection",
+        description: "The items that match, a page at a time. Any attribute of the collection may be given as a parameter of its own and must then be equal, such as status=open. Unknown parameters are refused.",
+        parameters: &["collectionId", "bbox", "bbox-crs", "datetime", "limit", "cursor", "f", "lang"],
+        ok: answer("A page of items", "application/geo+json", "FeatureCollection"),
+        problems: &["400", "404"],
+    });
+    items["post"] = post_items();
+    json!({
+        "/": get(Operation { tag: "Capabilities", id: "getLandingPage", summary: "Landing page", description: "The city and the links to everything else.", parameters: page, ok: answer("The landing page", "application/json", "LandingPage"), problems: &[] }),
+        "/conformance": get(Operation { tag: "Capabilities", id: "getConformance", summary: "Conformance classes", description: "The standards' classes that the server conforms to.", parameters: page, ok: answer("The classes", "application/json", "Conformance"), problems: &[] }),
+        "/api": get(Operation { tag: "Capabilities", id: "getApi", summary: "This document", description: "The API definition.", parameters: page, ok: answer("OpenAPI 3.0", "application/vnd.oai.openapi+json;version=3.0", "Any"), problems: &[] }),
+        "/city": get(Operation { tag: "Capabilities", id: "getCity", summary: "What a map or a wall needs to open", description: "Name, extent, home view, time zone, area levels, and every collection with its counts and revision.", parameters: &[], ok: data("The city", "application/json", "City"), problems: &[] }),
+        "/collections": get(Operation { tag: "Data", id: "getCollections", summary: "All collections", description: "Layers and live collections alike.", parameters: page, ok: answer("The collections", "application/json", "Collections"), problems: &[] }),
+        "/collections/{collectionId}": get(Operation { tag: "Data", id: "getCollection", summary: "One collection", description: "Its title, source, extent, attributes, counts, version and revision.", parameters: &["collectionId", "f", "lang"], ok: answer("The collection", "application/json", "Collection"), problems: &["404"] }),
+        "/collections/{collectionId}/items": items,
+        "/collections/{collectionId}/items/{itemId}": get(Operation { tag: "Data", id: "getItem", summary: "One item", description: "By its id, which is text and unique in its collection.", parameters: &["collectionId", "itemId", "f", "lang"], ok: answer("The item", "application/geo+json", "Feature"), problems: &["404"] }),
+        "/collections/{collectionId}/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}": get(Operation { tag: "Tiles", id: "getCollectionTile", summary: "A vector tile of one collection", description: "One layer, named like the collection. With v=REVISION the answer may be kept for ever.", parameters: &["collectionId", "tileMatrix", "tileRow", "tileCol", "v"], ok: tile_ok.clone(), problems: &["400", "404"] }),
+        "/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}": get(Operation { tag: "Tiles", id: "getTile", summary: "A vector tile of several collections", description: "One layer per collection.", parameters: &["collections", "tileMatrix", "tileRow", "tileCol", "v"], ok: tile_ok, problems: &["400", "404"] }),
+        "/live": get(Operation { tag: "Live", id: "getLive", summary: "Live changes (WebSocket)", description: "Send {\"type\":\"subscribe\",\"collections\":[…],\"after\":REVISION} first; without “after” a snapshot comes, then deltas that each name the revision they follow. A heartbeat comes every 5 s. A reader that falls behind is cut off with the reason.", parameters: &[], ok: json!({"101": {"description": "The line is open; messages are LiveMessage objects."}}), problems: &["400"] }),
+        "/live/sse": get(Operation { tag: "Live", id: "getLiveEvents", summary: "Live changes (server-sent events)", description: "The same messages; the event id is the revision reached, so that a browser resumes by itself.", parameters: &["collections", "after"], ok: json!({"200": {"description": "LiveMessage objects, one per event", "content": {"text/event-stream": {"schema": reference("schemas", "LiveMessage")}}}}), problems: &["400"] }),
+        "/healthz": get(Operation { tag: "Operation", id: "getHealth", summary: "The process lives", description: "Needs no token.", parameters: &[], ok: data("It lives", "application/json", "Any"), problems: &[] }),
+        "/readyz": get(Operation { tag: "Operation", id: "getReady", summary: "The city is loaded", description: "503 until then.", parameters: &[], ok: data("It is loaded", "application/json", "Any"), problems: &["503"] }),
+        "/metrics": get(Operation { tag: "Operation", id: "getMetrics", summary: "Metrics (Prometheus)", description: "Text, exposition format 0.0.4.", parameters: &[], ok: json!({"200": {"description": "The metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}}), problems: &[] }),
+        "/imports": imports(),
+        "/imports/{importId}": get(Operation { tag: "Operation", id: "getImport", summary: "How an import stands", description: "Needs the scope operate.", parameters: &["importId"], ok: data("The import", "application/json", "Import"), problems: &["404"] })
+    })
+}
+
+fn post_items() -> Value {
+    let feature = json!({
+        "type": "Feature", "id": "2026-03-01/17", "geometry": {"type": "Point", "coordinates": [117.2, 39.13]},
+        "properties": {"source": "dispatch", "time": "2026-03-01T08:15:00+08:00", "class": "GB/T 30428.2-2013:0101", "title": "路灯损坏", "level": 3, "status": "open"}
+    });
+    let line = r#"{"type":"Feature","id":"2026-03-01/17","properties":{"status":"cleared"}}"#;
+    let batch = "One result per record, in order: {id, revision}, or a problem that names the line. Good records are kept.";
+    let mut operation = Operation {
+        tag: "Live",
+        id: "postItems",
+        summary: "Post live items",
+        description: "A new item needs id, source and time; class (scheme:code), title, level (1 red to 4 blue) and status are optional. A later post of the same id merges the members that it names: a null property is removed, no geometry leaves the place as it is, a null geometry takes it away. An item belongs to its first source. An answer means that the record is durable.",
+        parameters: &["collectionId"],
+        ok: json!({
+            "200": {"description": batch, "content": {"application/json": {"schema": {"type": "array", "items": {"oneOf": [reference("schemas", "Receipt"), reference("schemas", "Problem")]}}}}},
+            "201": {"description": "A single Feature is stored", "headers": {"Location": {"description": "Its address", "schema": {"type": "string", "format": "uri"}}}, "content": {"application/json": {"schema": reference("schemas", "Receipt")}}}
+        }),
+        problems: &["400", "404", "405", "409", "413", "415", "429", "507"],
+    }
+    .json();
+    operation["requestBody"] = json!({
+        "required": true,
+        "content": {
+            "application/geo+json": {"schema": {"oneOf": [reference("schemas", "Feature"), reference("schemas", "FeatureCollection")]}, "example": feature},
+            "application/x-ndjson": {"schema": {"type": "string"}, "example": line},
+            "application/geo+json-seq": {"schema": {"type": "string"}}
+        }
+    });
+    operation
+}
+
+fn imports() -> Value {
+    let list = Operation {
+        tag: "Operation",
+        id: "getImports",
+        summary: "Imports of this process",
+        description: "Needs the scope operate.",
+        parameters: &[],
+        ok: data("The imports", "application/json", "Any"),
+        problems: &[],
+    };
+    let mut start = Operation {
+        tag: "Operation",
+        id: "postImport",
+        summary: "Import a file of the server's machine",
+        description: "What `citywall import` does on a served city. Needs the scope operate. One import runs at a time.",
+        parameters: &[],
+        ok: json!({"202": {"description": "It waits or runs", "headers": {"Location": {"description": "Where to ask how it stands", "schema": {"type": "string", "format": "uri"}}}, "content": {"application/json": {"schema": reference("schemas", "Import")}}}}),
+        problems: &["400", "415", "503"],
+    }
+    .json();
+    start["requestBody"] = json!({"required": true, "content": {"application/json": {"schema": reference("schemas", "ImportRequest"), "example": {"source": "/data/buildings.geojson", "layer": "buildings"}}}});
+    json!({"get": list.json(), "post": start})
+}
+
+fn parameters() -> Value {
+    let path = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "path", "required": true, "description": description, "schema": schema});
+    let query = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "query", "required": false, "description": description, "schema": schema});
+    let text = json!({"type": "string"});
+    let whole = json!({"type": "integer", "minimum": 0});
+    let mut bbox = query(
+        "bbox",
+        "A window: west, south, east, north, or the same with heights after south and north. An item matches if its geometry itself meets it. West may be greater than east: then it crosses the antimeridian.",
+        json!({"oneOf": [{"type": "array", "minItems": 4, "maxItems": 4, "items": {"type": "number"}}, {"type": "array", "minItems": 6, "maxItems": 6, "items": {"type": "number"}}]}),
+    );
+    bbox["style"] = json!("form");
+    bbox["explode"] = json!(false);
+    json!({
+        "collectionId": path("collectionId", "The collection's id.", text.clone()),
+        "itemId": path("itemId", "The item's id.", text.clone()),
+        "importId": path("importId", "The import's number.", whole.clone()),
+        "tileMatrix": path("tileMatrix", "The zoom level.", json!({"type": "integer", "minimum": 0, "maximum": limits::TILE_ZOOM_MAX})),
+        "tileRow": path("tileRow", "The row, from the north.", whole.clone()),
+        "tileCol": path("tileCol", "The column, from the west.", whole.clone()),
+        "f": query("f", "The form of the answer; without it the Accept header decides.", json!({"type": "string", "enum": ["json", "html"]})),
+        "lang": query("lang", "The language of a page; without it the Accept-Language header decides.", json!({"type": "string", "enum": ["zh", "en"]})),
+        "bbox": bbox,
+        "bbox-crs": query("bbox-crs", "The CRS of the window, in its authority's axis order.", json!({"type": "string", "format": "uri", "default": super::features::CRS84})),
+        "datetime": query("datetime", "When live items happened: an instant, or an interval with “..” for an open end. Items without a time match.", json!({"type": "string", "example": "2026-03-01T00:00:00+08:00/.."})),
+        "limit": query("limit", "Most items in a page.", json!({"type": "integer", "minimum": 1, "maximum": limits::ITEMS_LIMIT_MAX, "default": limits::ITEMS_LIMIT_DEFAULT})),
+        "cursor": query("cursor", "Where the page before ended; taken from its “next” link.", text.clone()),
+        "collections": query("collections", "Collections, separated by commas; all without it.", text),
+        "after": query("after", "Resume after this revision instead of taking a snapshot.", whole.clone()),
+        "v": query("v", "The revision that the client expects; if it is the current one, the answer may be kept for ever.", whole)
+    })
+}
+
+fn responses() -> Value {
+    json!({"Problem": {"description": "A refusal that names what is wrong", "content": {"application/problem+json": {"schema": reference("schemas", "Problem")}}}})
+}
+
+fn schemas() -> Value {
+    let object = |required: &[&str], properties: Value| json!({"type": "object", "required": required, "properties": properties});
+    let texts = || reference("schemas", "LocalText");
+    let links = || json!({"type": "array", "items": reference("schemas", "Link")});
+    let bbox = || json!({"type": "array", "nullable": true, "minItems": 4, "maxItems": 4, "items": {"type": "number"}});
+    json!({
+        "Any": {"type": "object"},
+        "LocalText": object(&["zh", "en"], json!({"zh": {"type": "string"}, "en": {"type": "string"}})),
+        "Link": object(&["rel", "href"], json!({"rel": {"type": "string"}, "href": {"type": "string"}, "type": {"type": "string"}, "title": {"type": "string"}, "templated": {"type": "boolean"}})),
+        "LandingPage": object(&["title", "links"], json!({"title": {"type": "string"}, "description": {"type": "string"}, "links": links()})),
+        "Conformance": object(&["conformsTo"], json!({"conformsTo": {"type": "array", "items": {"type": "string"}}})),
+        "Collections": object(&["links", "collections"], json!({"links": links(), "collections": {"type": "array", "items": reference("schemas", "Collection")}})),
+        "Collection": object(&["id", "links"], json!({
+            "id": {"type": "string"}, "title": {"type": "string"}, "titles": texts(), "description": {"type": "string"}, "extent": {"type": "object"},
+            "itemType": {"type": "string"}, "crs": {"type": "array", "items": {"type": "string"}}, "storageCrs": {"type": "string"}, "sourceCrs": {"type": "string"},
+            "kind": {"type": "string", "enum": ["layer", "incidents"]}, "category": {"type": "string"}, "generated": {"type": "boolean"}, "geometryType": {"type": "string"},
+            "count": {"type": "integer"}, "open": {"type": "integer"}, "openByLevel": {"type": "array", "items": {"type": "integer"}},
+            "version": {"type": "integer"}, "revision": {"type": "integer"}, "fields": {"type": "array", "items": {"type": "object"}}, "links": links()
+        })),
+        "Geometry": object(&["type"], json!({"type": {"type": "string", "enum": ["Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon", "GeometryCollection"]}, "coordinates": {"type": "array", "items": {}}, "geometries": {"type": "array", "items": {"type": "object"}}})),
+        "Feature": object(&["type", "id", "properties"], json!({
+            "type": {"type": "string", "enum": ["Feature"]}, "id": {"type": "string"},
+            "geometry": {"nullable": true, "allOf": [reference("schemas", "Geometry")]},
+            "properties": {"type": "object", "nullable": true}, "links": links()
+        })),
+        "FeatureCollection": object(&["type", "features"], json!({
+            "type": {"type": "string", "enum": ["FeatureCollection"]}, "features": {"type": "array", "items": reference("schemas", "Feature")},
+            "numberMatched": {"type": "integer"}, "numberReturned": {"type": "integer"}, "timeStamp": {"type": "string", "format": "date-time"},
+            "revision": {"type": "integer"}, "links": links()
+        })),
+        "Receipt": object(&["id", "revision"], json!({"id": {"type": "string"}, "revision": {"type": "integer", "description": "The change that made the item so; the item's own if the record changed nothing."}})),
+        "Problem": object(&["type", "title", "status", "detail"], json!({
+            "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"},
+            "parameter": {"type": "string", "description": "The query parameter that is wrong."}, "line": {"type": "integer", "description": "The line of the body that is wrong, from 1."}
+        })),
+        "City": object(&["name", "revision", "collections"], json!({
+            "name": texts(), "time_zone": {"type": "string"}, "extent": bbox(), "home": {"type": "object", "nullable": true}, "notice": {"nullable": true, "allOf": [texts()]},
+            "area_levels": {"type": "array", "items": {"type": "object"}}, "revision": {"type": "integer"}, "version": {"type": "string"}, "collections": {"type": "array", "items": {"type": "object"}}
+        })),
+        "LiveMessage": object(&["type"], json!({
+            "type": {"type": "string", "enum": ["snapshot", "delta", "layer_changed", "resync", "heartbeat", "error"]},
+            "after": {"type": "integer"}, "revision": {"type": "integer"}, "collection": {"type": "string"}, "features": {"type": "array", "items": reference("schemas", "Feature")},
+            "last": {"type": "boolean"}, "changes": {"type": "array", "items": {"type": "object"}}, "reason": {"type": "string"}, "time": {"type": "string"}
+        })),
+        "ImportRequest": object(&["source"], json!({
+            "source": {"type": "string"}, "layer": {"type": "string"}, "crs": {"type": "string"}, "id_field": {"type": "string"}, "title_zh": {"type": "string"}, "title_en": {"type": "string"},
+            "category": {"type": "string"}, "attribution": {"type": "string"}, "encoding": {"type": "string"}, "refused": {"type": "string"}, "generated": {"type": "boolean"}
+        })),
+        "Import": object(&["id", "state"], json!({
+            "id": {"type": "integer"}, "state": {"type": "string", "enum": ["waiting", "running", "done", "failed"]}, "request": reference("schemas", "ImportRequest"), "actor": {"type": "string"},
+            "progress": {"type": "object"}, "report": {"type": "object"}, "text": {"type": "string"}, "refused": {"type": "integer"}, "error": {"type": "string"}
+        }))
+    })
+}

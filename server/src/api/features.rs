@@ -1,0 +1,261 @@
+//! OGC API – Features Part 1: Core (17-069r4): collections and their items.
+//!
+//! Besides Core, `bbox-crs` (Part 2, 18-058) takes a window in any CRS, in the axis order of its
+//! authority.
+
+use super::{city, json, value};
+use crate::{
+    app::App,
+    geojson::write,
+    html,
+    http::{Answer, Ask, Format, Links, Params, PathOf, Problem, ask::not_modified, links::link, problem::collection_id},
+};
+use axum::{
+    extract::State,
+    http::{HeaderValue, header},
+    response::IntoResponse,
+};
+use citywall_model::{CollectionMeta, TimeFilter, limits};
+use citywall_query::{CollectionView, Cursor, Equals, ItemsPage, ItemsQuery};
+use serde_json::{Map, Value, json as object};
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+mod window;
+use window::windows;
+
+/// What this module conforms to.
+pub const CONFORMANCE: &[&str] = &[
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/html",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+];
+
+/// Longitude, latitude on WGS 84: the CRS of every answer.
+pub const CRS84: &str = "http://www.opengis.net/def/crs/OGC/1.3/CRS84";
+
+/// The parameters of an items request, besides the collection's own properties.
+pub const ITEMS_PARAMETERS: [&str; 5] = ["bbox", "bbox-crs", "datetime", "limit", "cursor"];
+
+/// `GET /collections`
+pub async fn collections(State(app): State<Arc<App>>, ask: Ask) -> Answer {
+    let (_, format, language) = ask.read(&[])?;
+    let city = app.city()?;
+    let views = city.collections();
+    if format == Format::Html {
+        return Ok(html::collections(&ask.links, language, city, &views).into_response());
+    }
+    let collections: Vec<Value> = views.iter().map(|view| collection_object(&ask.links, view)).collect();
+    Ok(value(&object!({"links": super::common::document_links(&ask, "/collections"), "collections": collections})))
+}
+
+/// `GET /collections/{id}`
+pub async fn collection(State(app): State<Arc<App>>, ask: Ask, PathOf(id): PathOf<String>) -> Answer {
+    let (_, format, language) = ask.read(&[])?;
+    let city = app.city()?;
+    let view = city.view(&collection_id(&id)?)?;
+    if format == Format::Html {
+        return Ok(html::collection(&ask.links, language, city, &view).into_response());
+    }
+    Ok(value(&collection_object(&ask.links, &view)))
+}
+
+/// A collection as Features Part 1, clause 7.13.3 describes it, with what a city adds.
+fn collection_object(links: &Links, view: &CollectionView) -> Value {
+    let meta = view.meta();
+    let id = meta.id.as_str();
+    let counts = view.counts();
+    let mut extent = Map::new();
+    if let Some(bbox) = meta.extent {
+        extent.insert("spatial".into(), object!({"bbox": [bbox], "crs": CRS84}));
+    }
+    if view.is_live() {
+        extent.insert("temporal".into(), object!({"interval": [[null, null]]}));
+    }
+    let mut collection = object!({
+        "id": id,
+        "title": meta.title.en,
+        "titles": meta.title,
+        "description": meta.source,
+        "extent": extent,
+        "itemType": "feature",
+        "crs": [CRS84],
+        "storageCrs": format!("http://www.opengis.net/def/crs/EPSG/0/{}", meta.storage_crs),
+        "sourceCrs": meta.source_crs,
+        "kind": city::kind(meta.kind),
+        "category": city::category(meta.category),
+        "generated": meta.generated,
+        "geometryType": meta.geometry_type,
+        "count": counts.total,
+        "version": meta.version,
+        "revision": view.changed(),
+        "links": [
+            link("self", links.to(&format!("/collections/{id}?f=json")), "application/json", "This document"),
+            link("alternate", links.to(&format!("/collections/{id}?f=html")), "text/html", "This document as a page"),
+            link("items", links.to(&format!("/collections/{id}/items?f=json")), "application/geo+json", "The items"),
+            link("items", links.to(&format!("/collections/{id}/items?f=html")), "text/html", "The items as a page"),
+            {"rel": "item", "href": links.tiles(id), "type": "application/vnd.mapbox-vector-tile", "title": "Vector tiles", "templated": true},
+            link("collection", links.to("/collections"), "application/json", "All collections"),
+        ]
+    });
+    if view.is_live() {
+        collection["open"] = counts.open.into();
+        collection["openByLevel"] = object!(counts.open_by_level);
+    }
+    if !meta.schema.fields.is_empty() {
+        collection["fields"] = object!(meta.schema);
+    }
+    collection
+}
+
+/// `GET /collections/{id}/items`
+pub async fn items(State(app): State<Arc<App>>, ask: Ask, PathOf(id): PathOf<String>) -> Answer {
+    let view = app.city()?.view(&collection_id(&id)?)?;
+    let meta = view.meta();
+    let known = known_parameters(&meta);
+    let (params, format, language) = ask.read(&known)?;
+    let query = items_query(&params, &meta)?;
+    let etag = etag(&meta, view.changed().0);
+    if format == Format::Json && ask.holds(&etag) {
+        return Ok(not_modified(&etag));
+    }
+    let links = ask.links.clone();
+    let mut response = match format {
+        Format::Json => {
+            let write = move || write_items(&links, &view, &params, &query);
+            let body = app.blocking(write).await?;
+            let mut response = json("application/geo+json", body);
+            response.headers_mut().insert("content-crs", HeaderValue::from_static("<http://www.opengis.net/def/crs/OGC/1.3/CRS84>"));
+            response
+        }
+        Format::Html => {
+            let city = app.city()?.clone();
+            let page = move || html::items(&links, language, &city, &view, &params, &query);
+            app.blocking(page).await?.into_response()
+        }
+    };
+    response.headers_mut().insert(header::ETAG, etag.parse().unwrap_or(HeaderValue::from_static("W/\"\"")));
+    Ok(response)
+}
+
+/// The standard parameters and the collection's own properties (Features Part 1, 7.15.5).
+fn known_parameters(meta: &CollectionMeta) -> Vec<&str> {
+    let live: &[&str] = if meta.kind.is_live() { &["source", "class", "title", "level", "status"] } else { &[] };
+    let fields = meta.schema.fields.iter().map(|field| &*field.name).chain(live.iter().copied());
+    // A property whose name means something else already cannot be asked for.
+    ITEMS_PARAMETERS.into_iter().chain(fields.filter(|name| !ITEMS_PARAMETERS.contains(name) && !["f", "lang"].contains(name))).collect()
+}
+
+/// Reads the parameters of an items request.
+fn items_query(params: &Params, meta: &CollectionMeta) -> Result<ItemsQuery, Problem> {
+    let equals = known_parameters(meta)
+        .into_iter()
+        .skip(ITEMS_PARAMETERS.len())
+        .filter_map(|name| params.get(name).map(|value| Equals { property: name.to_owned(), value: value.to_owned() }));
+    Ok(ItemsQuery {
+        windows: windows(params.get("bbox"), params.get("bbox-crs"))?,
+        time: time(params.get("datetime"))?,
+        equals: equals.collect(),
+        after: params.get("cursor").map(str::parse::<Cursor>).transpose()?,
+        limit: limit(params.get("limit"))?,
+    })
+}
+
+fn time(datetime: Option<&str>) -> Result<Option<TimeFilter>, Problem> {
+    datetime.map(str::parse).transpose().map_err(|error| Problem::parameter("datetime", error))
+}
+
+/// A limit above the most that there can be means the most (Features Part 1, /req/core/fc-limit-response-1).
+fn limit(limit: Option<&str>) -> Result<usize, Problem> {
+    let Some(text) = limit else { return Ok(limits::ITEMS_LIMIT_DEFAULT) };
+    match text.parse::<u64>() {
+        Ok(0) | Err(_) => Err(Problem::parameter("limit", format!("“{text}” is no whole number from 1 to {}", limits::ITEMS_LIMIT_MAX))),
+        Ok(limit) => Ok(usize::try_from(limit).unwrap_or(usize::MAX).min(limits::ITEMS_LIMIT_MAX)),
+    }
+}
+
+/// A FeatureCollection. What is known only at its end (links, counts) comes after the features.
+fn write_items(links: &Links, view: &CollectionView, params: &Params, query: &ItemsQuery) -> Result<Vec<u8>, Problem> {
+    let mut out = Vec::with_capacity(query.limit.min(1_000) * 256);
+    out.extend_from_slice(b"{\"type\":\"FeatureCollection\",\"features\":[");
+    let start = out.len();
+    let page = view.items(query, |item| {
+        if out.len() > start {
+            out.push(b',');
+        }
+        write::feature(&mut out, item);
+    })?;
+    let links: Vec<Value> = page_links(links, view.id().as_str(), params, &page);
+    let time = jiff::Timestamp::now().round(jiff::Unit::Millisecond).unwrap_or_default();
+    let tail = format!(
+        "],\"numberMatched\":{},\"numberReturned\":{},\"timeStamp\":\"{time}\",\"revision\":{},\"links\":{}}}",
+        page.matched,
+        page.returned,
+        page.revision,
+        Value::Array(links)
+    );
+    out.extend_from_slice(tail.as_bytes());
+    Ok(out)
+}
+
+/// The links of a page to itself, its HTML form, its collection and the next page.
+fn page_links(links: &Links, id: &str, params: &Params, page: &ItemsPage) -> Vec<Value> {
+    let items = links.items(id);
+    let mut all = vec![
+        link("self", format!("{items}{}", params.without(&["f"]).with("f", "json")), "application/geo+json", "This page"),
+        link("alternate", format!("{items}{}", params.without(&["f"]).with("f", "html")), "text/html", "This page for a person"),
+        link("collection", links.collection(id), "application/json", "The collection"),
+    ];
+    if let Some(next) = page.next {
+        let query = params.without(&["f", "cursor"]).with("f", "json").with("cursor", next.to_string());
+        all.push(link("next", format!("{items}{query}"), "application/geo+json", "The next page"));
+    }
+    all
+}
+
+/// `GET /collections/{id}/items/{fid}`
+pub async fn item(State(app): State<Arc<App>>, ask: Ask, PathOf((id, item)): PathOf<(String, String)>) -> Answer {
+    let (_, format, language) = ask.read(&[])?;
+    let city = app.city()?;
+    let view = city.view(&collection_id(&id)?)?;
+    let meta = view.meta();
+    let missing = || Problem::missing(format!("“{id}” has no item “{}”", item.chars().take(100).collect::<String>()));
+    if format == Format::Html {
+        let page = view.item(&item, |feature| html::item(&ask.links, language, city, &meta, feature));
+        return Ok(page.ok_or_else(missing)?.into_response());
+    }
+    let etag = etag(&meta, view.changed().0);
+    let self_link = ask.links.item(&id, &item);
+    let links = object!([
+        link("self", format!("{self_link}?f=json"), "application/geo+json", "This item"),
+        link("alternate", format!("{self_link}?f=html"), "text/html", "This item as a page"),
+        link("collection", ask.links.collection(&id), "application/json", "The collection"),
+    ]);
+    let body = view.item(&item, |feature| {
+        let mut out = Vec::new();
+        write::feature_with(&mut out, feature, &format!("\"links\":{links}"));
+        out
+    });
+    let body = body.ok_or_else(missing)?;
+    if ask.holds(&etag) {
+        return Ok(not_modified(&etag));
+    }
+    let mut response = json("application/geo+json", body);
+    response.headers_mut().insert(header::ETAG, etag.parse().unwrap_or(HeaderValue::from_static("W/\"\"")));
+    Ok(response)
+}
+
+/// The tag of everything that follows from one state of a collection: the revision at which it
+/// last changed, and a mark of the collection and the server's version, so that another city at
+/// the same address is not taken for this one.
+pub fn etag(meta: &CollectionMeta, changed: u64) -> String {
+    let mut mark = rustc_hash::FxHasher::default();
+    (env!("CARGO_PKG_VERSION"), meta.id.as_str(), &meta.source, &meta.title.en, meta.version).hash(&mut mark);
+    if !meta.kind.is_live() {
+        meta.count.hash(&mut mark);
+    }
+    format!("W/\"{changed}-{:x}\"", mark.finish())
+}

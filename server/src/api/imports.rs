@@ -1,0 +1,56 @@
+//! `/imports`: imports into a served city, for the command line and for operators on the same
+//! machine. Needs the scope `operate`.
+
+use super::json;
+use crate::{
+    access::Caller,
+    app::App,
+    http::{Answer, Ask, PathOf, Problem, body},
+    importing::ImportRequest,
+    limits,
+};
+use axum::{
+    Extension,
+    body::Body,
+    extract::State,
+    http::{HeaderValue, StatusCode, header},
+};
+use std::sync::Arc;
+
+/// `POST /imports`
+pub async fn start(State(app): State<Arc<App>>, ask: Ask, Extension(caller): Extension<Caller>, body: Body) -> Answer {
+    ask.params(&[])?;
+    let city = app.city()?.clone();
+    let content = ask.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !content.starts_with("application/json") {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type: send application/json"));
+    }
+    let body = body::read(&ask.headers, body, limits::SMALL_BODY_BYTES_MAX, "SMALL_BODY_BYTES_MAX").await?;
+    let request: ImportRequest = serde_json::from_slice(&body)
+        .map_err(|error| Problem::body(format!("the body is not as expected: {error}")).at_line(error.line()))?;
+    if !request.source.is_absolute() {
+        return Err(Problem::body("source: must be an absolute path on the server's machine"));
+    }
+    request.options().map_err(Problem::body)?;
+    let request = request.with_refused_beside(&app.file);
+    let status = app.jobs.start(city, request, &caller.name).map_err(|reason| Problem::later(reason, 10))?;
+    let mut response = json("application/json", serde_json::to_vec(&status).unwrap_or_default());
+    *response.status_mut() = StatusCode::ACCEPTED;
+    let location = ask.links.to(&format!("/imports/{}", status.id));
+    response.headers_mut().insert(header::LOCATION, location.parse().unwrap_or(HeaderValue::from_static("")));
+    Ok(response)
+}
+
+/// `GET /imports`
+pub async fn list(State(app): State<Arc<App>>, ask: Ask) -> Answer {
+    ask.params(&[])?;
+    Ok(json("application/json", serde_json::to_vec(&serde_json::json!({"imports": app.jobs.list()})).unwrap_or_default()))
+}
+
+/// `GET /imports/{id}`
+pub async fn job(State(app): State<Arc<App>>, ask: Ask, PathOf(id): PathOf<String>) -> Answer {
+    ask.params(&[])?;
+    let status = id.parse().ok().and_then(|id| app.jobs.get(id));
+    let status = status.ok_or_else(|| Problem::missing(format!("there is no import “{}”", id.chars().take(40).collect::<String>())))?;
+    Ok(json("application/json", serde_json::to_vec(&status).unwrap_or_default()))
+}

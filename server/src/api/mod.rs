@@ -1,0 +1,37 @@
+//! The HTTP API: one module per standard.
+
+pub mod city;
+pub mod common;
+pub mod definition;
+pub mod features;
+pub mod health;
+pub mod imports;
+pub mod ingest;
+pub mod live;
+pub mod map;
+pub mod tiles;
+
+use axum::{
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+
+/// Every conformance class that the server declares, from the modules that implement them.
+pub fn conformance_classes() -> Vec<&'static str> {
+    [common::CONFORMANCE, features::CONFORMANCE, tiles::CONFORMANCE].concat()
+}
+
+/// A JSON answer with the given media type.
+pub fn json(media: &'static str, body: impl Into<axum::body::Body>) -> Response {
+    let mut response = body.into().into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(header::VARY, HeaderValue::from_static("accept, accept-language, accept-encoding"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// A JSON value as an answer.
+pub fn value(value: &serde_json::Value) -> Response {
+    json("application/json", value.to_string())
+}

@@ -1,0 +1,265 @@
+//! What every request shares, and which handler answers which address.
+
+use crate::{
+    access::{self, Tokens},
+    api,
+    config::Config,
+    http::{Links, Problem},
+    jobs::Jobs,
+    live::Hub,
+    metrics::Metrics,
+};
+use axum::{
+    Router,
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use citywall_model::limits as engine;
+use citywall_query::City;
+use citywall_tiles::TileCache;
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock, atomic::Ordering},
+    time::Instant,
+};
+use tokio::sync::{Semaphore, watch};
+use tower_http::{
+    CompressionLevel,
+    compression::CompressionLayer,
+    cors::{AllowOrigin, CorsLayer},
+};
+
+/// What every request shares.
+pub struct App {
+    /// The configuration.
+    pub config: Config,
+    /// The file that is served.
+    pub file: PathBuf,
+    /// Tokens and sessions.
+    pub tokens: Tokens,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Push.
+    pub hub: Hub,
+    /// Imports.
+    pub jobs: Jobs,
+    /// Compressed tiles.
+    pub tiles: TileCache,
+    /// Turns true once the server stops.
+    pub closing: watch::Sender<bool>,
+    /// When the process started.
+    pub started: Instant,
+    city: OnceLock<Arc<City>>,
+    requests: Semaphore,
+    readers: Arc<Semaphore>,
+    public: Option<Links>,
+    local: Links,
+}
+
+impl App {
+    /// The state of a server that listens on `address` and has not loaded its city yet.
+    pub fn new(config: Config, file: PathBuf, address: &str) -> Arc<Self> {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Arc::new(Self {
+            file,
+            tokens: Tokens::new(&config.tokens),
+            metrics: Metrics::default(),
+            hub: Hub::new(),
+            jobs: Jobs::default(),
+            tiles: TileCache::new(engine::TILE_CACHE_BYTES_MAX),
+            closing: watch::Sender::new(false),
+            started: Instant::now(),
+            city: OnceLock::new(),
+            requests: Semaphore::new(config.limits.requests_max),
+            readers: Arc::new(Semaphore::new(2 * cores)),
+            public: config.public_url.as_deref().map(Links::new),
+            local: Links::new(address),
+            config,
+        })
+    }
+
+    /// The city, once it is loaded.
+    ///
+    /// # Errors
+    /// 503 until then.
+    pub fn city(&self) -> Result<&Arc<City>, Problem> {
+        self.city.get().ok_or_else(|| Problem::later("the city is being loaded", 1))
+    }
+
+    /// Lets requests in.
+    pub fn set_city(self: &Arc<Self>, city: Arc<City>) {
+        let app = Arc::downgrade(self);
+        city.on_commit(move |commit| {
+            if let Some(app) = app.upgrade() {
+                app.hub.push(commit);
+            }
+        });
+        let _ = self.city.set(city);
+    }
+
+    /// The public address, if one is configured.
+    pub fn public_links(&self) -> Option<&Links> {
+        self.public.as_ref()
+    }
+
+    /// The address of the server as the sender of these headers sees it.
+    pub fn links(&self, headers: &HeaderMap) -> Links {
+        if let Some(public) = &self.public {
+            return public.clone();
+        }
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim).filter(|value| is_plain(value));
+        let host = text(header::HOST.as_str());
+        if self.config.trust_forwarded
+            && let Some(host) = text("x-forwarded-host").or(host)
+        {
+            let scheme = text("x-forwarded-proto").filter(|scheme| *scheme == "https").unwrap_or("http");
+            let prefix = text("x-forwarded-prefix").filter(|prefix| prefix.starts_with('/')).unwrap_or("");
+            return Links::new(&format!("{scheme}://{host}{prefix}"));
+        }
+        host.map_or_else(|| self.local.clone(), |host| Links::new(&format!("http://{host}")))
+    }
+
+    /// Runs a query on a thread that may block, at most as many at once as the machine can use.
+    ///
+    /// # Errors
+    /// The query's own refusal.
+    pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
+        let permit = self.readers.clone().acquire_owned().await.map_err(|error| Problem::internal(&error))?;
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
+        });
+        done.await.map_err(|error| Problem::internal(&error))?
+    }
+}
+
+/// True if a header's value can stand in an address.
+fn is_plain(value: &str) -> bool {
+    !value.is_empty() && value.len() <= 255 && value.chars().all(|c| c.is_ascii_alphanumeric() || ".-:[]/_~".contains(c))
+}
+
+/// Every address and its handler.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(api::common::landing))
+        .route("/conformance", get(api::common::conformance))
+        .route("/api", get(api::common::definition))
+        .route("/api.html", get(api::common::definition_page))
+        .route("/collections", get(api::features::collections))
+        .route("/collections/{id}", get(api::features::collection))
+        .route("/collections/{id}/items", get(api::features::items).post(api::ingest::post_items))
+        .route("/collections/{id}/items/{fid}", get(api::features::item))
+        .route("/collections/{id}/tiles/{matrix}/{z}/{row}/{col}", get(api::tiles::collection_tile))
+        .route("/tiles/{matrix}/{z}/{row}/{col}", get(api::tiles::dataset_tile))
+        .route("/city", get(api::city::document))
+        .route("/live", get(api::live::socket))
+        .route("/live/sse", get(api::live::events))
+        .route("/imports", get(api::imports::list).post(api::imports::start))
+        .route("/imports/{id}", get(api::imports::job))
+        .route("/healthz", get(api::health::healthz))
+        .route("/readyz", get(api::health::readyz))
+        .route("/metrics", get(api::health::metrics))
+        .route("/map", get(api::map::page))
+        .route("/map/", get(api::map::page))
+        .route("/map/{*path}", get(api::map::asset))
+        .route("/login", get(access::login_page))
+        .route("/session", post(access::create_session).delete(access::end_session))
+        .fallback(missing)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest))
+        .layer(middleware::from_fn_with_state(app.clone(), access::guard))
+        .layer(tower::util::option_layer(cors(&app.config)))
+        .layer(middleware::from_fn_with_state(app.clone(), observe))
+        .with_state(app)
+}
+
+async fn missing(request: Request) -> Problem {
+    Problem::missing(format!("there is nothing at {}", request.uri().path().chars().take(200).collect::<String>()))
+}
+
+async fn not_allowed(request: Request) -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{} is not for this address", request.method()))
+}
+
+/// Reads for the foreign pages that the configuration lists.
+fn cors(config: &Config) -> Option<CorsLayer> {
+    let origins = &config.cors_origins;
+    if origins.is_empty() {
+        return None;
+    }
+    let allowed = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin.trim_end_matches('/')).ok()))
+    };
+    let layer = CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::GET, Method::HEAD])
+        .allow_headers([header::AUTHORIZATION, header::ACCEPT, header::IF_NONE_MATCH])
+        .expose_headers([header::ETAG, header::LINK]);
+    Some(layer)
+}
+
+/// Bounds, times, logs and counts every request, and adds the headers that every answer has.
+async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let mut response = match app.requests.try_acquire() {
+        Ok(_permit) => next.run(request).await,
+        Err(_) => Problem::later("more requests are worked on than requests_max allows", 1).into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    if app.config.cors_origins.is_empty() {
+        headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    }
+    let status = response.status();
+    let took = start.elapsed();
+    app.metrics.request(&route, &method, status.as_u16(), took);
+    let took_ms = took.as_secs_f64() * 1e3;
+    if status.is_server_error() {
+        tracing::warn!(%method, path, status = status.as_u16(), took_ms, "request");
+    } else {
+        tracing::debug!(%method, path, status = status.as_u16(), took_ms, "request");
+    }
+    response
+}
+
+/// Takes the public address' prefix off a path, whether or not the proxy did.
+pub fn strip_prefix<B>(prefix: &str, request: &mut axum::http::Request<B>) {
+    let Some(rest) = request.uri().path_and_query().and_then(|path| path.as_str().strip_prefix(prefix)) else { return };
+    if prefix.is_empty() || !(rest.is_empty() || rest.starts_with(['/', '?'])) {
+        return;
+    }
+    let path = if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") };
+    if let Ok(path) = path.parse() {
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = Some(path);
+        if let Ok(uri) = axum::http::Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+}
+
+/// Counts something that is open for as long as the guard lives.
+pub struct Open<'a>(&'a std::sync::atomic::AtomicU64);
+
+impl<'a> Open<'a> {
+    /// Counts one more.
+    pub fn count(counter: &'a std::sync::atomic::AtomicU64) -> Self {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Self(counter)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

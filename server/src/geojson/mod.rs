@@ -1,0 +1,4 @@
+//! GeoJSON (RFC 7946): items out, straight from their columns; records in.
+
+pub mod read;
+pub mod write;

@@ -1,0 +1,10 @@
+//! Pages for people: the same resources as JSON, calm, self-contained, in Chinese and English.
+
+mod data;
+mod docs;
+mod frame;
+mod login;
+
+pub use data::{collection, collections, item, items, landing};
+pub use docs::{conformance, definition};
+pub use login::login;

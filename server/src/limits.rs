@@ -1,0 +1,44 @@
+//! Named limits of the server; those that the engine shares are in [`citywall_model::limits`].
+//!
+//! A limit refuses with a message that names it; it never truncates in silence.
+
+/// Most header fields of one request.
+pub const HEADERS_MAX: usize = 100;
+/// Most bytes of one request's head.
+pub const HEADER_BYTES_MAX: usize = 64 << 10;
+/// Longest wait for a request's head, in seconds.
+pub const HEADER_SECONDS_MAX: u64 = 15;
+/// Longest wait for a request's body, in seconds.
+pub const BODY_SECONDS_MAX: u64 = 60;
+/// Most bytes of a body that is not an ingest batch.
+pub const SMALL_BODY_BYTES_MAX: usize = 64 << 10;
+/// Most open connections.
+pub const CONNECTIONS_MAX: usize = 8_192;
+/// Most requests that are worked on at once; the next is told to come back.
+pub const REQUESTS_MAX: usize = 2_048;
+/// Longest time for open requests to end after a signal, in seconds.
+pub const DRAIN_SECONDS_MAX: u64 = 10;
+/// Seconds between two checkpoints of the journal.
+pub const CHECKPOINT_SECONDS: u64 = 10;
+/// Seconds between two heartbeats on a live line.
+pub const HEARTBEAT_SECONDS: u64 = 5;
+/// Longest time that a subscriber may take to read one message, in seconds.
+pub const SEND_SECONDS_MAX: u64 = 15;
+/// Most bytes of one message from a subscriber.
+pub const SUBSCRIBE_BYTES_MAX: usize = 16 << 10;
+/// Most changes in one delta message; more become several.
+pub const DELTA_CHANGES_MAX: usize = 1_000;
+/// Most items in one part of a snapshot.
+pub const SNAPSHOT_PART_ITEMS_MAX: usize = 1_000;
+/// Most browser sessions at once; the oldest ends for a new one.
+pub const SESSIONS_MAX: usize = 10_000;
+/// Life of a browser session, in seconds.
+pub const SESSION_SECONDS_MAX: u64 = 12 * 3600;
+/// Most collections in one combined tile.
+pub const TILE_COLLECTIONS_MAX: usize = 32;
+/// Most finished import jobs that are remembered.
+pub const JOBS_KEPT_MAX: usize = 100;
+/// Most import jobs that wait or run.
+pub const JOBS_OPEN_MAX: usize = 16;
+/// Shortest secret of a token, in bytes.
+pub const TOKEN_BYTES_MIN: usize = 16;

@@ -1,0 +1,35 @@
+//! The binary `citywall`: a city over HTTP, and the commands that fill, copy and check its file.
+//!
+//! This crate is the only place that knows HTTP. A request goes through [`access`] (who may do
+//! what), to one module of [`api`] per standard, which asks the engine and writes the answer
+//! with [`geojson`] or [`html`]. Changes come back to the clients through [`live`].
+
+mod access;
+mod api;
+mod app;
+mod cli;
+mod config;
+mod feed;
+mod geojson;
+mod html;
+mod http;
+mod importing;
+mod jobs;
+mod limits;
+mod live;
+mod logging;
+mod metrics;
+mod serve;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run(cli::Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("citywall: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

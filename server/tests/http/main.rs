@@ -1,0 +1,12 @@
+//! Drives the built binary over HTTP, each test on a city and a port of its own.
+#![allow(clippy::unwrap_used)]
+
+mod access;
+mod bad_input;
+mod command_line;
+mod features;
+mod harness;
+mod ingest;
+mod life;
+mod live;
+mod tiles;
