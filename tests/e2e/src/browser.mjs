@@ -27,6 +27,7 @@ export async function openBrowser({ server, width, height, locale, theme }) {
     reducedMotion: 'reduce',
   });
   const page = await context.newPage();
+  page.setDefaultTimeout(120_000);
   const faults = [];
   // While the server is down on purpose, the browser's own report of that is no fault.
   const watch = { outage: false };

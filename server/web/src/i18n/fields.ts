@@ -20,6 +20,14 @@ export const fieldTitles: Record<string, LocalText> = {
   levels: { zh: '层数', en: 'Floors' },
   ground: { zh: '地面高程', en: 'Ground height' },
   ground_height: { zh: '地面高程', en: 'Ground height' },
+  ground_m: { zh: '地面高程', en: 'Ground height' },
+  footprint_m2: { zh: '基底面积（平方米）', en: 'Footprint (m²)' },
+  people: { zh: '人口', en: 'Population' },
+  kind_name: { zh: '类别名称', en: 'Kind name' },
+  unit: { zh: '单位', en: 'Unit' },
+  state: { zh: '状况', en: 'Condition' },
+  road: { zh: '所在道路', en: 'Road' },
+  size: { zh: '规模', en: 'Size' },
   built: { zh: '建成年份', en: 'Built' },
   area: { zh: '面积（平方米）', en: 'Area (m²)' },
   area_km2: { zh: '面积（平方公里）', en: 'Area (km²)' },
@@ -60,6 +68,7 @@ export const fieldTitles: Record<string, LocalText> = {
 export const fieldUnits: Record<string, string> = {
   height: 'm',
   ground: 'm',
+  ground_m: 'm',
   ground_height: 'm',
   heading: '°',
 };

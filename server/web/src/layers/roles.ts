@@ -71,7 +71,8 @@ export function roleOf(collection: CollectionDocument, areaLevels: readonly Area
 export function drawingOrder(role: Role, shape: Shape): number {
   switch (role.kind) {
     case 'area':
-      return role.rank === 0 ? 0 : 3.4 - role.rank / 10;
+      // Their borders; the land itself is drawn below everything.
+      return 3.4 - role.rank / 10;
     case 'green':
       return 1;
     case 'water':

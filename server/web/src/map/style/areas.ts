@@ -64,8 +64,9 @@ export function areaLabels(layer: Layer, rank: Rank, context: StyleContext): Lay
         ? ['interpolate', ['linear'], ['zoom'], 8, 12, 11, 18]
         : rank === 1 ? ['interpolate', ['linear'], ['zoom'], 11, 11.5, 13.5, 15] : rank === 2 ? 12.5 : 11.5,
       'text-letter-spacing': rank === 0 ? 0.12 : 0.06,
-      'text-max-width': 8,
-      'text-padding': rank === 0 ? 2 : 6,
+      'text-max-width': 12,
+      // A tilted map would otherwise fill up with names towards the horizon.
+      'text-padding': [2, 12, 30, 24][rank]!,
       'symbol-sort-key': ['-', 0, ['get', 'size']],
     },
     paint: {

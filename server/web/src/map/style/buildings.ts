@@ -34,7 +34,7 @@ export function buildingLayers(layer: Layer, role: BuildingsRole, context: Style
       paint: {
         'fill-color': ramp,
         'fill-outline-color': palette.buildingEdge,
-        'fill-opacity': ['interpolate', ['linear'], ['zoom'], 12, 0.6, 13, 1, RAISED_ZOOM, 1, RAISED_ZOOM + 0.4, 0],
+        'fill-opacity': ['interpolate', ['linear'], ['zoom'], 12, 0.3, 13.2, 1, RAISED_ZOOM, 1, RAISED_ZOOM + 0.4, 0],
       },
     },
     {

@@ -19,7 +19,7 @@ export function liveLayers(context: StyleContext): LayerSpecification[] {
       id: 'live:halo', type: 'circle', source: LIVE_SOURCE, filter: ['in', ['get', 'level'], ['literal', [1, 2]]],
       paint: {
         'circle-color': ['match', ['get', 'level'], 1, levelColors[1], levelColors[2]],
-        'circle-radius': ['interpolate', ['linear'], ['zoom'], 8, ['match', ['get', 'level'], 1, 16, 11], 15, ['match', ['get', 'level'], 1, 34, 24]],
+        'circle-radius': ['interpolate', ['linear'], ['zoom'], 8, ['match', ['get', 'level'], 1, 11, 8], 15, ['match', ['get', 'level'], 1, 34, 24]],
         'circle-blur': 0.9,
         'circle-opacity': context.theme === 'dark' ? 0.42 : 0.3,
         'circle-pitch-alignment': 'map',
@@ -29,7 +29,7 @@ export function liveLayers(context: StyleContext): LayerSpecification[] {
       id: LIVE_ICONS, type: 'symbol', source: LIVE_SOURCE,
       layout: {
         'icon-image': ['concat', 'level-', ['to-string', ['get', 'level']]],
-        'icon-size': ['interpolate', ['linear'], ['zoom'], 8, 0.5, 12, 0.75, 15, 1, 19, 1.25],
+        'icon-size': ['interpolate', ['linear'], ['zoom'], 8, 0.38, 10.5, 0.55, 12.5, 0.78, 15, 1, 19, 1.25],
         'icon-allow-overlap': true,
         'icon-ignore-placement': true,
         'symbol-sort-key': ['-', 0, ['get', 'severity']],

@@ -18,10 +18,6 @@ export function waterLayers(layer: Layer, context: StyleContext): LayerSpecifica
   return [
     { ...of(layer), id: `${layer.id}:fill`, type: 'fill', layout, filter: isPolygon, paint: { 'fill-color': palette.water } },
     {
-      ...of(layer), id: `${layer.id}:shore`, type: 'line', layout, filter: isPolygon, minzoom: 11,
-      paint: { 'line-color': palette.shore, 'line-width': ['interpolate', ['linear'], ['zoom'], 11, 0.4, 16, 1.4] },
-    },
-    {
       ...of(layer), id: `${layer.id}:line`, type: 'line', filter: isLine, layout: { ...layout, 'line-cap': 'round', 'line-join': 'round' },
       paint: { 'line-color': palette.water, 'line-width': ['interpolate', ['exponential', 1.5], ['zoom'], 10, 0.6, 14, 2, 18, 10] },
     },
