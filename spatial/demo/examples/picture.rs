@@ -51,7 +51,9 @@ fn draw(store: &common::MemoryStore, lon: f64, lat: f64, half: f64) -> String {
         }
         d
     };
-    let mut svg = format!("<svg xmlns='http://www.w3.org/2000/svg' width='{PIXELS}' height='{PIXELS}'><rect width='100%' height='100%' fill='#f4f1ea'/>\n");
+    let mut svg = format!(
+        "<svg xmlns='http://www.w3.org/2000/svg' width='{PIXELS}' height='{PIXELS}'><rect width='100%' height='100%' fill='#f4f1ea'/>\n"
+    );
     let layers = store.layers.lock().unwrap();
     for id in ["green", "water", "roads", "buildings", "streets", "components", "cameras", "institutions"] {
         let points = matches!(id, "components" | "cameras" | "institutions");
@@ -115,7 +117,13 @@ fn draw(store: &common::MemoryStore, lon: f64, lat: f64, half: f64) -> String {
                     let _ = writeln!(svg, "<path d='{}' {style}/>", path(&l));
                 }
                 Geometry::Point(p) => {
-                    let _ = writeln!(svg, "<circle cx='{:.1}' cy='{:.1}' r='{}' {style}/>", (p.x() - view.x_min) * kx * k, (view.y_max - p.y()) * ky * k, if id == "components" { 1.2 } else { 3.0 });
+                    let _ = writeln!(
+                        svg,
+                        "<circle cx='{:.1}' cy='{:.1}' r='{}' {style}/>",
+                        (p.x() - view.x_min) * kx * k,
+                        (view.y_max - p.y()) * ky * k,
+                        if id == "components" { 1.2 } else { 3.0 }
+                    );
                 }
                 _ => {}
             }

@@ -16,8 +16,10 @@ use crate::{
 use citywall_model::Bbox;
 use rustc_hash::FxHashMap;
 
-/// How many streets (街道 and 镇), communities and unit grids the city has, and people.
+/// How many streets (街道 and 镇) the district table adds up to.
+#[cfg(test)]
 pub(crate) const STREETS: usize = 281;
+/// How many communities and unit grids the city has, and people.
 pub(crate) const COMMUNITIES: usize = 6_127;
 pub(crate) const GRIDS: usize = 20_795;
 const PEOPLE: u64 = 13_600_000;
@@ -72,8 +74,21 @@ impl Areas {
         let mut streets = Vec::new();
         for (parent, (district, ring)) in districts.iter().zip(&outlines).enumerate() {
             let mut rings = Vec::new();
-            divider.divide(ring.clone(), district.streets, Edge::Street, &axes, &mut Rng::new(plan.seed, "streets", parent as u64), &mut rings)?;
-            streets.extend(divider.number(rings).into_iter().map(|ring| Area { code: String::new(), name: String::new(), parent, ring, people: 0 }));
+            divider.divide(
+                ring.clone(),
+                district.streets,
+                Edge::Street,
+                &axes,
+                &mut Rng::new(plan.seed, "streets", parent as u64),
+                &mut rings,
+            )?;
+            streets.extend(divider.number(rings).into_iter().map(|ring| Area {
+                code: String::new(),
+                name: String::new(),
+                parent,
+                ring,
+                people: 0,
+            }));
         }
         let communities = divider.level(&streets, COMMUNITIES, 150, Edge::Community, "communities", &axes)?;
         let mut grids = divider.level(&communities, GRIDS, 99, Edge::Grid, "grids", &axes)?;
@@ -156,36 +171,86 @@ struct Option2 {
 }
 
 impl Divider<'_> {
-    fn level(&mut self, parents: &[Area], count: usize, most: usize, class: Edge, purpose: &str, axes: &[u16]) -> Result<Vec<Area>, DemoError> {
-        let weights: Vec<f64> = parents.iter().map(|p| self.samples(&p.ring, 150).1.iter().map(|s| s.1).sum()).collect();
+    fn level(
+        &mut self,
+        parents: &[Area],
+        count: usize,
+        most: usize,
+        class: Edge,
+        purpose: &str,
+        axes: &[u16],
+    ) -> Result<Vec<Area>, DemoError> {
+        let weights: Vec<f64> = parents
+            .iter()
+            .map(|p| {
+                let (points, samples) = self.samples(&p.ring, 60);
+                crate::plane::area(&points).abs() * samples.iter().map(|s| s.1).sum::<f64>() / samples.len() as f64
+            })
+            .collect();
         let mut areas = Vec::with_capacity(count);
         for (parent, n) in apportion(count, &weights, 1, most).into_iter().enumerate() {
             let mut rings = Vec::with_capacity(n);
             let ring = parents[parent].ring.clone();
             self.divide(ring, n, class, axes, &mut Rng::new(self.plan.seed, purpose, parent as u64), &mut rings)?;
-            areas.extend(self.number(rings).into_iter().map(|ring| Area { code: String::new(), name: String::new(), parent, ring, people: 0 }));
+            areas.extend(self.number(rings).into_iter().map(|ring| Area {
+                code: String::new(),
+                name: String::new(),
+                parent,
+                ring,
+                people: 0,
+            }));
         }
         Ok(areas)
     }
 
-    fn divide(&mut self, ring: Vec<Vertex>, n: usize, class: Edge, axes: &[u16], rng: &mut Rng, done: &mut Vec<Vec<Vertex>>) -> Result<(), DemoError> {
+    fn divide(
+        &mut self,
+        ring: Vec<Vertex>,
+        n: usize,
+        class: Edge,
+        axes: &[u16],
+        rng: &mut Rng,
+        done: &mut Vec<Vec<Vertex>>,
+    ) -> Result<(), DemoError> {
+        self.divide_sampled(ring, n, class, axes, rng, done, Vec::new())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one recursive step; the alternatives are a struct used once")]
+    fn divide_sampled(
+        &mut self,
+        ring: Vec<Vertex>,
+        n: usize,
+        class: Edge,
+        axes: &[u16],
+        rng: &mut Rng,
+        done: &mut Vec<Vec<Vertex>>,
+        inherited: Vec<(P, f64)>,
+    ) -> Result<(), DemoError> {
         if n == 1 {
             done.push(ring);
             return Ok(());
         }
-        let (points, samples) = self.samples(&ring, if class == Edge::Street { 2_500 } else { 60 + 30 * n.min(20) });
+        // What is left of the whole's samples serves while there are enough of them.
+        let (points, samples) = if inherited.len() >= 40 + 8 * n.min(20) {
+            (self.mesh.points(&self.mesh.expand(&ring)), inherited)
+        } else {
+            self.samples(&ring, if class == Edge::Street { 2_000 } else { 60 + 20 * n.min(20) })
+        };
         let bounds = extent(&points);
-        let axes: Vec<u16> = axes.iter().copied().filter(|&a| self.plan.axes[a as usize].line.windows(2).any(|s| extent(s).intersects(&bounds))).collect();
+        let axes: Vec<u16> =
+            axes.iter().copied().filter(|&a| self.plan.axes[a as usize].line.windows(2).any(|s| extent(s).intersects(&bounds))).collect();
         let choice = self.along_axis(&ring, &points, &samples, n, &axes).or_else(|| self.across(&ring, &points, &samples, n, class, rng));
         let Some(choice) = choice else {
             return Err(DemoError::Cut { place: centroid(&points).to_degrees(), parts: n });
         };
+        let side = &choice.cut.preview(&self.mesh)[0];
+        let (left, right): (Vec<_>, Vec<_>) = samples.into_iter().partition(|s| inside(side, s.0));
         let Some(halves) = self.mesh.cut(choice.cut, choice.class) else {
             return Err(DemoError::Cut { place: centroid(&points).to_degrees(), parts: n });
         };
         self.chains.push(Chain { class: choice.class, vertices: halves.chain });
-        self.divide(halves.left, choice.left, class, &axes, rng, done)?;
-        self.divide(halves.right, n - choice.left, class, &axes, rng, done)
+        self.divide_sampled(halves.left, choice.left, class, &axes, rng, done, left)?;
+        self.divide_sampled(halves.right, n - choice.left, class, &axes, rng, done, right)
     }
 
     /// The first axis that divides the ring into two parts worth having.
@@ -197,7 +262,12 @@ impl Divider<'_> {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to n")]
             let left = (share.round() as usize).clamp(1, n - 1);
             let off = (share - left as f64).abs() / left.min(n - left) as f64;
-            (off < 0.5 && cut.length() > 0.45 * size && cut.length() < 3.5 * size).then_some(Option2 { score: 0.0, cut, left, class: Edge::Axis(a) })
+            (off < 0.5 && cut.length() > 0.45 * size && cut.length() < 3.5 * size).then_some(Option2 {
+                score: 0.0,
+                cut,
+                left,
+                class: Edge::Axis(a),
+            })
         })
     }
 
@@ -213,7 +283,8 @@ impl Divider<'_> {
             for &(way, cost) in &ways {
                 let way = way.turn(crate::plane::direction(rng.bell() * 0.045 * organic));
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to n")]
-                let left = ((n as f64 * (0.5 + if n > 4 { 0.12 * rng.bell() } else { 0.0 })).round() as usize + n % 2 * rng.below(2)).clamp(1, n - 1);
+                let left = ((n as f64 * (0.5 + if n > 4 { 0.12 * rng.bell() } else { 0.0 })).round() as usize + n % 2 * rng.below(2))
+                    .clamp(1, n - 1);
                 let snap = [0.16, 0.05][usize::from(attempt > 0)] * size / (n as f64).sqrt();
                 let Some(cut) = self.straight(ring, samples, way, left as f64 / n as f64, size, snap) else { continue };
                 let share = share(&cut.preview(&self.mesh)[0], samples) * n as f64;
@@ -251,7 +322,13 @@ impl Divider<'_> {
         along.sort_by(|a, b| a.0.total_cmp(&b.0));
         let goal = along.iter().map(|a| a.1).sum::<f64>() * part;
         let mut sum = 0.0;
-        let offset = along.iter().find(|a| { sum += a.1; sum >= goal }).map(|a| a.0)?;
+        let offset = along
+            .iter()
+            .find(|a| {
+                sum += a.1;
+                sum >= goal
+            })
+            .map(|a| a.0)?;
         let far = 40.0 * size + 60_000.0;
         let foot = normal * offset + way * samples[0].0.dot(way);
         self.mesh.plan_cut(ring, &[foot - way * far, foot + way * far], snap)
@@ -295,7 +372,8 @@ impl Divider<'_> {
 
     fn people(&self, ring: &[Vertex]) -> f64 {
         let (points, samples) = self.samples(ring, 12);
-        let mean = samples.iter().filter(|s| self.plan.lake_at(s.0).is_none()).map(|s| self.plan.density(s.0)).sum::<f64>() / samples.len() as f64;
+        let mean =
+            samples.iter().filter(|s| self.plan.lake_at(s.0).is_none()).map(|s| self.plan.density(s.0)).sum::<f64>() / samples.len() as f64;
         mean * crate::plane::area(&points).abs()
     }
 

@@ -42,7 +42,15 @@ struct Pattern {
     vacant: f64,
 }
 
-const fn pattern(length: (f64, f64), depth: (f64, f64), side_gap: (f64, f64), row_gap: (f64, f64), setback: f64, faces_south: bool, vacant: f64) -> Pattern {
+const fn pattern(
+    length: (f64, f64),
+    depth: (f64, f64),
+    side_gap: (f64, f64),
+    row_gap: (f64, f64),
+    setback: f64,
+    faces_south: bool,
+    vacant: f64,
+) -> Pattern {
     Pattern { length, depth, side_gap, row_gap, setback, faces_south, vacant }
 }
 
@@ -86,28 +94,33 @@ struct Site {
     keep_off: Vec<(P, P, f64)>,
     low: P,
     high: P,
+    lakes: Vec<Vec<P>>,
 }
 
 impl Site {
-    fn new(parcel: &Parcel, pattern: &Pattern, obstacles: &Obstacles<'_>) -> Self {
+    fn new(plan: &Plan, parcel: &Parcel, pattern: &Pattern, obstacles: &Obstacles<'_>) -> Self {
         let along = frame(&parcel.ring);
         let u = if pattern.faces_south && along.y.abs() > along.x.abs() { along.left() } else { along };
         let frame = Frame { u, origin: centroid(&parcel.ring) };
         let ring: Vec<P> = parcel.ring.iter().map(|&p| frame.local(p)).collect();
-        let mut keep_off: Vec<(P, P, f64)> =
-            edges(&ring).zip(&parcel.half).map(|((a, b), half)| (a, b, half + pattern.setback)).collect();
+        let mut keep_off: Vec<(P, P, f64)> = edges(&ring).zip(&parcel.half).map(|((a, b), half)| (a, b, half + pattern.setback)).collect();
         keep_off.extend(obstacles.near(&bounds(parcel)).iter().map(|o| {
             let margin = margin_of(o.axis.map(|_| o.kind));
             (frame.local(o.a), frame.local(o.b), o.half + margin + pattern.setback)
         }));
         let low = ring.iter().fold(P::new(f64::INFINITY, f64::INFINITY), |l, p| P::new(l.x.min(p.x), l.y.min(p.y)));
         let high = ring.iter().fold(P::new(f64::NEG_INFINITY, f64::NEG_INFINITY), |h, p| P::new(h.x.max(p.x), h.y.max(p.y)));
-        Self { frame, ring, keep_off, low, high }
+        let bounds = bounds(parcel);
+        let lakes = plan.lakes.iter().filter(|l| l.extent.intersects(&bounds));
+        let lakes = lakes.map(|l| l.ring.iter().map(|&p| frame.local(p)).collect()).collect();
+        Self { frame, ring, keep_off, low, high, lakes }
     }
 
     /// True if the rectangle is clear of everything.
     fn is_free(&self, low: P, high: P) -> bool {
-        inside(&self.ring, P::new(f64::midpoint(low.x, high.x), f64::midpoint(low.y, high.y)))
+        let middle = P::new(f64::midpoint(low.x, high.x), f64::midpoint(low.y, high.y));
+        inside(&self.ring, middle)
+            && !self.lakes.iter().any(|l| inside(l, middle))
             && !self.keep_off.iter().any(|&(a, b, c)| meets(a, b, P::new(low.x - c, low.y - c), P::new(high.x + c, high.y + c)))
     }
 }
@@ -136,7 +149,7 @@ fn meets(a: P, b: P, low: P, high: P) -> bool {
 /// Fills a parcel with at most `most` buildings.
 pub(crate) fn fill(plan: &Plan, obstacles: &Obstacles<'_>, parcel: &Parcel, most: usize, rng: &mut Rng) -> Vec<Building> {
     let Some(pattern) = pattern_of(parcel.usage) else { return Vec::new() };
-    let mut site = Site::new(parcel, &pattern, obstacles);
+    let mut site = Site::new(plan, parcel, &pattern, obstacles);
     if parcel.usage == Use::Village && most < 100_000 {
         // A village huddles in the middle of its land.
         #[expect(clippy::cast_precision_loss, reason = "a few hundred houses")]
@@ -222,7 +235,10 @@ impl<'p> Character<'p> {
                 (floors, if floors == 11 { rng.between(2003, 2018) } else { rng.between(1974, 2002) })
             }
             #[expect(clippy::cast_possible_truncation, reason = "a count of floors")]
-            Use::Towers => (*rng.weighted(&[(0.25 + dense, 18i64), (0.2 + dense, 11), (0.5, 24), (0.3, 28), (0.35, 33)]) + (rng.bell() * 2.0) as i64, rng.between(2000, 2023)),
+            Use::Towers => (
+                *rng.weighted(&[(0.25 + dense, 18i64), (0.2 + dense, 11), (0.5, 24), (0.3, 28), (0.35, 33)]) + (rng.bell() * 2.0) as i64,
+                rng.between(2000, 2023),
+            ),
             Use::Old => (2, rng.between(1902, 1948)),
             Use::Village => (1, rng.between(1978, 2015)),
             Use::Industry => (1, rng.between(1984, 2020)),
@@ -282,8 +298,20 @@ impl<'p> Character<'p> {
         }
         let label = match usage {
             Use::Slabs | Use::Towers | Use::Old => "residential",
-            Use::Mixed => if rng.chance(0.45) { "commercial" } else { "residential" },
-            Use::Cbd => if rng.chance(0.25) { "commercial" } else { "office" },
+            Use::Mixed => {
+                if rng.chance(0.45) {
+                    "commercial"
+                } else {
+                    "residential"
+                }
+            }
+            Use::Cbd => {
+                if rng.chance(0.25) {
+                    "commercial"
+                } else {
+                    "office"
+                }
+            }
             Use::Office => "office",
             Use::Industry => "industrial",
             Use::Village => "village",
@@ -313,11 +341,16 @@ pub(crate) fn stream(
     total: usize,
     emit: &mut dyn FnMut(Vec<Building>) -> Result<(), DemoError>,
 ) -> Result<(), DemoError> {
-    let ranks: Vec<f64> = areas.grids.iter().map(|g| plan.rank(centroid(&areas.mesh.points(&g.ring)))).collect();
+    // A little chance in the order, so that a small city frays at its edge.
+    let fray = |g: usize| 0.94 + 0.22 * Rng::new(plan.seed, "rank", g as u64).unit();
+    let ranks: Vec<f64> = areas.grids.iter().enumerate().map(|(i, g)| plan.rank(centroid(&areas.mesh.points(&g.ring))) * fray(i)).collect();
     let mut order: Vec<usize> = (0..grounds.len()).collect();
     order.sort_by(|&a, &b| ranks[a].total_cmp(&ranks[b]).then(a.cmp(&b)));
     let sites = |wanted: fn(Use) -> bool| {
-        order.iter().flat_map(move |&g| grounds[g].parcels.iter().enumerate().map(move |(k, p)| (g as u64 * 256 + k as u64, p))).filter(move |(_, p)| wanted(p.usage))
+        order
+            .iter()
+            .flat_map(move |&g| grounds[g].parcels.iter().enumerate().map(move |(k, p)| (g as u64 * 256 + k as u64, p)))
+            .filter(move |(_, p)| wanted(p.usage))
     };
     let mut left = total;
     let mut build = |seed: u64, parcel: &Parcel, most: usize, left: &mut usize| -> Result<usize, DemoError> {
@@ -337,7 +370,10 @@ pub(crate) fn stream(
     }
     // The rest live in villages; what one has no room for goes to the next.
     let villages: Vec<(u64, &Parcel)> = sites(|u| u == Use::Village).collect();
-    let weights: Vec<f64> = villages.iter().map(|(seed, p)| plan.density(centroid(&p.ring)).sqrt() * (0.5 + Rng::new(plan.seed, "village", *seed).unit())).collect();
+    let weights: Vec<f64> = villages
+        .iter()
+        .map(|(seed, p)| plan.density(centroid(&p.ring)).sqrt() * (0.5 + Rng::new(plan.seed, "village", *seed).unit()))
+        .collect();
     let mut over = 0;
     for (&(seed, parcel), share) in villages.iter().zip(crate::areas::apportion(left, &weights, 0, usize::MAX)) {
         over += share;

@@ -65,7 +65,8 @@ pub(crate) fn read() -> Result<Vec<District>, DemoError> {
         .into_iter()
         .map(|f| {
             let code = f.properties.district_adcode;
-            let streets = STREETS.iter().find(|s| s.0 == code).ok_or_else(|| DemoError::Inputs(format!("district {code} is not in the table")))?.1;
+            let streets =
+                STREETS.iter().find(|s| s.0 == code).ok_or_else(|| DemoError::Inputs(format!("district {code} is not in the table")))?.1;
             let [ring] = f.geometry.coordinates.as_slice() else {
                 return Err(DemoError::Inputs(format!("district {code} is no single ring")));
             };

@@ -62,7 +62,12 @@ impl FromStr for Scale {
 /// # Complexity
 /// O(items) time. The areas, roads and parcels are held in memory (about 200 MB); buildings are
 /// streamed in batches.
-pub fn generate(scale: Scale, seed: u64, store: &dyn CityStore, progress: &mut dyn FnMut(&str, u64, u64)) -> Result<Vec<LayerDigest>, DemoError> {
+pub fn generate(
+    scale: Scale,
+    seed: u64,
+    store: &dyn CityStore,
+    progress: &mut dyn FnMut(&str, u64, u64),
+) -> Result<Vec<LayerDigest>, DemoError> {
     progress("areas", 0, 1);
     let city = City::new(seed)?;
     progress("areas", 1, 1);
@@ -145,6 +150,7 @@ impl City {
     pub fn layer(&self, id: &str, scale: Scale, emit: Emit<'_>) -> Result<(), DemoError> {
         let Self { plan, areas, grounds, roads } = self;
         let obstacles = Obstacles::new(plan);
+        let core = scale == Scale::Small;
         match id {
             "districts" => batches(layers::districts(areas), areas.districts.len(), emit),
             "streets" => batches(layers::level(areas, &areas.streets, |p| &areas.districts[p].code), areas.streets.len(), emit),
@@ -160,15 +166,15 @@ impl City {
                 batches(layers::green(&patches), patches.len(), emit)
             }
             "components" => {
-                let things = things::components(plan, areas, &obstacles, roads, scale.of(30_000, 300_000));
+                let things = things::components(plan, areas, &obstacles, roads, scale.of(30_000, 300_000), core);
                 batches(layers::components(&things), things.len(), emit)
             }
             "cameras" => {
-                let things = things::cameras(plan, areas, &obstacles, roads, scale.of(4_000, 80_000));
+                let things = things::cameras(plan, areas, &obstacles, roads, scale.of(4_000, 80_000), core);
                 batches(layers::cameras(&things), things.len(), emit)
             }
             "sensors" => {
-                let things = things::sensors(plan, areas, &obstacles, roads, scale.of(2_000, 20_000));
+                let things = things::sensors(plan, areas, &obstacles, roads, scale.of(2_000, 20_000), core);
                 batches(layers::sensors(&things), things.len(), emit)
             }
             "institutions" => {

@@ -9,10 +9,14 @@
 //! This crate knows nothing of files, indexes or HTTP; everything below the districts is
 //! synthetic and says so.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod areas;
+mod atlas;
 mod buildings;
 mod digest;
 mod districts;
+mod feed;
 mod generate;
 mod layers;
 mod mesh;
@@ -22,11 +26,14 @@ mod obstacles;
 mod parcels;
 mod plan;
 mod plane;
+#[cfg(test)]
+mod proofs;
 mod roads;
 mod terrain;
 mod things;
 
 pub use digest::LayerDigest;
+pub use feed::{FEED_BURST_MAX, FEED_SOURCE, Feed};
 pub use generate::{Scale, generate};
 pub use terrain::terrain_height;
 

@@ -185,8 +185,7 @@ impl Mesh {
             if !extent(pair).intersects(&bounds) {
                 continue;
             }
-            for (i, &a) in points.iter().enumerate() {
-                let b = points[(i + 1) % points.len()];
+            for (i, (a, b)) in crate::plane::edges(&points).enumerate() {
                 if let Some((t, u)) = crossing(pair[0], pair[1], a, b).filter(|&(_, u)| u < 1.0) {
                     #[expect(clippy::cast_precision_loss, reason = "a few thousand points")]
                     hits.push((s as f64 + t, i, a.lerp(b, u)));
@@ -201,7 +200,15 @@ impl Mesh {
             line[i].lerp(line[i + 1], s - i as f64)
         };
         #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positions on the line")]
-        let between = |from: f64, to: f64| line[(from.floor() as usize + 1).min(line.len())..].iter().enumerate().map(|(i, &p)| ((from.floor() + 1.0 + i as f64), p)).take_while(move |(s, _)| *s < to).map(|(_, p)| p).collect::<Vec<P>>();
+        let between = |from: f64, to: f64| {
+            line[(from.floor() as usize + 1).min(line.len())..]
+                .iter()
+                .enumerate()
+                .map(|(i, &p)| ((from.floor() + 1.0 + i as f64), p))
+                .take_while(move |(s, _)| *s < to)
+                .map(|(_, p)| p)
+                .collect::<Vec<P>>()
+        };
         let mut best: Option<(f64, Cut)> = None;
         for pair in hits.windows(2) {
             let ((s0, e0, p0), (s1, e1, p1)) = (pair[0], pair[1]);
@@ -331,7 +338,8 @@ impl Cut {
             let first = from.vertex.unwrap_or(from.edge) + 1;
             let last = to.vertex.map_or(to.edge, |v| v + n - 1);
             let corner = points[from.edge];
-            let around = from.vertex.is_none() && to.vertex.is_none() && from.edge == to.edge && corner.distance(from.at) > corner.distance(to.at);
+            let around =
+                from.vertex.is_none() && to.vertex.is_none() && from.edge == to.edge && corner.distance(from.at) > corner.distance(to.at);
             let count = if around { n } else { (last + 1 + n - first) % n };
             (0..count).map(move |k| (first + k) % n)
         };
@@ -349,8 +357,12 @@ impl Cut {
         let side = from.to(to).unit().left();
         #[expect(clippy::cast_precision_loss, reason = "a handful of points")]
         let inner: Vec<P> = (1..=points).map(|i| i as f64 / (points + 1) as f64).map(|t| from.lerp(to, t) + side * aside(t)).collect();
-        is_free(&mesh.points(&self.ring), &self.start, &inner, &self.end)
-            .then(|| Self { ring: self.ring.clone(), start: self.start, end: self.end, inner })
+        is_free(&mesh.points(&self.ring), &self.start, &inner, &self.end).then(|| Self {
+            ring: self.ring.clone(),
+            start: self.start,
+            end: self.end,
+            inner,
+        })
     }
 
     /// The distance along the path between the cut's ends, metres.
@@ -388,13 +400,13 @@ fn is_free(points: &[P], start: &End, inner: &[P], end: &End) -> bool {
     let path: Vec<P> = std::iter::once(start.at).chain(inner.iter().copied()).chain([end.at]).collect();
     for (k, pair) in path.windows(2).enumerate() {
         let (first, last) = (k == 0, k + 2 == path.len());
-        for i in 0..n {
+        for (i, (a, b)) in crate::plane::edges(points).enumerate() {
             if (first && touches(start, i)) || (last && touches(end, i)) {
                 // They share an end, and two straight segments share no second point unless they
                 // run along each other.
                 continue;
             }
-            if crossing(pair[0], pair[1], points[i], points[(i + 1) % n]).is_some() {
+            if crossing(pair[0], pair[1], a, b).is_some() {
                 return false;
             }
         }

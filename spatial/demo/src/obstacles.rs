@@ -43,11 +43,25 @@ impl<'p> Obstacles<'p> {
         for (n, axis) in plan.axes.iter().enumerate() {
             for (i, pair) in axis.line.windows(2).enumerate() {
                 let half = axis.half[i].max(axis.half[i + 1]);
-                all.push(Obstacle { a: pair[0], b: pair[1], half, water: axis.kind.is_water(), axis: u16::try_from(n).ok(), kind: axis.kind });
+                all.push(Obstacle {
+                    a: pair[0],
+                    b: pair[1],
+                    half,
+                    water: axis.kind.is_water(),
+                    axis: u16::try_from(n).ok(),
+                    kind: axis.kind,
+                });
             }
         }
         for lake in &plan.lakes {
-            all.extend(crate::plane::edges(&lake.ring).map(|(a, b)| Obstacle { a, b, half: 0.0, water: false, axis: None, kind: AxisKind::River }));
+            all.extend(crate::plane::edges(&lake.ring).map(|(a, b)| Obstacle {
+                a,
+                b,
+                half: 0.0,
+                water: false,
+                axis: None,
+                kind: AxisKind::River,
+            }));
         }
         let mut cells: FxHashMap<_, Vec<u32>> = FxHashMap::default();
         for (n, o) in all.iter().enumerate() {
@@ -87,8 +101,7 @@ impl<'p> Obstacles<'p> {
 
     /// True if there may be water within 60 m of a rectangle.
     pub fn may_be_wet(&self, bounds: &Bbox) -> bool {
-        self.near(bounds).iter().any(|o| o.water || o.axis.is_none())
-            || self.plan.lakes.iter().any(|l| l.extent.intersects(bounds))
+        self.near(bounds).iter().any(|o| o.water || o.axis.is_none()) || self.plan.lakes.iter().any(|l| l.extent.intersects(bounds))
     }
 
     /// True if a point lies on the carriageway of an axis, or within `margin` metres of it.

@@ -92,14 +92,21 @@ pub(crate) fn ground(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, grid
     };
     let mut ground = Ground { parcels: Vec::new(), lanes: Vec::new() };
     split(Parcel { ring, half, usage: Use::Field }, size, lane, plan, &mut rng, &mut ground, 0);
-    let village = (density < 1_000.0 && rng.chance(0.72)).then(|| {
+    let village = (density < 1_000.0 && rng.chance(0.42)).then(|| {
         // The village lies where most roads meet: in the smallest parcel that has room.
-        let room = |p: &Parcel| { let a = area(&p.ring).abs(); if a < 40_000.0 { 1e12 } else { a } };
+        let room = |p: &Parcel| {
+            let a = area(&p.ring).abs();
+            if a < 40_000.0 { 1e12 } else { a }
+        };
         (0..ground.parcels.len()).min_by(|&a, &b| room(&ground.parcels[a]).total_cmp(&room(&ground.parcels[b]))).unwrap_or(0)
     });
     for i in 0..ground.parcels.len() {
         let at = centroid(&ground.parcels[i].ring);
-        ground.parcels[i].usage = if village == Some(i) && !obstacles.is_wet(at, 2.0) { Use::Village } else { choose(plan, at, area(&ground.parcels[i].ring).abs(), &mut rng) };
+        ground.parcels[i].usage = if village == Some(i) && !obstacles.is_wet(at, 2.0) {
+            Use::Village
+        } else {
+            choose(plan, at, area(&ground.parcels[i].ring).abs(), &mut rng)
+        };
     }
     ground.lanes.retain(|l| [0.1, 0.3, 0.5, 0.7, 0.9].iter().all(|&t| !obstacles.is_wet(l.from.lerp(l.to, t), 1.0)));
     ground
@@ -127,7 +134,10 @@ fn split(parcel: Parcel, size: f64, lane: f64, plan: &Plan, rng: &mut Rng, groun
     let (a, b) = (foot - normal.left() * 1e6, foot + normal.left() * 1e6);
     let mut hits: Vec<f64> = edges(&parcel.ring).filter_map(|(c, d)| crossing(a, b, c, d).map(|h| h.0)).collect();
     hits.sort_by(f64::total_cmp);
-    if let [s, t] = hits[..] && inside(&parcel.ring, a.lerp(b, f64::midpoint(s, t))) && plan.density(foot) > 0.0 {
+    if let [s, t] = hits[..]
+        && inside(&parcel.ring, a.lerp(b, f64::midpoint(s, t)))
+        && plan.density(foot) > 0.0
+    {
         ground.lanes.push(Lane { from: a.lerp(b, s), to: a.lerp(b, t), half: lane });
     }
     split(near, size, lane, plan, rng, ground, depth + 1);
@@ -181,21 +191,28 @@ fn choose(plan: &Plan, at: P, surface: f64, rng: &mut Rng) -> Use {
     let density = plan.density(at);
     let industry = plan.industry(at);
     let quarter = noise(at, 700.0, plan.seed ^ 0x31);
-    let centre = P::from_degrees(crate::plan::CENTRE.0, crate::plan::CENTRE.1);
+    let centre = P::from_degrees(crate::atlas::CENTRE.0, crate::atlas::CENTRE.1);
     let old = bump(at.distance(centre), 3_000.0, 6) * f64::from(u8::from(noise(at, 900.0, plan.seed ^ 0x32) > 0.58));
     if let Some(cbd) = plan.cbds.iter().find(|c| at.distance(c.at) < c.radius) {
         if at.distance(cbd.at) < 0.2 * cbd.radius {
             return Use::Cbd;
         }
         let core = at.distance(cbd.at) < 0.55 * cbd.radius;
-        return *rng.weighted(&[(if core { 0.86 } else { 0.45 }, Use::Cbd), (0.18, Use::Office), (0.1, Use::Mixed), (0.06, Use::Park), (if core { 0.0 } else { 0.12 }, Use::Towers), (0.03, Use::Square)]);
+        return *rng.weighted(&[
+            (if core { 0.86 } else { 0.45 }, Use::Cbd),
+            (0.18, Use::Office),
+            (0.1, Use::Mixed),
+            (0.06, Use::Park),
+            (if core { 0.0 } else { 0.12 }, Use::Towers),
+            (0.03, Use::Square),
+        ]);
     }
     if density >= 9_000.0 {
         return *rng.weighted(&[
             (0.15 + 0.6 * quarter, Use::Slabs),
             (0.08 + 0.4 * (1.0 - quarter), Use::Towers),
             (0.12, Use::Mixed),
-            (2.0 * old, Use::Old),
+            (0.8 * old, Use::Old),
             (0.05, Use::Office),
             (0.055, Use::School),
             (0.014, Use::Hospital),
@@ -205,23 +222,23 @@ fn choose(plan: &Plan, at: P, surface: f64, rng: &mut Rng) -> Use {
     }
     if density >= 2_500.0 {
         return *rng.weighted(&[
-            (0.08 + 0.35 * quarter, Use::Slabs),
+            (0.05 + 0.22 * quarter, Use::Slabs),
             (0.12 + 0.5 * (1.0 - quarter), Use::Towers),
             (0.06, Use::Mixed),
             (0.05, Use::Office),
-            (1.1 * industry, Use::Industry),
+            (0.9 * industry, Use::Industry),
             (0.05, Use::School),
             (0.012, Use::Hospital),
             (0.04, Use::Campus),
-            (0.09, Use::Park),
-            (0.04, Use::Field),
+            (0.11, Use::Park),
+            (0.08, Use::Field),
         ]);
     }
     if density >= 1_000.0 {
         return *rng.weighted(&[
             (0.14 * (1.0 - quarter), Use::Towers),
             (0.10 * quarter, Use::Slabs),
-            (0.12 + 1.6 * industry, Use::Industry),
+            (0.08 + 1.1 * industry, Use::Industry),
             (if surface < 60_000.0 { 0.3 } else { 0.12 }, Use::Village),
             (0.04, Use::Campus),
             (0.03, Use::School),
@@ -233,14 +250,32 @@ fn choose(plan: &Plan, at: P, surface: f64, rng: &mut Rng) -> Use {
         ]);
     }
     let hills = at.y > 112_000.0;
-    let salt = at.x > 25_000.0 && noise(at, 5_000.0, plan.seed ^ 0x33) > 0.5;
+    let salt = at.x > 25_000.0 && at.y < 45_000.0 && noise(at, 5_000.0, plan.seed ^ 0x33) > 0.55;
     *rng.weighted(&[
-        (if hills { 0.15 } else if salt { 0.3 } else { 0.86 }, Use::Field),
+        (
+            if hills {
+                0.15
+            } else if salt {
+                0.45
+            } else {
+                0.86
+            },
+            Use::Field,
+        ),
         (if hills { 0.55 } else { 0.05 }, Use::Forest),
         (if hills { 0.25 } else { 0.05 }, Use::Orchard),
-        (if salt { 0.3 } else if hills { 0.0 } else { 0.035 }, Use::Pond),
-        (if salt { 0.3 } else { 0.0 }, Use::Wetland),
-        (1.2 * industry, Use::Industry),
+        (
+            if salt {
+                0.2
+            } else if hills {
+                0.0
+            } else {
+                0.03
+            },
+            Use::Pond,
+        ),
+        (if salt { 0.15 } else { 0.0 }, Use::Wetland),
+        (0.3 * industry, Use::Industry),
     ])
 }
 

@@ -122,9 +122,7 @@ pub(crate) fn noise(p: P, size: f64, seed: u64) -> f64 {
     let (fx, fy) = (p.x / size - gx, p.y / size - gy);
     let s = |t: f64| t * t * (3.0 - 2.0 * t);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "grid cells of a city fit i64; the bits are only mixed")]
-    let corner = |dx: f64, dy: f64| {
-        unit_f64(mix(mix(seed ^ ((gx + dx) as i64 as u64)).wrapping_add((gy + dy) as i64 as u64)))
-    };
+    let corner = |dx: f64, dy: f64| unit_f64(mix(mix(seed ^ ((gx + dx) as i64 as u64)).wrapping_add((gy + dy) as i64 as u64)));
     let (a, b, c, d) = (corner(0.0, 0.0), corner(1.0, 0.0), corner(0.0, 1.0), corner(1.0, 1.0));
     let (top, bottom) = (a + (b - a) * s(fx), c + (d - c) * s(fx));
     top + (bottom - top) * s(fy)
@@ -132,7 +130,10 @@ pub(crate) fn noise(p: P, size: f64, seed: u64) -> f64 {
 
 /// Four octaves of [`noise`], between 0 and 1.
 pub(crate) fn fractal(p: P, size: f64, seed: u64) -> f64 {
-    (noise(p, size, seed) * 8.0 + noise(p, size / 2.0, seed ^ 1) * 4.0 + noise(p, size / 4.0, seed ^ 2) * 2.0 + noise(p, size / 8.0, seed ^ 3))
+    (noise(p, size, seed) * 8.0
+        + noise(p, size / 2.0, seed ^ 1) * 4.0
+        + noise(p, size / 4.0, seed ^ 2) * 2.0
+        + noise(p, size / 8.0, seed ^ 3))
         / 15.0
 }
 
@@ -203,16 +204,18 @@ pub(crate) fn area(ring: &[P]) -> f64 {
 
 /// The edges of an open ring, the closing one last.
 pub(crate) fn edges(ring: &[P]) -> impl Iterator<Item = (P, P)> + '_ {
-    ring.iter().enumerate().map(|(i, &a)| (a, ring[(i + 1) % ring.len()]))
+    ring.iter().copied().zip(ring.iter().copied().skip(1).chain(ring.first().copied()))
 }
 
 /// True inside the ring (even-odd rule).
 pub(crate) fn inside(ring: &[P], p: P) -> bool {
+    let Some(&(mut a)) = ring.last() else { return false };
     let mut odd = false;
-    for (a, b) in edges(ring) {
-        if (a.y > p.y) != (b.y > p.y) && p.x < a.x + (p.y - a.y) / (b.y - a.y) * (b.x - a.x) {
+    for &b in ring {
+        if (a.y > p.y) != (b.y > p.y) && (p.x - a.x < (p.y - a.y) / (b.y - a.y) * (b.x - a.x)) {
             odd = !odd;
         }
+        a = b;
     }
     odd
 }
@@ -237,11 +240,12 @@ pub(crate) fn to_segment(p: P, a: P, b: P) -> (f64, f64) {
     (p.distance(a.lerp(b, t)), t)
 }
 
-/// Where two segments cross: along the first and along the second, both 0 to 1.
+/// Where two segments cross: along the first and along the second, both 0 to 1. Parallel ones
+/// do not.
 pub(crate) fn crossing(a: P, b: P, c: P, d: P) -> Option<(f64, f64)> {
     let (r, s) = (a.to(b), c.to(d));
     let det = r.cross(s);
-    if det == 0.0 {
+    if det * det <= 1e-18 * r.dot(r) * s.dot(s) {
         return None;
     }
     let t = a.to(c).cross(s) / det;
@@ -274,9 +278,7 @@ pub(crate) fn smooth(control: &[P], step: f64, closed: bool) -> Vec<P> {
             #[expect(clippy::cast_precision_loss, reason = "small counts")]
             let t = k as f64 / parts as f64;
             let (t2, t3) = (t * t, t * t * t);
-            curve.push(
-                (b * 2.0 + (c - a) * t + (a * 2.0 - b * 5.0 + c * 4.0 - d) * t2 + (b * 3.0 - a - c * 3.0 + d) * t3) * 0.5,
-            );
+            curve.push((b * 2.0 + (c - a) * t + (a * 2.0 - b * 5.0 + c * 4.0 - d) * t2 + (b * 3.0 - a - c * 3.0 + d) * t3) * 0.5);
         }
     }
     curve.push(at(if closed { 0 } else { isize::try_from(n).unwrap_or(1) - 1 }));

@@ -31,7 +31,8 @@ const BRIDGE_MAX_M: f64 = 900.0;
 
 /// All roads, main ones first.
 pub(crate) fn network(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, grounds: &[Ground]) -> Vec<Road> {
-    let mut builder = Builder { plan, obstacles, names: Names::new(plan.seed, "road names", 0), rng: Rng::new(plan.seed, "roads", 0), roads: Vec::new() };
+    let mut builder =
+        Builder { plan, obstacles, names: Names::new(plan.seed, "road names", 0), rng: Rng::new(plan.seed, "roads", 0), roads: Vec::new() };
     builder.axes(areas);
     builder.borders(areas);
     for class in [Edge::Street, Edge::Community, Edge::Grid] {
@@ -40,12 +41,20 @@ pub(crate) fn network(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, gro
         }
         for chain in areas.chains.iter().filter(|c| c.class == class) {
             let line = areas.mesh.points(&areas.mesh.expand_chain(&chain.vertices));
-            builder.street(line, class);
+            builder.street(&line, class);
         }
     }
     for lane in grounds.iter().flat_map(|g| &g.lanes) {
         if plan.density(lane.from) > 1_000.0 {
-            builder.roads.push(Road { line: vec![lane.from, lane.to], name: None, class: "service", oneway: false, lanes: 1, width: lane.half * 2.0 - 1.0, bridge: false });
+            builder.roads.push(Road {
+                line: vec![lane.from, lane.to],
+                name: None,
+                class: "service",
+                oneway: false,
+                lanes: 1,
+                width: lane.half * 2.0 - 1.0,
+                bridge: false,
+            });
         }
     }
     builder.roads
@@ -70,7 +79,15 @@ impl Builder<'_> {
             };
             let line = with_junctions(axis, areas, n);
             for run in within_city(&line, areas) {
-                let road = Road { line: run, name: Some(axis.name.to_owned()), class, oneway: false, lanes, width: axis.half[0] * 2.0, bridge: false };
+                let road = Road {
+                    line: run,
+                    name: Some(axis.name.to_owned()),
+                    class,
+                    oneway: false,
+                    lanes,
+                    width: axis.half[0] * 2.0,
+                    bridge: false,
+                };
                 self.push_dry(road, 0.0, true);
             }
         }
@@ -92,30 +109,51 @@ impl Builder<'_> {
                     run.push(b);
                 } else if run.len() > 1 {
                     let line = areas.mesh.points(&areas.mesh.expand_chain(&run));
-                    self.street(line, Edge::Border);
+                    self.street(&line, Edge::Border);
                     run.clear();
                 }
             }
         }
     }
 
-    fn street(&mut self, line: Vec<P>, class: Edge) {
-        let density = self.plan.density(line[line.len() / 2]);
-        let half = road_half(class, density);
-        let (fclass, lanes) = match (class, density > 3_000.0, density > 900.0) {
-            (Edge::Street | Edge::Border, true, _) => ("primary", 6),
-            (Edge::Street | Edge::Border, _, true) => ("primary", 4),
-            (Edge::Street | Edge::Border, ..) => ("secondary", 2),
-            (Edge::Community, true, _) => ("secondary", 4),
-            (Edge::Community, ..) => ("tertiary", 2),
-            (_, true, _) => ("residential", 2),
-            (_, _, true) => ("unclassified", 2),
-            _ => ("track", 1),
-        };
-        let name = if class == Edge::Grid { (density > 900.0).then(|| self.names.lane()) } else { Some(self.names.road()) };
-        let oneway = class == Edge::Grid && density > 12_000.0 && self.rng.chance(0.3);
-        let bridges = class != Edge::Grid;
-        self.push_dry(Road { line, name, class: fclass, oneway, lanes, width: half * 2.0 - 1.0, bridge: false }, 1.0, bridges);
+    /// A street: one road for each stretch of one width, all of one name.
+    fn street(&mut self, line: &[P], class: Edge) {
+        let length: f64 = line.windows(2).map(|w| w[0].distance(w[1])).sum();
+        let lived_in = self.plan.density(line[line.len() / 2]) > 900.0 || length > 1_200.0;
+        let name = if class == Edge::Grid { lived_in.then(|| self.names.lane()) } else { Some(self.names.road()) };
+        let oneway = class == Edge::Grid && self.rng.chance(0.25);
+        // The same width as the parcels beside the edge keep clear of.
+        let half = |w: &[P]| road_half(class, self.plan.density(w[0].lerp(w[1], 0.5)));
+        let mut stretches: Vec<(f64, Vec<P>)> = Vec::new();
+        for pair in line.windows(2) {
+            match stretches.last_mut() {
+                Some((h, stretch)) if *h == half(pair) => stretch.push(pair[1]),
+                _ => stretches.push((half(pair), pair.to_vec())),
+            }
+        }
+        for (half, line) in stretches {
+            let density = self.plan.density(line[0].lerp(line[1], 0.5));
+            let (fclass, lanes) = match (class, density >= 3_000.0, density >= 900.0) {
+                (Edge::Street | Edge::Border, true, _) => ("primary", 6),
+                (Edge::Street | Edge::Border, _, true) => ("primary", 4),
+                (Edge::Street | Edge::Border, ..) => ("secondary", 2),
+                (Edge::Community, true, _) => ("secondary", 4),
+                (Edge::Community, ..) => ("tertiary", 2),
+                (_, true, _) => ("residential", 2),
+                (_, _, true) => ("unclassified", 2),
+                _ => ("track", 1),
+            };
+            let road = Road {
+                line,
+                name: name.clone(),
+                class: fclass,
+                oneway: oneway && density > 12_000.0,
+                lanes,
+                width: half * 2.0 - 1.0,
+                bridge: false,
+            };
+            self.push_dry(road, 1.0, class != Edge::Grid);
+        }
     }
 
     /// Roads along both banks of the rivers where people live, and bridges between them.
@@ -139,7 +177,19 @@ impl Builder<'_> {
                         }
                     } else if run.len() > 1 {
                         let name = Some(format!("{}{suffix}", axis.name));
-                        self.push_dry(Road { line: std::mem::take(&mut run), name, class: "secondary", oneway: false, lanes: 2, width: 10.0, bridge: false }, 0.6, true);
+                        self.push_dry(
+                            Road {
+                                line: std::mem::take(&mut run),
+                                name,
+                                class: "secondary",
+                                oneway: false,
+                                lanes: 2,
+                                width: 10.0,
+                                bridge: false,
+                            },
+                            0.6,
+                            true,
+                        );
                     } else {
                         run.clear();
                     }
@@ -149,10 +199,22 @@ impl Builder<'_> {
             for i in 1..axis.line.len() {
                 since += axis.line[i - 1].distance(axis.line[i]);
                 let reach = axis.half[i] + bank;
-                if since > 720.0 && self.plan.density(axis.line[i]) > 2_500.0 && in_city(axis.line[i], areas) && !self.obstacles.is_on_axis_road(axis.line[i], reach + 40.0) {
+                if since > 720.0
+                    && self.plan.density(axis.line[i]) > 2_500.0
+                    && in_city(axis.line[i], areas)
+                    && !self.obstacles.is_on_axis_road(axis.line[i], reach + 40.0)
+                {
                     since = 0.0;
                     let name = Some(self.names.of("桥"));
-                    self.roads.push(Road { line: vec![aside(i, reach), aside(i, -reach)], name, class: "secondary", oneway: false, lanes: 4, width: 18.0, bridge: true });
+                    self.roads.push(Road {
+                        line: vec![aside(i, reach), aside(i, -reach)],
+                        name,
+                        class: "secondary",
+                        oneway: false,
+                        lanes: 4,
+                        width: 18.0,
+                        bridge: true,
+                    });
                 }
             }
         }
@@ -169,7 +231,10 @@ impl Builder<'_> {
         let count = pieces.len();
         for (i, (line, wet)) in pieces.into_iter().enumerate() {
             let length: f64 = line.windows(2).map(|w| w[0].distance(w[1])).sum();
-            let spans = bridges && i > 0 && i + 1 < count && length < BRIDGE_MAX_M;
+            // Main roads cross lakes on causeways; streets end at the shore.
+            let over_lake =
+                self.plan.lake_at(line[0].lerp(line[line.len() - 1], 0.5)).is_some() && !matches!(road.class, "motorway" | "trunk");
+            let spans = bridges && i > 0 && i + 1 < count && length < BRIDGE_MAX_M && !over_lake;
             if (!wet && length > 6.0) || (wet && spans) {
                 self.roads.push(Road { line, bridge: wet, ..road.clone() });
             }
@@ -223,7 +288,10 @@ pub(crate) fn in_city(p: P, areas: &Areas) -> bool {
 
 /// The stretches of a line inside the city, by its points.
 pub(crate) fn within_city(line: &[P], areas: &Areas) -> Vec<Vec<P>> {
-    line.chunk_by(|&a, &b| in_city(a, areas) == in_city(b, areas)).filter(|run| run.len() > 1 && in_city(run[0], areas)).map(<[P]>::to_vec).collect()
+    line.chunk_by(|&a, &b| in_city(a, areas) == in_city(b, areas))
+        .filter(|run| run.len() > 1 && in_city(run[0], areas))
+        .map(<[P]>::to_vec)
+        .collect()
 }
 
 /// An axis' line with the vertices of the cuts that follow it put in their places.
@@ -243,13 +311,20 @@ fn with_junctions(axis: &Axis, areas: &Areas, number: usize) -> Vec<P> {
     let mut points: Vec<(f64, P)> = Vec::new();
     let mut covered: Vec<(f64, f64)> = Vec::new();
     for chain in areas.chains.iter().filter(|c| c.class == Edge::Axis(u16::try_from(number).unwrap_or(u16::MAX))) {
-        let placed: Vec<(f64, P)> = areas.mesh.points(&areas.mesh.expand_chain(&chain.vertices)).into_iter().map(|p| (place(p), p)).collect();
+        let placed: Vec<(f64, P)> =
+            areas.mesh.points(&areas.mesh.expand_chain(&chain.vertices)).into_iter().map(|p| (place(p), p)).collect();
         let (low, high) = placed.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), p| (l.min(p.0), h.max(p.0)));
         covered.push((low, high));
         points.extend(placed);
     }
     #[expect(clippy::cast_precision_loss, reason = "a few thousand points")]
-    points.extend(axis.line.iter().enumerate().map(|(i, &p)| (i as f64, p)).filter(|(s, _)| !covered.iter().any(|c| c.0 - 0.05 <= *s && *s <= c.1 + 0.05)));
+    points.extend(
+        axis.line
+            .iter()
+            .enumerate()
+            .map(|(i, &p)| (i as f64, p))
+            .filter(|(s, _)| !covered.iter().any(|c| c.0 - 0.05 <= *s && *s <= c.1 + 0.05)),
+    );
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut line: Vec<P> = points.into_iter().map(|p| p.1).collect();
     line.dedup_by(|a, b| a.distance(*b) < 0.02);

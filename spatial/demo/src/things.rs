@@ -51,8 +51,11 @@ const COMPONENTS: [(f64, (&str, &str, bool)); 26] = [
     (1.5, ("0407", "街头座椅", false)),
 ];
 
-/// Fifteen kinds of sensor: weight, kind, name, unit, and where it belongs.
-const SENSORS: [(f64, (&str, &str, &str, bool)); 15] = [
+/// Kind, name, unit, and whether it belongs to the water.
+type SensorKind = (&'static str, &'static str, &'static str, bool);
+
+/// Fifteen kinds of sensor, with weights.
+const SENSORS: [(f64, SensorKind); 15] = [
     (5.0, ("air_quality", "空气质量", "µg/m³", false)),
     (6.0, ("noise", "噪声", "dB(A)", false)),
     (5.0, ("weather", "气象", "°C", false)),
@@ -77,13 +80,16 @@ struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    fn new(plan: &Plan, roads: &'a [Road], obstacles: &'a Obstacles<'a>, weight: impl Fn(&Road) -> f64) -> Self {
+    fn new(plan: &Plan, roads: &'a [Road], obstacles: &'a Obstacles<'a>, core: bool, weight: impl Fn(&Road) -> f64) -> Self {
         let mut sum = 0.0;
         let mut weighed = Vec::new();
         for road in roads.iter().filter(|r| !r.bridge) {
             let length: f64 = road.line.windows(2).map(|w| w[0].distance(w[1])).sum();
-            let density = plan.density(road.line[road.line.len() / 2]);
-            sum += length * density.max(60.0).sqrt() * if density < 1_500.0 { 0.12 } else { 1.0 } * weight(road);
+            let middle = road.line[road.line.len() / 2];
+            let density = plan.density(middle);
+            // A small city has its buildings in the cores, and its things too.
+            let built = if core && plan.rank(middle) > 1.05 { 0.04 } else { 1.0 };
+            sum += built * length * density.max(60.0).sqrt() * if density < 1_500.0 { 0.12 } else { 1.0 } * weight(road);
             weighed.push((road, sum));
         }
         Self { roads: weighed, obstacles }
@@ -131,10 +137,10 @@ impl<'a> Places<'a> {
 }
 
 /// Manholes, lamps, trees, signs. Codes: district, class, running number.
-pub(crate) fn components(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, roads: &[Road], n: usize) -> Vec<Thing> {
+pub(crate) fn components(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, roads: &[Road], n: usize, core: bool) -> Vec<Thing> {
     let mut rng = Rng::new(plan.seed, "components", n as u64);
     let mut next = rustc_hash::FxHashMap::<(usize, &str), u32>::default();
-    let places = Places::new(plan, roads, obstacles, |r| if matches!(r.class, "motorway" | "track") { 0.1 } else { 1.0 });
+    let places = Places::new(plan, roads, obstacles, core, |r| if matches!(r.class, "motorway" | "track") { 0.1 } else { 1.0 });
     places.spread(n, &mut rng, |rng, road, at, way| {
         let &(code, name, on_road) = rng.weighted(&COMPONENTS);
         let side = if rng.chance(0.5) { 1.0 } else { -1.0 };
@@ -155,10 +161,10 @@ pub(crate) fn components(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, 
 
 /// Cameras with ids in the layout of GB/T 28181: eight digits of the centre, two of the trade,
 /// three of the type, one of the network, six of the device.
-pub(crate) fn cameras(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, roads: &[Road], n: usize) -> Vec<Thing> {
+pub(crate) fn cameras(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, roads: &[Road], n: usize, core: bool) -> Vec<Thing> {
     let mut rng = Rng::new(plan.seed, "cameras", n as u64);
     let mut next = vec![0u32; areas.districts.len()];
-    let places = Places::new(plan, roads, obstacles, |r| match r.class {
+    let places = Places::new(plan, roads, obstacles, core, |r| match r.class {
         "motorway" | "trunk" => 3.0,
         "primary" => 2.5,
         "secondary" => 1.6,
@@ -171,7 +177,12 @@ pub(crate) fn cameras(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, roa
         let way = if rng.chance(0.5) { way } else { way * -1.0 };
         let district = areas.district_at(at).unwrap_or(0);
         next[district] += 1;
-        let &(code, kind, title) = rng.weighted(&[(0.5, ("132", "box", "枪机")), (0.22, ("132", "dome", "球机")), (0.16, ("131", "fixed", "半球")), (0.12, ("121", "checkpoint", "卡口"))]);
+        let &(code, kind, title) = rng.weighted(&[
+            (0.5, ("132", "box", "枪机")),
+            (0.22, ("132", "dome", "球机")),
+            (0.16, ("131", "fixed", "半球")),
+            (0.12, ("121", "checkpoint", "卡口")),
+        ]);
         let network = *rng.weighted(&[(0.5, 0), (0.2, 5), (0.2, 6), (0.1, 8)]);
         let trade = *rng.weighted(&[(0.7, "00"), (0.2, "01"), (0.1, "02")]);
         let number = next[district];
@@ -192,9 +203,9 @@ pub(crate) fn cameras(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, roa
 }
 
 /// Sensors of fifteen kinds, those of the water on its banks.
-pub(crate) fn sensors(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, roads: &[Road], n: usize) -> Vec<Thing> {
+pub(crate) fn sensors(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, roads: &[Road], n: usize, core: bool) -> Vec<Thing> {
     let mut rng = Rng::new(plan.seed, "sensors", n as u64);
-    let places = Places::new(plan, roads, obstacles, |r| if matches!(r.class, "track") { 0.2 } else { 1.0 });
+    let places = Places::new(plan, roads, obstacles, core, |r| if matches!(r.class, "track") { 0.2 } else { 1.0 });
     let banks: Vec<(P, P, f64)> = plan
         .axes
         .iter()
@@ -245,7 +256,11 @@ pub(crate) fn institutions(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>
             }
             match parcel.usage {
                 Use::School => {
-                    let &(kind, title) = rng.weighted(&[(0.4, ("kindergarten", "幼儿园")), (0.36, ("primary_school", "小学")), (0.24, ("middle_school", "中学"))]);
+                    let &(kind, title) = rng.weighted(&[
+                        (0.4, ("kindergarten", "幼儿园")),
+                        (0.36, ("primary_school", "小学")),
+                        (0.24, ("middle_school", "中学")),
+                    ]);
                     add(at, kind, title, names.of(title), rng.between(180, 2400));
                 }
                 Use::Hospital => {
@@ -260,11 +275,23 @@ pub(crate) fn institutions(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>
                         last_community = community;
                         let village = areas.communities[community].code[9..] >= *"200";
                         let title = if village { "村民委员会" } else { "居民委员会" };
-                        add(door, "committee", title, format!("{}{title}", areas.communities[community].name.trim_end_matches("社区").trim_end_matches('村')), rng.between(4, 20));
+                        add(
+                            door,
+                            "committee",
+                            title,
+                            format!("{}{title}", areas.communities[community].name.trim_end_matches("社区").trim_end_matches('村')),
+                            rng.between(4, 20),
+                        );
                     } else if street != last_street {
                         last_street = street;
                         add(door, "street_office", "街道办事处", format!("{}办事处", areas.streets[street].name), rng.between(30, 160));
-                        add(at.lerp(parcel.ring[parcel.ring.len() / 2], 0.25), "police", "派出所", format!("{}派出所", areas.streets[street].name), rng.between(20, 90));
+                        add(
+                            at.lerp(parcel.ring[parcel.ring.len() / 2], 0.25),
+                            "police",
+                            "派出所",
+                            format!("{}派出所", areas.streets[street].name),
+                            rng.between(20, 90),
+                        );
                         if rng.chance(0.75) {
                             add(at.lerp(parcel.ring[1], 0.3), "fire_station", "消防救援站", names.of("消防救援站"), rng.between(15, 60));
                         }

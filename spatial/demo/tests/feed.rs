@@ -1,0 +1,103 @@
+//! A day of the demo's events.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use citywall_demo::{DEFAULT_SEED, FEED_SOURCE, Feed};
+use citywall_model::{FeatureTable, FeatureTableBuilder, FieldType, RowIds, Schema, Value, Wkb};
+use geo_types::{Geometry, polygon};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+fn layer(fields: [(&str, FieldType); 3], rows: &[[Value; 3]]) -> FeatureTable {
+    let mut table = FeatureTableBuilder::new(Schema::new(fields), RowIds::Field(0));
+    for (i, row) in rows.iter().enumerate() {
+        let x = 117.20 + 0.002 * i as f64;
+        let square = polygon![(x: x, y: 39.1), (x: x + 0.001, y: 39.1), (x: x + 0.001, y: 39.101), (x: x, y: 39.101)];
+        let wkb = Wkb::from_geo(&Geometry::Polygon(square)).unwrap();
+        table.push(i as u64 + 1, Some(wkb.bytes()), row.iter().map(Value::as_ref));
+    }
+    table.finish()
+}
+
+fn feed() -> Feed {
+    let text = |t: &str| Value::Text(t.to_owned());
+    let streets = layer(
+        [("code", FieldType::Text), ("name", FieldType::Text), ("parent", FieldType::Text)],
+        &[[text("120101001"), text("海棠街道"), text("120101")]],
+    );
+    let grids: Vec<[Value; 3]> =
+        (0..9).map(|i| [text(&format!("1201010010010{i}")), Value::Integer(100 * i), text("120101001001")]).collect();
+    let grids = layer([("code", FieldType::Text), ("people", FieldType::Integer), ("parent", FieldType::Text)], &grids);
+    Feed::new(DEFAULT_SEED, &grids, &streets).unwrap()
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+#[test]
+fn the_first_call_fills_the_wall_and_a_day_keeps_its_rhythm() {
+    let mut feed = feed();
+    let mut now = at("2026-03-02T16:00:00Z"); // midnight in Tianjin
+    let mut open: BTreeMap<String, String> = BTreeMap::new();
+    let (mut by_hour, mut placeless, mut levels, mut titles) = ([0u32; 24], 0u32, [0u32; 5], BTreeSet::new());
+    let mut last = Timestamp::MIN;
+    for minute in 0..24 * 60 {
+        let events = feed.events(now).unwrap();
+        if minute == 0 {
+            assert!(events.len() > 100, "a warm start has {} posts", events.len());
+        }
+        for e in events {
+            assert_eq!(e.source.as_deref(), Some(FEED_SOURCE));
+            let status = e.properties["status"].as_str().unwrap().to_owned();
+            if status == "open" {
+                let time = e.time.unwrap();
+                assert!(time <= now && time >= last.min(time), "no event is later than now");
+                last = time;
+                assert!(e.properties["class"].as_str().unwrap().starts_with("GB/T 30428.2-2013:0"));
+                assert_eq!(e.properties["generated"], true);
+                titles.insert(e.properties["title"].as_str().unwrap().to_owned());
+                levels[usize::try_from(e.properties["level"].as_u64().unwrap()).unwrap()] += 1;
+                placeless += u32::from(e.geometry.is_none());
+                if minute > 0 {
+                    by_hour[minute / 60] += 1;
+                }
+                assert!(open.insert(e.id, status).is_none(), "an id repeats");
+            } else {
+                assert_eq!(e.properties.len(), 1, "a later post names only what changes");
+                assert!(e.time.is_none() && e.geometry.is_none());
+                let before = open.insert(e.id.clone(), status.clone()).unwrap();
+                assert_eq!(
+                    (before.as_str(), status.as_str()),
+                    if status == "dispatched" { ("open", "dispatched") } else { ("dispatched", "cleared") }
+                );
+                if status == "cleared" {
+                    open.remove(&e.id);
+                }
+            }
+        }
+        assert_eq!(open.len(), feed.open());
+        assert!((150..=700).contains(&open.len()), "{} open at minute {minute}", open.len());
+        now += SignedDuration::from_mins(1);
+    }
+    let all: u32 = levels.iter().sum();
+    assert!(by_hour[3] * 2 < by_hour[8], "{by_hour:?}");
+    assert!((0.03..0.07).contains(&(f64::from(placeless) / f64::from(all))), "{placeless} of {all}");
+    assert!(levels[1] * 200 < all && levels[4] > all / 2, "{levels:?}");
+    assert!(titles.iter().all(|t| t.starts_with("海棠街道")) && titles.len() > 30);
+}
+
+#[test]
+fn a_restart_gives_new_ids() {
+    let ids = |now: &str| feed().events(at(now)).unwrap().into_iter().map(|e| e.id).collect::<BTreeSet<_>>();
+    assert!(ids("2026-03-02T08:00:00Z").is_disjoint(&ids("2026-03-02T08:00:05Z")));
+}
+
+#[test]
+fn a_long_pause_is_no_flood() {
+    let mut feed = feed();
+    feed.events(at("2026-03-02T08:00:00Z")).unwrap();
+    let opened = feed.events(at("2026-03-09T08:00:00Z")).unwrap().into_iter().filter(|e| e.time.is_some()).count();
+    assert!(opened <= citywall_demo::FEED_BURST_MAX);
+}
