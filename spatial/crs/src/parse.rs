@@ -138,7 +138,10 @@ fn read(system: gdal::errors::Result<SpatialRef>, name: Option<String>) -> Resul
     } else {
         return Err(not_horizontal("is neither geographic nor projected"));
     };
-    let area = plane.area_of_use().map(|a| [a.west_lon_degree, a.south_lat_degree, a.east_lon_degree, a.north_lat_degree]);
+    // WKT 1 has no area; the database knows it by the code.
+    let code = plane.auth_code().ok().filter(|_| plane.auth_name().as_deref() == Some("EPSG")).and_then(|c| u32::try_from(c).ok());
+    let area = code.and_then(|code| quietly(|| SpatialRef::from_epsg(code)).ok()).and_then(|s| s.area_of_use());
+    let area = area.map(|a| [a.west_lon_degree, a.south_lat_degree, a.east_lon_degree, a.north_lat_degree]);
     let whole_world = [-180.0, -90.0, 180.0, 90.0];
     Ok(Crs {
         name,
@@ -234,7 +237,9 @@ mod tests {
             assert_eq!((crs.name(), crs.storage_crs(), crs.is_lon_lat()), ("EPSG:4547", CGCS2000, false), "{text}");
         }
         let wkt = SpatialRef::from_epsg(4547).unwrap().to_wkt().unwrap();
-        assert_eq!(Crs::parse(&wkt).unwrap().name(), "EPSG:4547");
+        assert_eq!(Crs::parse(&wkt).unwrap(), Crs::parse("EPSG:4547").unwrap());
+        let [west, _, east, _] = Crs::parse("EPSG:7415").unwrap().area().unwrap();
+        assert!(west > 3.0 && east < 8.0, "the Netherlands");
         for text in ["CRS84", "urn:ogc:def:crs:OGC:1.3:CRS84", "http://www.opengis.net/def/crs/OGC/1.3/CRS84", "WGS 84", "EPSG:4326"] {
             assert_eq!(Crs::parse(text).unwrap(), Crs::wgs84(), "{text}");
         }
