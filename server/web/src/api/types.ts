@@ -29,7 +29,7 @@ export type FieldType = 'boolean' | 'integer' | 'number' | 'text' | 'json';
 export interface CollectionDocument {
   id: string;
   title: LocalText;
-  /** `layer` or `incidents`; anything but `layer` is live. */
+  /** `layer`, `elevation` or `incidents`. */
   kind: string;
   category: string;
   generated: boolean;
@@ -38,6 +38,7 @@ export interface CollectionDocument {
   geometry_type: string;
   extent: Bounds | null;
   count: number;
+  /** Of a live collection: how many are not cleared. Null for all others. */
   open: number | null;
   /** Open items by level 1–4; index 0 has those without a level. */
   open_by_level: [number, number, number, number, number] | null;

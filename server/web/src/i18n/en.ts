@@ -48,6 +48,7 @@ export const en: Texts = {
   'layers.generatedHint': 'This layer is generated, synthetic data',
   'layers.count': '{count} items',
   'layers.zoomIn': 'Zoom in to see',
+  'layers.notDrawn': 'This layer is not drawn on the map',
   'layers.none': 'No layers',
   'layers.legend': 'Legend',
   'layers.source': 'Source',

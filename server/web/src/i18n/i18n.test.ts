@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ago, duration, fieldTitle, fill, local, preferredLanguage, texts } from './i18n';
+import { ago, duration, fieldTitle, fill, layerTitle, local, localSource, preferredLanguage, texts } from './i18n';
 
 const sources = import.meta.glob('../**/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true });
 
@@ -62,4 +62,19 @@ test('known attributes have titles, others keep their names', () => {
   expect(fieldTitle('zh', 'height')).toBe('高度');
   expect(fieldTitle('en', 'sort_rank')).toBe('sort_rank');
   expect(fieldTitle('en', 'constructor')).toBe('constructor');
+});
+
+test('that a layer is generated is said once', () => {
+  const layer = { id: 'roads', title: { zh: '道路（生成）', en: 'Roads (generated)' }, generated: true };
+  expect(layerTitle('zh', layer)).toBe('道路');
+  expect(layerTitle('en', layer)).toBe('Roads');
+  expect(layerTitle('en', { ...layer, generated: false })).toBe('Roads (generated)');
+  expect(layerTitle('en', { id: 'x', title: { zh: '', en: '' }, generated: true })).toBe('x');
+});
+
+test('a source in both languages is shown in one, any other as it is', () => {
+  expect(localSource('zh', '天地图 / Tianditu')).toBe('天地图');
+  expect(localSource('en', '天地图（MIT）/ Tianditu (MIT)')).toBe('Tianditu (MIT)');
+  expect(localSource('en', '© OpenStreetMap contributors, ODbL')).toBe('© OpenStreetMap contributors, ODbL');
+  expect(localSource('zh', 'a / b')).toBe('a / b');
 });

@@ -53,3 +53,20 @@ export function ago(language: Language, milliseconds: number): string {
 /** The title of an attribute: the shared one, or its own name. */
 export const fieldTitle = (language: Language, field: string): string =>
   Object.hasOwn(fieldTitles, field) ? local(language, fieldTitles[field]) : field;
+
+/** A layer's title. That it is generated is said by a badge beside it, so once is enough. */
+export function layerTitle(language: Language, layer: { id: string; title: LocalText; generated: boolean }): string {
+  const title = local(language, layer.title) || layer.id;
+  return layer.generated ? title.replace(GENERATED_SUFFIX, '') : title;
+}
+
+const GENERATED_SUFFIX = /\s*[(\uff08](?:generated|\u751f\u6210)[)\uff09]$/i;
+const HAN = /\p{Script=Han}/u;
+
+/** The half of a source line that is in the page's language, if it is given in both: “Chinese / English”. */
+export function localSource(language: Language, source: string): string {
+  const parts = source.split(/\s*\/\s+/);
+  const [first = '', second = ''] = parts;
+  if (parts.length !== 2 || HAN.test(first) === HAN.test(second)) return source;
+  return HAN.test(first) === (language === 'zh') ? first : second;
+}

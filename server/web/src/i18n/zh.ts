@@ -44,6 +44,7 @@ export const zh = {
   'layers.generatedHint': '此图层为生成的模拟数据',
   'layers.count': '{count} 项',
   'layers.zoomIn': '放大后显示',
+  'layers.notDrawn': '此图层不在地图上绘制',
   'layers.none': '没有图层',
   'layers.legend': '图例',
   'layers.source': '来源',

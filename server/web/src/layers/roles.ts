@@ -6,6 +6,7 @@ export type Shape = 'point' | 'line' | 'polygon' | 'mixed';
 
 export type Role =
   | { kind: 'live' }
+  | { kind: 'elevation' }
   | { kind: 'area'; rank: 0 | 1 | 2 | 3; nameField: string }
   | { kind: 'buildings'; heightField: string | null; floorsField: string | null; baseField: string | null }
   | { kind: 'roads'; classField: string | null }
@@ -28,10 +29,12 @@ export function shapeOf(collection: CollectionDocument): Shape {
   return 'mixed';
 }
 
-export const isLive = (collection: CollectionDocument): boolean => collection.kind !== 'layer';
+export const isLive = (collection: CollectionDocument): boolean => collection.open !== null || collection.kind === 'incidents';
 
 export function roleOf(collection: CollectionDocument, areaLevels: readonly AreaLevel[]): Role {
   if (isLive(collection)) return { kind: 'live' };
+  // A grid of heights has no items and no vector tiles; the page does not draw it.
+  if (collection.kind === 'elevation') return { kind: 'elevation' };
   const fields = collection.fields.map(([name]) => name);
   const first = (names: string[]): string | null => names.find((name) => fields.includes(name)) ?? null;
   const shape = shapeOf(collection);
@@ -73,6 +76,8 @@ export function drawingOrder(role: Role, shape: Shape): number {
     case 'area':
       // Their borders; the land itself is drawn below everything.
       return 3.4 - role.rank / 10;
+    case 'elevation':
+      return 0;
     case 'green':
       return 1;
     case 'water':

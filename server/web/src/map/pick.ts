@@ -60,6 +60,7 @@ function hitOf(layer: Layer, feature: MapGeoJSONFeature): Hit {
 function orderOf(role: Role, geometry: string): number {
   switch (role.kind) {
     case 'live':
+    case 'elevation':
       return 0;
     case 'cameras':
     case 'sensors':

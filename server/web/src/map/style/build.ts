@@ -35,7 +35,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     language: input.language,
     layout: (collection) => ({ visibility: input.hidden.has(collection) ? 'none' : 'visible' }),
   };
-  const still = input.layers.filter((layer) => layer.role.kind !== 'live');
+  const still = input.layers.filter(({ role }) => role.kind !== 'live' && role.kind !== 'elevation');
   const hasLand = still.some((layer) => layer.role.kind === 'area' && layer.role.rank === 0);
   const { palette } = context;
 
@@ -109,6 +109,7 @@ function bodyOf(layer: Layer, index: number, context: StyleContext): LayerSpecif
     case 'plain':
       return plainLayers(layer, index, context);
     case 'live':
+    case 'elevation':
       return [];
   }
 }
