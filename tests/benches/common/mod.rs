@@ -1,0 +1,78 @@
+//! What the benchmarks share: cities to measure, windows to ask for, rows to print.
+
+#![allow(dead_code, reason = "each benchmark takes what it needs")]
+
+use citywall_tests::{citywall_ok, run, shared};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// A row of BENCHMARKS.md: what was measured, the figure, the yardstick in the same run, the budget.
+pub fn row(benchmark: &str, result: &str, yardstick: &str, budget: &str) {
+    let (date, machine) = (run("date", &["+%Y-%m-%d"]), machine());
+    let command = format!("`cargo bench -p citywall-tests --profile release --bench {benchmark}`");
+    println!("| {} | {benchmark} | {result} | {yardstick} | {budget} | {machine} | {command} |", date.trim());
+}
+
+/// Processor and number of cores, and how busy they were: a shared machine measures others too.
+fn machine() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap();
+    let field = |name: &str| info.lines().find(|l| l.starts_with(name)).and_then(|l| l.split(": ").nth(1)).unwrap_or("unknown");
+    let cores = info.lines().filter(|l| l.starts_with("processor")).count();
+    let load = fs::read_to_string("/proc/loadavg").unwrap();
+    let load = load.split(' ').next().unwrap_or_default();
+    format!("{} (model {}), {cores} cores, load {load}", field("model name"), field("model\t"))
+}
+
+/// New York's buildings, unpacked.
+pub fn new_york_source(folder: &Path) -> PathBuf {
+    let plain = folder.join("buildings.geojsonl");
+    let packed = File::open(shared("city/new-york/buildings.geojsonl.gz")).unwrap();
+    std::io::copy(&mut flate2::read::GzDecoder::new(packed), &mut File::create(&plain).unwrap()).unwrap();
+    plain
+}
+
+/// A city with New York's buildings as the layer `buildings`.
+pub fn new_york(folder: &Path) -> PathBuf {
+    let (source, city) = (new_york_source(folder), folder.join("new-york.gpkg"));
+    citywall_ok(&["import", source.to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", "buildings", "--json"]);
+    city
+}
+
+/// The time that this thread has had on a processor. On a shared machine it is a steadier measure
+/// than the clock on the wall, and on an idle one the same.
+pub fn on_core() -> Duration {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
+}
+
+/// The middle one.
+pub fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// A share of the sorted times, such as 0.99.
+pub fn percentile(times: &mut [Duration], share: f64) -> Duration {
+    times.sort_unstable();
+    times[((times.len() - 1) as f64 * share).round() as usize]
+}
+
+/// Milliseconds with one decimal.
+pub fn ms(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1e3)
+}
+
+/// Windows of 500 m, west, south, east, north, anywhere in an extent; a fixed seed gives their order.
+pub fn windows([x_min, y_min, x_max, y_max]: [f64; 4], count: usize) -> Vec<[f64; 4]> {
+    let mut random = fastrand::Rng::with_seed(20_260_301);
+    let mut window = || {
+        let (x, y) = (x_min + random.f64() * (x_max - x_min), y_min + random.f64() * (y_max - y_min));
+        let half_y = 250.0 / 111_195.0;
+        let half_x = half_y / y.to_radians().cos();
+        [x - half_x, y - half_y, x + half_x, y + half_y]
+    };
+    (0..count).map(|_| window()).collect()
+}
