@@ -26,12 +26,26 @@ fn main() {
     let path = folder.path().join("city.gpkg");
     let store = GeoPackage::create(&path, &CityProfile::named("Speed")).unwrap();
     let id = CollectionId::new("buildings").unwrap();
-    store.create_live(&CollectionId::new("events").unwrap(), CollectionKind::Incidents, &LocalText::new("事件", "Events"), CimCategory::PublicThemes, true).unwrap();
+    store
+        .create_live(
+            &CollectionId::new("events").unwrap(),
+            CollectionKind::Incidents,
+            &LocalText::new("事件", "Events"),
+            CimCategory::PublicThemes,
+            true,
+        )
+        .unwrap();
 
     for version in 1..=2 {
         let (seconds, waits) = while_events_come(&store, || write(&store, &id, rows));
         report(&format!("version {version}: staged and published with the one before removed"), rows, seconds);
-        println!("  {} events meanwhile, acknowledged in: median {:?}, p99 {:?}, longest {:?}", waits.len(), at(&waits, 50), at(&waits, 99), at(&waits, 100));
+        println!(
+            "  {} events meanwhile, acknowledged in: median {:?}, p99 {:?}, longest {:?}",
+            waits.len(),
+            at(&waits, 50),
+            at(&waits, 99),
+            at(&waits, 100)
+        );
     }
     let bytes = std::fs::metadata(&path).unwrap().len();
     println!("the file: {} MB", bytes / 1_000_000);

@@ -7,11 +7,11 @@ use citywall_model::{Change, LiveItem, Revision, Value, Wkb, limits};
 use citywall_store::{CityStore, GeoPackage, StoreError};
 use common::*;
 use std::{
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
 };
 
 fn event(revision: Revision) -> Change {
@@ -38,42 +38,53 @@ fn append(store: &GeoPackage) {
     }
 }
 
-/// The full length is the example `layer_speed`; here are a tenth of its rows.
+/// How long an acknowledgement takes is measured by the example `layer_speed`, at full length;
+/// here it is counted how much of the import got in between, which no busy machine changes.
 #[test]
-fn events_are_acknowledged_quickly_while_a_layer_is_imported_and_replaced() {
+fn an_event_waits_for_a_batch_or_two_and_not_for_an_import() {
     let (_folder, path, store) = city();
     create_events(&store);
-    let rows = 50 * limits::IMPORT_BATCH_ROWS_MAX;
+    let rows = 60 * limits::IMPORT_BATCH_ROWS_MAX;
     let done = AtomicBool::new(false);
-    let waits = std::thread::scope(|scope| {
+    let overtaken = std::thread::scope(|scope| {
         let events = scope.spawn(|| {
-            let mut waits = Vec::new();
+            let mut overtaken = Vec::new();
             while !done.load(Ordering::Relaxed) {
-                std::thread::sleep(Duration::from_millis(2));
-                let start = Instant::now();
+                let before = staged_rows(&path);
                 append(&store);
-                waits.push(start.elapsed());
+                overtaken.push(staged_rows(&path).saturating_sub(before));
             }
-            waits.sort_unstable();
-            waits
+            overtaken.sort_unstable();
+            overtaken
         });
         for _version in 0..2 {
             let mut stage = store.stage(draft("buildings")).unwrap();
             // One call with far more than a batch: it must give way by itself.
-            let features = (0..rows).map(|i| feature(Some(square(10.0, 10.0)), &[("n", Value::Integer(i64::try_from(i).unwrap()))])).collect();
+            let features =
+                (0..rows).map(|i| feature(Some(square(10.0, 10.0)), &[("n", Value::Integer(i64::try_from(i).unwrap()))])).collect();
             assert_eq!(stage.write(features).unwrap(), vec![]);
             stage.publish().unwrap();
         }
         done.store(true, Ordering::Relaxed);
         events.join().unwrap()
     });
-    let p99 = waits[waits.len() * 99 / 100];
-    // Whether it gives way shows in the count as well, on however slow a machine.
-    assert!(waits.len() > 20, "{} events got through", waits.len());
-    assert!(p99 < Duration::from_millis(500), "p99 of {} events: {p99:?}", waits.len());
-    assert_eq!(store.load_live(&id("events")).unwrap().items.len(), waits.len());
+    assert!(overtaken.len() > 40, "{} events got through", overtaken.len());
+    let (typical, most) = (overtaken[overtaken.len() / 2], overtaken[overtaken.len() - 1]);
+    assert!(typical <= 3 * limits::IMPORT_BATCH_ROWS_MAX, "typically {typical} rows were written meanwhile");
+    assert!(most < rows, "one event waited for a whole import");
+    assert_eq!(store.load_live(&id("events")).unwrap().items.len(), overtaken.len());
     drop(store);
     assert_sound(&path);
+}
+
+/// Rows of the version in the making, as committed so far.
+fn staged_rows(path: &Path) -> usize {
+    let conn = rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let stage = "SELECT name FROM sqlite_schema WHERE name LIKE 'citywall_stage_%'";
+    let Ok(table) = conn.query_row(stage, [], |row| row.get::<_, String>(0)) else { return 0 };
+    // It may have been published since.
+    conn.query_row(&format!("SELECT coalesce(max(fid), 0) FROM {table}"), [], |row| row.get::<_, i64>(0))
+        .map_or(0, |n| usize::try_from(n).unwrap())
 }
 
 #[test]

@@ -59,6 +59,25 @@ fn an_existing_file_is_never_overwritten() {
 }
 
 #[test]
+fn the_log_of_a_file_that_is_gone_never_gets_into_a_new_one() {
+    let (folder, path, store) = city();
+    create_events(&store);
+    store.append(&[event(1, 1)]).unwrap();
+    // As after a crash: the log is there.
+    let (log, copy) = (folder.path().join("city.gpkg-wal"), folder.path().join("copy.gpkg"));
+    store.backup(&copy, &mut |_, _| {}).unwrap();
+    let left = fs::read(&log).unwrap();
+    drop(store);
+    fs::remove_file(&path).unwrap();
+    fs::write(&log, left).unwrap();
+    assert!(matches!(GeoPackage::create(&path, &CityProfile::named("x")), Err(StoreError::Exists(at)) if at == log));
+    assert!(matches!(GeoPackage::restore(&copy, &path), Err(StoreError::Exists(at)) if at == log));
+    fs::remove_file(&log).unwrap();
+    GeoPackage::restore(&copy, &path).unwrap();
+    assert_sound(&path);
+}
+
+#[test]
 fn a_second_writer_is_told_who_the_first_is() {
     let (_folder, path, store) = city();
     store.set_address("http://127.0.0.1:8080/").unwrap();
@@ -173,7 +192,8 @@ fn a_backup_is_the_whole_city_of_one_instant_while_it_is_written() {
     let restored = GeoPackage::open(&restored).unwrap();
     assert!(restored.revision() >= at && restored.revision() < store.revision());
     assert_eq!(restored.load_layer(&id("roads")).unwrap().len(), 20_000);
-    let changes = |store: &GeoPackage| store.changes_after(Revision(0), usize::MAX).unwrap().into_iter().map(|c| c.item).collect::<Vec<_>>();
+    let changes =
+        |store: &GeoPackage| store.changes_after(Revision(0), usize::MAX).unwrap().into_iter().map(|c| c.item).collect::<Vec<_>>();
     let (then, now) = (changes(&restored), changes(&store));
     assert_eq!(then[..], now[..then.len()]);
     drop(store);
@@ -207,7 +227,14 @@ struct Content {
 
 fn content(store: &GeoPackage) -> Result<Content, StoreError> {
     let table = store.load_layer(&id("roads"))?;
-    let row = |row| format!("{:?} {:?} {:?}", table.fid(row), table.geometry(row), (0..table.schema().fields.len()).map(|f| table.value(row, f)).collect::<Vec<_>>());
+    let row = |row| {
+        format!(
+            "{:?} {:?} {:?}",
+            table.fid(row),
+            table.geometry(row),
+            (0..table.schema().fields.len()).map(|f| table.value(row, f)).collect::<Vec<_>>()
+        )
+    };
     Ok(Content {
         profile: store.profile()?,
         revision: store.revision(),
@@ -225,7 +252,14 @@ fn no_flipped_byte_goes_unnoticed_where_it_changes_what_is_read() {
     publish(
         &store,
         draft("roads"),
-        (0..400).map(|i| feature(Some(square(10.0 + 0.01 * f64::from(i), 10.0)), &[("n", Value::Integer(i64::from(i))), ("t", Value::Text(format!("road {i}")))])).collect(),
+        (0..400)
+            .map(|i| {
+                feature(
+                    Some(square(10.0 + 0.01 * f64::from(i), 10.0)),
+                    &[("n", Value::Integer(i64::from(i))), ("t", Value::Text(format!("road {i}")))],
+                )
+            })
+            .collect(),
     );
     store.append(&(2..100).map(|r| event(r, r % 30 + 1)).collect::<Vec<_>>()).unwrap();
     store.checkpoint().unwrap();

@@ -39,13 +39,24 @@ fn a_city_of_all_sorts(store: &GeoPackage) {
         })
         .collect();
     publish(store, LayerDraft { storage_crs: 4490, ..draft("buildings") }, buildings);
-    let multi = |i: i32| Wkb::from_geo(&Geometry::MultiPolygon(MultiPolygon(vec![square(i).to_geo().unwrap().try_into().unwrap()]))).unwrap();
-    let empty = Wkb::from_geo(&Geometry::MultiPolygon(MultiPolygon(vec![]))).unwrap();
-    let both: Vec<NewFeature> = [square(1), multi(2), empty].map(|g| feature(Some(g), &[])).into();
+    let multi =
+        |i: i32| Wkb::from_geo(&Geometry::MultiPolygon(MultiPolygon(vec![square(i).to_geo().unwrap().try_into().unwrap()]))).unwrap();
+    let both: Vec<NewFeature> = [square(1), multi(2)].map(|g| feature(Some(g), &[])).into();
     publish(store, draft("mixed"), both.clone());
     // A second version, and one whose columns had to be widened.
     publish(store, draft("mixed"), both);
-    publish(store, draft("lamps-2"), (0..3).map(|i| feature(Some(Wkb::point(117.0, 39.0 + f64::from(i)).unwrap()), &[("v", if i < 2 { Value::Integer(7) } else { Value::Text("007".into()) })])).collect());
+    publish(
+        store,
+        draft("lamps-2"),
+        (0..3)
+            .map(|i| {
+                feature(
+                    Some(Wkb::point(117.0, 39.0 + f64::from(i)).unwrap()),
+                    &[("v", if i < 2 { Value::Integer(7) } else { Value::Text("007".into()) })],
+                )
+            })
+            .collect(),
+    );
     let mut unfinished = store.stage(draft("unfinished")).unwrap();
     unfinished.write(vec![feature(None, &[])]).unwrap();
     std::mem::forget(unfinished);
@@ -69,7 +80,7 @@ fn ogrinfo_reads_counts_extents_types_and_values_while_the_city_is_open() {
     a_city_of_all_sorts(&store);
 
     let list = ogrinfo(&path, &["-q"]);
-    assert!(list.contains("buildings (Polygon)") && list.contains("lamps-2 (Point)") && list.contains("mixed (Unknown (any))"), "{list}");
+    assert!(list.contains("buildings (Polygon)") && list.contains("lamps-2 (Point)") && list.contains(": mixed\n"), "{list}");
     assert!(list.contains("events") && !list.contains("stage") && !list.contains("journal"), "{list}");
 
     let path_and = |layer: &str, more: &[&str]| {
@@ -86,17 +97,30 @@ fn ogrinfo_reads_counts_extents_types_and_values_while_the_city_is_open() {
     }
     assert_eq!(line_of(&buildings, "FID Column = "), "fid");
     let ninth = path_and("buildings", &["-q", "-fid", "9"]);
-    assert!(ninth.contains("名称 (String) = 楼8") && ninth.contains("height (Real) = 1") && ninth.contains("POLYGON ((117.08 39.0,"), "{ninth}");
+    assert!(
+        ninth.contains("名称 (String) = 楼8") && ninth.contains("height (Real) = 1") && ninth.contains("POLYGON ((117.08 39.0,"),
+        "{ninth}"
+    );
     let window = path_and("buildings", &["-so", "-spat", "117.005", "39.0", "117.035", "39.1"]);
     assert_eq!(line_of(&window, "Feature Count: "), "3");
-    assert_eq!(line_of(&path_and("mixed", &["-so"]), "Feature Count: "), "3");
+    assert_eq!(line_of(&path_and("mixed", &["-so"]), "Feature Count: "), "2");
     let lamps = path_and("lamps-2", &[]);
     assert!(lamps.contains("v (String) = 7\n") && lamps.contains("v (String) = 007"), "{lamps}");
     let events = path_and("events", &[]);
     assert_eq!(line_of(&events, "Feature Count: "), "2");
-    assert!(events.contains("time (DateTime) = 2026/03/01 08:15:00.25+00") && events.contains("POINT (117.25 39.5)"), "{events}");
+    assert!(events.contains("time (DateTime) = 2026/03/01 08:15:00.250+00") && events.contains("POINT (117.25 39.5)"), "{events}");
     drop(store);
     assert_eq!(ogrinfo(&path, &["-q"]), list, "and the same of the closed file");
+}
+
+#[test]
+fn gdal_reads_an_empty_geometry_as_empty() {
+    // Not part of the city above: GDAL 3.6's validator looks for the flag of an empty geometry
+    // at bit 3, where the standard (and GDAL's own driver) has it at bit 4.
+    let (_folder, path, store) = city();
+    let empty = Wkb::from_geo(&Geometry::MultiPolygon(MultiPolygon(vec![]))).unwrap();
+    publish(&store, draft("empty"), vec![feature(Some(empty), &[])]);
+    assert!(ogrinfo(&path, &["-al"]).contains("MULTIPOLYGON EMPTY"));
 }
 
 #[test]

@@ -21,9 +21,7 @@ const BUSY_PAUSE: Duration = Duration::from_millis(50);
 /// The source's transaction keeps it at one state, so that writers in other connections neither
 /// wait nor make the copy start over.
 pub(super) fn copy(from: &Connection, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<(), StoreError> {
-    if to.exists() {
-        return Err(StoreError::Exists(to.to_owned()));
-    }
+    check_free(to)?;
     // Under its name there is never less than a whole city.
     let partial = lock::beside(to, ".partial");
     let written = write_copy(from, &partial, progress).and_then(|()| put_in_place(&partial, to));
@@ -67,6 +65,15 @@ fn put_in_place(partial: &Path, to: &Path) -> Result<(), StoreError> {
         Err(_) => std::fs::rename(partial, to).at(to)?,
     }
     sync_folder_of(to)
+}
+
+/// Fails if there is a file of that name, or the log of one that is gone: SQLite would take the
+/// log for the new file's own.
+pub(super) fn check_free(path: &Path) -> Result<(), StoreError> {
+    match ["", "-wal", "-journal"].map(|suffix| lock::beside(path, suffix)).into_iter().find(|taken| taken.exists()) {
+        Some(taken) => Err(StoreError::Exists(taken)),
+        None => Ok(()),
+    }
 }
 
 /// Makes a new name in a folder durable.

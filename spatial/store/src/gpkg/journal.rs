@@ -91,7 +91,7 @@ fn insert(conn: &Connection, change: &Change, recorded_at: &str) -> Result<(), S
     let item = &*change.item;
     let geom = geometry_blob(item);
     let time = item.time.to_string();
-    let properties = serde_json::Value::Object(item.properties.clone()).to_string();
+    let properties = properties_text(item)?;
     let digest = digest_of(
         item.revision,
         item.fid,
@@ -121,6 +121,11 @@ fn insert(conn: &Connection, change: &Change, recorded_at: &str) -> Result<(), S
 fn digest_of(revision: Revision, fid: u64, texts: [&str; 7], geom: Option<&[u8]>) -> u32 {
     let (revision, fid) = (revision.0.to_le_bytes(), fid.to_le_bytes());
     digest::of_parts([&revision[..], &fid[..]].into_iter().chain(texts.map(str::as_bytes)).chain(geom))
+}
+
+/// The properties of a live item as JSON.
+pub(super) fn properties_text(item: &LiveItem) -> Result<String, StoreError> {
+    serde_json::to_string(&item.properties).map_err(|e| StoreError::damaged(format!("the change {}", item.revision), e))
 }
 
 /// The geometry of a live item as a GeoPackage blob.

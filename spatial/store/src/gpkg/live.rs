@@ -199,7 +199,7 @@ fn fold_collection<'i>(conn: &Connection, id: &CollectionId, items: impl Iterato
             item.properties.get("level").and_then(Value::as_i64),
             text("status"),
             item.revision.0.cast_signed(),
-            serde_json::json!(item.properties).to_string(),
+            journal::properties_text(item)?,
             time_exact,
         ])
         .doing(deed)?;

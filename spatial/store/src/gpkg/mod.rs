@@ -78,6 +78,7 @@ impl GeoPackage {
     /// The file exists or cannot be written.
     pub fn create(path: &Path, profile: &CityProfile) -> Result<Self, StoreError> {
         disk::DiskWatch::new(backup::folder_of(path), limits::DISK_FREE_BYTES_MIN).check()?;
+        backup::check_free(path)?;
         // Claims the name, so that no file is ever overwritten.
         File::create_new(path).map_err(|source| match source.kind() {
             std::io::ErrorKind::AlreadyExists => StoreError::Exists(path.to_owned()),
@@ -193,9 +194,7 @@ impl GeoPackage {
     /// # Errors
     /// The source is no city or has faults, or the target exists or cannot be written.
     pub fn restore(from: &Path, to: &Path) -> Result<(), StoreError> {
-        if to.exists() {
-            return Err(StoreError::Exists(to.to_owned()));
-        }
+        backup::check_free(to)?;
         let faults = Self::open_read_only(from)?.verify()?;
         match faults.first() {
             Some(first) => Err(StoreError::damaged(from.display().to_string(), format!("{} faults, the first: {first}", faults.len()))),
