@@ -81,7 +81,13 @@ fn settle(app: &mut App, wait: Duration) -> Option<String> {
     let mut settled = 0;
     loop {
         app.update();
-        match missing(app) {
+        let missing = missing(app);
+        // Nothing is drawn while something is missing: the processor has better to do.
+        let world = app.world_mut();
+        for mut camera in world.query::<&mut Camera>().iter_mut(world) {
+            camera.is_active = missing.is_none() || Instant::now() >= deadline;
+        }
+        match missing {
             None => settled += 1,
             Some(what) => {
                 settled = 0;

@@ -3,9 +3,9 @@
 use crate::{camera::Eye, scene::Scheme};
 
 /// Where haze begins, in distances from the eye to the target.
-const HAZE_FROM: f32 = 1.15;
+const HAZE_FROM: f32 = 0.95;
 /// How far it reaches from there, in the same measure.
-const HAZE_REACH: f32 = 3.4;
+const HAZE_REACH: f32 = 2.5;
 
 /// The uniform of a frame.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -36,13 +36,13 @@ pub(super) struct GpuTile {
     origin: DVec2,
     unit_m: f32,
     pub(super) group: BindGroup,
-    vertices: [Range<u32>; 4],
+    records: [Range<u32>; 4],
     pub(super) buildings: u32,
 }
 
 impl GpuTile {
-    pub(super) fn vertices(&self, kind: DrawKind) -> Range<u32> {
-        self.vertices[kind as usize].clone()
+    pub(super) fn records(&self, kind: DrawKind) -> Range<u32> {
+        self.records[kind as usize].clone()
     }
 }
 
@@ -67,6 +67,9 @@ pub(super) struct GpuCity {
     offsets: Option<Buffer>,
     offsets_capacity: usize,
     pub(super) offsets_group: Option<BindGroup>,
+    /// The indices of quads, two triangles each, for all draws.
+    pub(super) quads: Option<Buffer>,
+    quads_capacity: u32,
     pub(super) tiles: FxHashMap<TileId, GpuTile>,
     /// The tiles of this frame.
     pub(super) draw: Vec<TileId>,
@@ -148,6 +151,13 @@ pub(super) fn prepare(
         queue.write_buffer(buffer, 0, &offsets);
     }
 
+    let tile_quads = city.tiles.values().flat_map(|t| [DrawKind::Line, DrawKind::Wall].map(|k| t.records(k).len() as u32)).max();
+    let quads = tile_quads.max(picture.marker_counts.iter().max().map(|n| n * 2)).unwrap_or(0).max(1);
+    if quads > city.quads_capacity {
+        city.quads_capacity = quads.next_power_of_two();
+        let bytes: Vec<u8> = (0..city.quads_capacity).flat_map(|q| [0, 1, 2, 0, 2, 3].map(|k| q * 4 + k)).flat_map(u32::to_le_bytes).collect();
+        city.quads = Some(device.create_buffer_with_data(&BufferInitDescriptor { label: Some("citywall quads"), contents: &bytes, usage: BufferUsages::INDEX }));
+    }
     for (level, markers) in city.markers.iter_mut().enumerate() {
         markers.update(&mut picture.marker_changes[level], picture.marker_counts[level], layouts, &cache, &device, &queue);
     }
@@ -170,10 +180,7 @@ fn upload(geometry: &TileGeometry, layouts: &Layouts, cache: &PipelineCache, dev
         origin: geometry.origin,
         unit_m: geometry.unit_m,
         group: device.create_bind_group("citywall records", &layout, &BindGroupEntries::single(buffer.as_entire_binding())),
-        vertices: DrawKind::ALL.map(|kind| {
-            let range = geometry.range(kind);
-            range.start * kind.vertices()..range.end * kind.vertices()
-        }),
+        records: DrawKind::ALL.map(|kind| geometry.range(kind)),
         buildings: geometry.buildings,
     }
 }

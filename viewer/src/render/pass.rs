@@ -6,7 +6,7 @@ use bevy::{
     ecs::prelude::*,
     render::{
         render_phase::TrackedRenderPass,
-        render_resource::{CachedRenderPipelineId, PipelineCache, RenderPassDescriptor, StoreOp},
+        render_resource::{CachedRenderPipelineId, IndexFormat, PipelineCache, RenderPassDescriptor, StoreOp},
         renderer::{RenderContext, ViewQuery},
         view::{ViewDepthTexture, ViewTarget},
     },
@@ -26,11 +26,14 @@ pub(super) fn city_pass(view: ViewQuery<(&ViewTarget, &ViewDepthTexture)>, city:
         occlusion_query_set: None,
         multiview_mask: None,
     });
-    let (Some(pipelines), Some(frame), Some(offsets)) = (&city.pipelines, &city.frame_group, &city.offsets_group) else { return };
+    let (Some(pipelines), Some(frame), Some(offsets), Some(quads)) = (&city.pipelines, &city.frame_group, &city.offsets_group, &city.quads) else {
+        return;
+    };
     if !city.ready {
         return;
     }
     pass.set_bind_group(0, frame, &[]);
+    pass.set_index_buffer(quads.slice(..), IndexFormat::Uint32);
     if set(&mut pass, &cache, pipelines.sky) {
         pass.draw(0..3, 0..1);
     }
@@ -43,22 +46,27 @@ pub(super) fn city_pass(view: ViewQuery<(&ViewTarget, &ViewDepthTexture)>, city:
         }
         for (at, tile) in city.draw.iter().enumerate() {
             let Some(gpu) = city.tiles.get(tile) else { continue };
-            let vertices = gpu.vertices(kind);
-            if !vertices.is_empty() {
-                pass.set_bind_group(1, &gpu.group, &[]);
-                pass.set_bind_group(2, offsets, &[(at as u64 * TILE_STRIDE) as u32]);
-                pass.draw(vertices, 0..1);
+            let records = gpu.records(kind);
+            if records.is_empty() {
+                continue;
+            }
+            pass.set_bind_group(1, &gpu.group, &[]);
+            pass.set_bind_group(2, offsets, &[(at as u64 * TILE_STRIDE) as u32]);
+            if kind.is_quad() {
+                pass.draw_indexed(0..records.len() as u32 * 6, records.start as i32 * 4, 0..1);
+            } else {
+                pass.draw(records.start * 3..records.end * 3, 0..1);
             }
         }
     }
-    for (pipeline, vertices) in [(pipelines.foot, 12), (pipelines.head, 6)] {
+    for (pipeline, quads) in [(pipelines.foot, 2), (pipelines.head, 1)] {
         if !set(&mut pass, &cache, pipeline) {
             continue;
         }
         for markers in LEVEL_ORDER.map(|level| &city.markers[level]) {
             if let (Some(group), true) = (&markers.group, markers.count > 0) {
                 pass.set_bind_group(1, group, &[]);
-                pass.draw(0..markers.count * vertices, 0..1);
+                pass.draw_indexed(0..markers.count * quads * 6, 0, 0..1);
             }
         }
     }

@@ -5,7 +5,10 @@ use super::{
     mvt::{self, Feature, MvtError, Paths, Shape},
     style::{Role, StyleId},
 };
-use crate::geo::{CityPlane, TileId};
+use crate::{
+    geo::{CityPlane, TileId},
+    lod::LEVEL_MAX,
+};
 use bevy::math::DVec2;
 use rustc_hash::FxHashSet;
 
@@ -15,6 +18,9 @@ const HEIGHT_DEFAULT_M: f64 = 9.0;
 const FLOOR_M: f64 = 3.2;
 /// Higher than any building; a larger number is a mistake in the data.
 const HEIGHT_MAX_M: f64 = 1200.0;
+/// Corners of a building that are smaller than this many square units are left out in coarse tiles:
+/// less than a pixel, since a tile is drawn at 900 pixels or more only at the deepest level.
+const CORNER_AREA_MIN: i64 = 14;
 /// Half the side of the square that 16-bit coordinates span, in tile widths.
 const SPAN: f64 = 0.75;
 
@@ -99,6 +105,9 @@ impl TileBuilder {
                 let feature = feature?;
                 let mut paths = std::mem::take(&mut self.scratch.paths);
                 let read = feature.paths(&mut paths);
+                if read.is_ok() && input.role == Role::Building && self.tile.z < LEVEL_MAX {
+                    paths.simplify(CORNER_AREA_MIN * i64::from(layer.extent).pow(2) / (4096 * 4096));
+                }
                 if read.is_ok() {
                     match (input.role, feature.shape) {
                         (Role::Building, Shape::Polygon) => {

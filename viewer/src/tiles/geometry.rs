@@ -26,13 +26,10 @@ impl DrawKind {
     /// In the order of the buffer.
     pub const ALL: [Self; 4] = [Self::Fill, Self::Line, Self::Wall, Self::Roof];
 
-    /// Vertices that a record becomes.
+    /// True if a record is a quad, false if it is a triangle.
     #[must_use]
-    pub fn vertices(self) -> u32 {
-        match self {
-            Self::Fill | Self::Roof => 3,
-            Self::Line | Self::Wall => 6,
-        }
+    pub fn is_quad(self) -> bool {
+        matches!(self, Self::Line | Self::Wall)
     }
 }
 

@@ -307,6 +307,35 @@ impl Paths {
         self.starts.push(self.vertices.len());
     }
 
+    /// Leaves out corners whose triangle with their neighbours has less than this area; of a ring,
+    /// three corners always stay.
+    pub fn simplify(&mut self, area_min: i64) {
+        let mut kept = Vec::with_capacity(self.vertices.len());
+        for path in 0..self.starts.len().saturating_sub(1) {
+            let (from, to) = (self.starts[path], self.starts[path + 1]);
+            let start = kept.len();
+            for i in from..to {
+                let b = self.vertices[i];
+                let c = self.vertices[if i + 1 < to { i + 1 } else { from }];
+                let Some(&a) = kept[start..].last() else {
+                    kept.push(b);
+                    continue;
+                };
+                let d = |p: [i32; 2], k: usize| i64::from(p[k]) - i64::from(a[k]);
+                let twice = d(b, 0).saturating_mul(d(c, 1)).saturating_sub(d(c, 0).saturating_mul(d(b, 1)));
+                let left = to - i;
+                if twice.saturating_abs() >= area_min * 2 || kept.len() - start + left <= 3 {
+                    kept.push(b);
+                }
+            }
+            self.starts[path] = start;
+        }
+        if let Some(end) = self.starts.last_mut() {
+            *end = kept.len();
+        }
+        self.vertices = kept;
+    }
+
     /// Each path's vertices.
     pub fn iter(&self) -> impl Iterator<Item = &[[i32; 2]]> {
         self.starts.windows(2).map(|w| &self.vertices[w[0]..w[1]])

@@ -5,11 +5,14 @@ use crate::{
     live::{Incident, Link, LiveState},
 };
 use bevy::prelude::*;
+use citywall_wire::CollectionDocument;
 use jiff::{Timestamp, tz::TimeZone};
 use std::time::{Duration, Instant};
 
 /// Incidents in the list.
 pub const EVENT_ROWS: usize = 9;
+/// Characters of full width that fit into a row's title.
+const EVENT_TITLE_CHARS: f32 = 13.5;
 /// Collections in their panel.
 pub const COLLECTION_ROWS: usize = 6;
 /// The city's document is old when it was not heard of for this long.
@@ -63,6 +66,8 @@ pub struct Board {
     pub document_is_current: bool,
     /// Collections: title and count.
     pub collections: Vec<(String, String)>,
+    /// What the stars mean, if there are any.
+    pub stars: String,
     /// The list.
     pub events: Vec<EventRow>,
     /// How many more there are.
@@ -161,15 +166,13 @@ pub(super) fn update(mut board: ResMut<Board>, feed: Res<CityFeed>, city: Res<Ci
         document_time: moment(city.heard),
         document_is_current,
         collections: document.map_or_else(Vec::new, |d| {
-            let mut rows: Vec<(String, String)> = d
-                .collections
-                .iter()
-                .filter(|c| c.kind == "layer" && c.count > 0)
-                .map(|c| (if c.title.zh.is_empty() { c.title.en.clone() } else { c.title.zh.clone() }, grouped(c.count)))
-                .collect();
-            rows.truncate(COLLECTION_ROWS);
-            rows
+            // The largest first; the areas that the city is divided into, last.
+            let is_area = |id: &str| d.area_levels.iter().any(|l| l.collection == id);
+            let mut layers: Vec<_> = d.collections.iter().filter(|c| c.kind == "layer" && c.count > 0).collect();
+            layers.sort_by_key(|c| (is_area(&c.id), std::cmp::Reverse(c.count)));
+            layers.into_iter().take(COLLECTION_ROWS).map(|c| (collection_title(c), grouped(c.count))).collect()
         }),
+        stars: if document.is_some_and(|d| d.collections.iter().any(|c| c.generated)) { "* 程序生成的数据".to_owned() } else { String::new() },
         more: if hidden > 0 { format!("另有 {} 件未列出", grouped(hidden as u64)) } else { String::new() },
         events,
         waiting: seen.waiting.clone(),
@@ -211,6 +214,28 @@ fn notice_words(city: &City) -> String {
     city.document.as_ref().and_then(|d| d.notice.as_ref()).map_or_else(String::new, |n| if n.zh.is_empty() { n.en.clone() } else { n.zh.clone() })
 }
 
+/// A collection's title, with a star if its data is generated.
+fn collection_title(c: &CollectionDocument) -> String {
+    let title = if c.title.zh.is_empty() { &c.title.en } else { &c.title.zh };
+    if c.generated { format!("{} *", title.trim_end_matches("（生成）")) } else { title.clone() }
+}
+
+/// A text cut to a width in characters of full width, with an ellipsis.
+fn cut(text: &str, width: f32) -> String {
+    let of = |c: char| if c.is_ascii() { 0.56 } else { 1.0 };
+    if text.chars().map(of).sum::<f32>() <= width {
+        return text.to_owned();
+    }
+    let mut left = width - 1.0;
+    text.chars()
+        .take_while(|c| {
+            left -= of(*c);
+            left >= 0.0
+        })
+        .chain(['…'])
+        .collect()
+}
+
 /// The gravest first, then the newest; and how many more there are.
 fn rows(live: &LiveState, zone: &str, now: Instant, time: Timestamp) -> (Vec<EventRow>, usize) {
     let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
@@ -236,7 +261,7 @@ fn rows(live: &LiveState, zone: &str, now: Instant, time: Timestamp) -> (Vec<Eve
             let where_ = if i.place.is_none() { "　位置未知" } else { "" };
             EventRow {
                 key: (i.collection.clone(), i.id.clone()),
-                title: i.title.clone(),
+                title: cut(&i.title, EVENT_TITLE_CHARS),
                 meta: format!("{when}　{name}{where_}"),
                 level: i.level.min(4),
                 place: i.place,
@@ -251,6 +276,12 @@ fn rows(live: &LiveState, zone: &str, now: Instant, time: Timestamp) -> (Vec<Eve
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_long_title_is_cut_with_an_ellipsis() {
+        assert_eq!(cut("占道经营", 13.5), "占道经营");
+        assert_eq!(cut("竹影景街道乱倒乱排污水、废水", 13.5), "竹影景街道乱倒乱排污水、…");
+    }
 
     #[test]
     fn digits_are_grouped_by_three() {

@@ -42,6 +42,8 @@ pub enum Field {
     EventMeta(usize),
     /// How many incidents are not listed.
     More,
+    /// What the stars mean.
+    Stars,
     /// What stands in the middle while there is no picture.
     Waiting,
     /// That data is generated.
@@ -65,6 +67,8 @@ pub enum Shown {
     Collection(usize),
     /// While incidents are left out.
     More,
+    /// While a collection has a star.
+    Stars,
 }
 
 /// A tag that stands out while its data is old.
@@ -244,6 +248,7 @@ fn collections(plate: &mut ChildSpawnerCommands<'_>, kit: &Kit<'_>) {
             line.spawn((kit.text("", 40.0, true, kit.ink()), Field::CollectionCount(i)));
         });
     }
+    remark(plate, kit, Shown::Stars, Field::Stars);
 }
 
 fn events(plate: &mut ChildSpawnerCommands<'_>, kit: &Kit<'_>) {
@@ -258,9 +263,13 @@ fn events(plate: &mut ChildSpawnerCommands<'_>, kit: &Kit<'_>) {
             });
         });
     }
+    remark(plate, kit, Shown::More, Field::More);
+}
+
+fn remark(plate: &mut ChildSpawnerCommands<'_>, kit: &Kit<'_>, shown: Shown, field: Field) {
     plate
-        .spawn((Node { padding: UiRect::top(px(8)), border: UiRect::top(px(1)), ..default() }, BorderColor::all(ink_alpha(kit.scheme.rule)), Shown::More))
-        .with_child((kit.text("", 20.0, false, kit.faint()), Field::More));
+        .spawn((Node { padding: UiRect::top(px(8)), border: UiRect::top(px(1)), ..default() }, BorderColor::all(ink_alpha(kit.scheme.rule)), shown))
+        .with_child((kit.text("", 20.0, false, kit.faint()), field));
 }
 
 fn foot(commands: &mut Commands, kit: &Kit<'_>) {

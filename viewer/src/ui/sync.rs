@@ -53,6 +53,7 @@ pub(super) fn texts(board: Res<Board>, scheme: Res<CurrentScheme>, mut texts: Qu
             Field::EventTitle(i) => event(i).map_or("", |e| &e.title),
             Field::EventMeta(i) => event(i).map_or("", |e| &e.meta),
             Field::More => &board.more,
+            Field::Stars => &board.stars,
             Field::Waiting => &board.waiting,
             Field::Notice => &board.notice,
             Field::Complaint => &board.complaint,
@@ -89,6 +90,7 @@ pub(super) fn plates(
             Shown::Event(i) => i < board.events.len(),
             Shown::Collection(i) => i < board.collections.len(),
             Shown::More => !board.more.is_empty(),
+            Shown::Stars => !board.stars.is_empty(),
         };
         let wanted = if is_shown { Display::Flex } else { Display::None };
         if node.display != wanted {

@@ -14,8 +14,8 @@ struct WallVaryings {
 
 @vertex
 fn wall_vertex(@builtin(vertex_index) index: u32) -> WallVaryings {
-    let record = records[index / 6u];
-    let corner = quad_corner(index % 6u);
+    let record = records[index / 4u];
+    let corner = quad_corner(index % 4u);
     let p = xy(record.x) * tile.origin.w;
     let q = xy(record.y) * tile.origin.w;
     let low = f32(record.z & 0xffffu) * 0.1;
@@ -31,7 +31,7 @@ fn wall_vertex(@builtin(vertex_index) index: u32) -> WallVaryings {
     out.size = vec2f(len, high - low);
     let own = f32(record.w & 255u) / 255.0 - 0.5;
     let tall = sqrt(clamp(high / 220.0, 0.0, 1.0));
-    out.tone = vec2f((1.0 - frame.haze_reach.w * (1.0 - facing)) * (0.82 + 0.10 * own + 0.85 * tall), haze_at(length(relative)));
+    out.tone = vec2f((1.0 - frame.haze_reach.w * (1.0 - facing)) * (0.80 + 0.10 * own + 0.55 * tall), haze_at(length(relative)));
     return out;
 }
 
@@ -70,7 +70,7 @@ fn roof_vertex(@builtin(vertex_index) index: u32) -> RoofVaryings {
     let tall = sqrt(clamp(top / 220.0, 0.0, 1.0));
     var out: RoofVaryings;
     out.position = clip_of(relative);
-    out.colour = mix(frame.roof.rgb * (0.80 + 0.10 * own + 1.05 * tall), frame.haze.rgb, haze_at(length(relative)));
+    out.colour = mix(frame.roof.rgb * (0.78 + 0.10 * own + 0.85 * tall), frame.haze.rgb, haze_at(length(relative)));
     return out;
 }
 

@@ -50,7 +50,7 @@ fn xy(word: u32) -> vec2f {
     return vec2f(f32(i32(word << 16u) >> 16u), f32(i32(word) >> 16u));
 }
 
-// The k-th corner, 0 to 5, of a quad of two triangles, counter-clockwise: (0,0) (1,0) (1,1), (0,0) (1,1) (0,1).
+// The k-th corner, 0 to 3, of a quad, counter-clockwise: (0,0) (1,0) (1,1) (0,1).
 fn quad_corner(k: u32) -> vec2f {
-    return vec2f(f32(k == 1u || k == 2u || k == 4u), f32(k == 2u || k == 4u || k == 5u));
+    return vec2f(f32(k == 1u || k == 2u), f32(k > 1u));
 }

@@ -37,8 +37,8 @@ struct LineVaryings {
 
 @vertex
 fn line_vertex(@builtin(vertex_index) index: u32) -> LineVaryings {
-    let record = records[index / 6u];
-    let corner = quad_corner(index % 6u);
+    let record = records[index / 4u];
+    let corner = quad_corner(index % 4u);
     let style = frame.styles[record.z & 15u];
     var out: LineVaryings;
     var a = tile.origin.xyz + vec3f(xy(record.x) * tile.origin.w, 0.0);
@@ -67,6 +67,9 @@ fn line_vertex(@builtin(vertex_index) index: u32) -> LineVaryings {
     let least = style.size.y * frame.viewport.z;
     let width = clamp(natural, least, max(style.size.z * frame.viewport.z, least));
     let alpha = style.colour.a * pow(min(natural / least, 1.0), style.size.w);
+    // Near, a road is a band and no longer a line of light: it dims as it widens. Opacity stays,
+    // so that the joints of its segments do not show.
+    let dim = 0.62 * smoothstep(2.0, 7.0, width / frame.viewport.z);
     let reach = width * 0.5 + 1.0;
     let side = corner.y * 2.0 - 1.0;
     let beyond = corner.x * 2.0 - 1.0;
@@ -74,7 +77,7 @@ fn line_vertex(@builtin(vertex_index) index: u32) -> LineVaryings {
     out.position = vec4f(here.xy + offset / half_view * here.w, here.zw);
     out.place = vec4f(corner.x * len + beyond * reach, side * reach, len, width * 0.5);
     let hazy = haze_at(length(mix(a, b, corner.x)));
-    out.colour = vec4f(mix(style.colour.rgb, frame.haze.rgb, hazy), alpha * (1.0 - 0.7 * hazy));
+    out.colour = vec4f(mix(mix(style.colour.rgb, frame.styles[0].colour.rgb, dim), frame.haze.rgb, hazy), mix(alpha, 1.0, dim) * (1.0 - 0.7 * hazy));
     return out;
 }
 

@@ -26,11 +26,11 @@ struct Look {
 
 fn look_of(level: u32) -> Look {
     switch level {
-        case 1u: { return Look(118.0, 17.0, 34.0); }
-        case 2u: { return Look(88.0, 15.0, 26.0); }
-        case 3u: { return Look(64.0, 12.5, 20.0); }
-        case 4u: { return Look(46.0, 10.5, 15.0); }
-        default: { return Look(0.0, 5.5, 9.0); }
+        case 1u: { return Look(126.0, 18.0, 36.0); }
+        case 2u: { return Look(84.0, 14.5, 24.0); }
+        case 3u: { return Look(44.0, 10.5, 14.0); }
+        case 4u: { return Look(0.0, 7.5, 0.0); }
+        default: { return Look(0.0, 5.0, 0.0); }
     }
 }
 
@@ -57,22 +57,26 @@ fn nowhere() -> Varyings {
     return out;
 }
 
-// Twelve vertices a marker: the ring, then the column.
+// Two quads a marker: the ring, then the column.
 @vertex
 fn foot_vertex(@builtin(vertex_index) index: u32) -> Varyings {
-    let m = placed(markers[index / 12u]);
-    let k = index % 12u;
-    let corner = quad_corner(k % 6u) * 2.0 - 1.0;
+    let m = placed(markers[index / 8u]);
+    let k = index % 8u;
+    let corner = quad_corner(k % 4u) * 2.0 - 1.0;
     let look = look_of(m.level);
     let colour = frame.levels[m.level].rgb;
     if dot(m.foot, frame.forward.xyz) < 1.0 { return nowhere(); }
     var out: Varyings;
-    if k < 6u {
+    if k < 4u {
+        // The many of little weight have no ring of their own, unless they are new or chosen.
+        let is_new = m.age >= 0.0 && m.age < 9.0;
+        if look.ring <= 0.0 && !is_new && !m.chosen { return nowhere(); }
+        let ring = max(look.ring, 12.0);
         // A new incident's ring runs outwards for some seconds; a red one's breathes.
         var wave = 0.0;
-        if m.age >= 0.0 && m.age < 9.0 { wave = fract(m.age / 1.5) * (1.0 - m.age / 9.0); }
+        if is_new { wave = fract(m.age / 1.5) * (1.0 - m.age / 9.0); }
         let breath = select(0.0, 0.10 * sin(frame.eye.w * 2.2), m.level == 1u);
-        let radius = look.ring * m.scale * (1.0 + breath + wave * 1.6 + select(0.0, 0.5, m.chosen));
+        let radius = ring * m.scale * (1.0 + breath + wave * 1.6 + select(0.0, 0.5, m.chosen));
         let reach = radius + 2.0;
         out.position = clip_of(m.foot + vec3f(corner * reach * m.metres_per_px, 0.3));
         out.place = corner * reach;
@@ -105,11 +109,11 @@ fn foot_fragment(in: Varyings) -> @location(0) vec4f {
     return vec4f(in.colour.rgb, edge * mix(0.30, 0.95, in.place.y));
 }
 
-// Six vertices a marker.
+// One quad a marker.
 @vertex
 fn head_vertex(@builtin(vertex_index) index: u32) -> Varyings {
-    let m = placed(markers[index / 6u]);
-    let corner = quad_corner(index % 6u) * 2.0 - 1.0;
+    let m = placed(markers[index / 4u]);
+    let corner = quad_corner(index % 4u) * 2.0 - 1.0;
     let look = look_of(m.level);
     if dot(m.foot, frame.forward.xyz) < 1.0 { return nowhere(); }
     let size = look.head * m.scale * select(1.0, 1.25, m.chosen);
