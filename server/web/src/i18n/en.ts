@@ -78,10 +78,6 @@ export const en: Texts = {
   'level.3': 'Yellow · moderate',
   'level.4': 'Blue · minor',
 
-  'status.open': 'open',
-  'status.dispatched': 'dispatched',
-  'status.cleared': 'cleared',
-
   'item.title': 'Details',
   'item.loading': 'Reading attributes…',
   'item.failed': 'Could not be read: {reason}',

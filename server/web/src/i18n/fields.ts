@@ -64,6 +64,40 @@ export const fieldTitles: Record<string, LocalText> = {
   phone: { zh: '电话', en: 'Telephone' },
 };
 
+/** What common values of these fields mean. Any other value is shown as it is. */
+export const valueTitles: Record<string, Record<string, LocalText>> = {
+  use: {
+    residential: { zh: '居住', en: 'residential' },
+    commercial: { zh: '商业', en: 'commercial' },
+    office: { zh: '办公', en: 'office' },
+    industrial: { zh: '工业', en: 'industrial' },
+    public: { zh: '公共服务', en: 'public' },
+    village: { zh: '村镇住宅', en: 'village' },
+  },
+  fclass: {
+    motorway: { zh: '高速公路', en: 'motorway' },
+    trunk: { zh: '快速路', en: 'trunk road' },
+    primary: { zh: '主干路', en: 'primary road' },
+    secondary: { zh: '次干路', en: 'secondary road' },
+    tertiary: { zh: '支路', en: 'tertiary road' },
+    residential: { zh: '居住区道路', en: 'residential road' },
+    service: { zh: '内部道路', en: 'service road' },
+    footway: { zh: '人行道', en: 'footway' },
+    steps: { zh: '台阶', en: 'steps' },
+    cycleway: { zh: '自行车道', en: 'cycleway' },
+    pedestrian: { zh: '步行街', en: 'pedestrian street' },
+  },
+  status: {
+    ON: { zh: '在线', en: 'online' },
+    OFF: { zh: '离线', en: 'offline' },
+    online: { zh: '在线', en: 'online' },
+    offline: { zh: '离线', en: 'offline' },
+    open: { zh: '待处置', en: 'open' },
+    dispatched: { zh: '已派遣', en: 'dispatched' },
+    cleared: { zh: '已办结', en: 'cleared' },
+  },
+};
+
 /** Units that follow a number in these fields. */
 export const fieldUnits: Record<string, string> = {
   height: 'm',

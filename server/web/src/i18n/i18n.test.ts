@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ago, duration, fieldTitle, fill, layerTitle, local, localSource, preferredLanguage, texts } from './i18n';
+import { ago, duration, fieldTitle, fill, layerTitle, local, localSource, preferredLanguage, texts, valueTitle } from './i18n';
 
 const sources = import.meta.glob('../**/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true });
 
@@ -21,7 +21,7 @@ test('every text is used somewhere', () => {
     .map(([, text]) => text as string)
     .join('\n');
   // Keys that are put together from a prefix and a value.
-  const composed = /^(category|level|status|value|line\.(live|connecting|lost))(\.|$)/;
+  const composed = /^(category|level|value|line\.(live|connecting|lost))(\.|$)/;
   const unused = Object.keys(texts.zh).filter((key) => !composed.test(key) && !code.includes(`'${key}'`));
   expect(unused).toEqual([]);
 });
@@ -62,6 +62,9 @@ test('known attributes have titles, others keep their names', () => {
   expect(fieldTitle('zh', 'height')).toBe('高度');
   expect(fieldTitle('en', 'sort_rank')).toBe('sort_rank');
   expect(fieldTitle('en', 'constructor')).toBe('constructor');
+  expect(valueTitle('zh', 'use', 'office')).toBe('办公');
+  expect(valueTitle('zh', 'use', 'toString')).toBe('toString');
+  expect(valueTitle('zh', 'valueOf', 'office')).toBe('office');
 });
 
 test('that a layer is generated is said once', () => {

@@ -1,7 +1,7 @@
 // Texts, numbers and times in the language of the page. Pure: the language is an argument.
 import type { LocalText } from '../api/types';
 import { en } from './en';
-import { fieldTitles } from './fields';
+import { fieldTitles, valueTitles } from './fields';
 import { zh, type TextKey, type Texts } from './zh';
 
 export type Language = 'zh' | 'en';
@@ -53,6 +53,12 @@ export function ago(language: Language, milliseconds: number): string {
 /** The title of an attribute: the shared one, or its own name. */
 export const fieldTitle = (language: Language, field: string): string =>
   Object.hasOwn(fieldTitles, field) ? local(language, fieldTitles[field]) : field;
+
+/** What a value of an attribute means, where that is known; else the value itself. */
+export function valueTitle(language: Language, field: string, value: string): string {
+  const titles = Object.hasOwn(valueTitles, field) ? valueTitles[field] : undefined;
+  return titles && Object.hasOwn(titles, value) ? local(language, titles[value]) : value;
+}
 
 /** A layer's title. That it is generated is said by a badge beside it, so once is enough. */
 export function layerTitle(language: Language, layer: { id: string; title: LocalText; generated: boolean }): string {

@@ -74,10 +74,6 @@ export const zh = {
   'level.3': '黄色 · 较大',
   'level.4': '蓝色 · 一般',
 
-  'status.open': '待处置',
-  'status.dispatched': '已派遣',
-  'status.cleared': '已办结',
-
   'item.title': '详情',
   'item.loading': '正在读取属性…',
   'item.failed': '读取失败：{reason}',

@@ -3,16 +3,23 @@ import type { Map as MapLibre } from 'maplibre-gl';
 import { LEVELS } from '../live/item';
 import { levelInk, levelMarks, levelNumerals, pointMarks, type Mark } from './marks';
 import { levelColors, palettes, type Theme } from './palette';
-import { levelImage } from './style/live';
+import { levelImage, levelImageSmall } from './style/live';
 import { pointImage, type PointKind } from './style/plain';
 
 /** Pixels of an image per pixel of the screen: sharp on a 4K wall. */
 const PIXEL_RATIO = 3;
 const BOX = 24;
+/** The size of a marker without its numeral. */
+const SMALL = 0.46;
 
 export function addImages(map: MapLibre): void {
   for (const level of LEVELS) {
     const mark = levelMarks[level];
+    add(map, levelImageSmall(level), { ...mark, size: mark.size * SMALL }, (context, path) => {
+      outline(context, path, 'rgba(6, 9, 16, 0.85)', 4);
+      context.fillStyle = levelColors[level];
+      context.fill(path);
+    });
     add(map, levelImage(level), mark, (context, path) => {
       outline(context, path, 'rgba(6, 9, 16, 0.85)', 3.4);
       outline(context, path, '#ffffff', 1.6);

@@ -6,6 +6,10 @@ import { FONT, type StyleContext } from './context';
 export const LIVE_SOURCE = 'live:items';
 export const LIVE_ICONS = 'live:icon';
 export const levelImage = (level: number): string => `level-${level}`;
+export const levelImageSmall = (level: number): string => `level-small-${level}`;
+
+/** From this zoom on a marker carries its numeral. */
+const FULL_ZOOM = 11.5;
 
 export const liveSource: GeoJSONSourceSpecification = {
   type: 'geojson',
@@ -28,8 +32,15 @@ export function liveLayers(context: StyleContext): LayerSpecification[] {
     {
       id: LIVE_ICONS, type: 'symbol', source: LIVE_SOURCE,
       layout: {
-        'icon-image': ['concat', 'level-', ['to-string', ['get', 'level']]],
-        'icon-size': ['interpolate', ['linear'], ['zoom'], 8, 0.38, 10.5, 0.55, 12.5, 0.78, 15, 1, 19, 1.25],
+        // From afar a numeral would only be noise.
+        'icon-image': [
+          'step', ['zoom'], ['concat', 'level-small-', ['to-string', ['get', 'level']]],
+          FULL_ZOOM, ['concat', 'level-', ['to-string', ['get', 'level']]],
+        ],
+        'icon-size': [
+          'interpolate', ['linear'], ['zoom'],
+          8, 0.8, FULL_ZOOM - 0.01, 1.15, FULL_ZOOM, 0.62, 13, 0.8, 15, 1, 19, 1.25,
+        ],
         'icon-allow-overlap': true,
         'icon-ignore-placement': true,
         'symbol-sort-key': ['-', 0, ['get', 'severity']],
