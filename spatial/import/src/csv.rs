@@ -1,8 +1,7 @@
 //! Comma-separated values with coordinates in columns.
 //!
-//! The file is read twice: once to see of what type each column is, so that codes such as `0312`
-//! stay text and no number is ever written differently than the source has it; then for its
-//! records.
+//! The file is read twice: once to see of what type each column is, so that a column with codes
+//! such as `0312` is text as a whole and keeps every character; then for its records.
 
 use crate::{
     ImportError, ImportOptions, LayerPlan, bytes,

@@ -110,7 +110,7 @@ fn read(source: &Path, options: &ImportOptions, progress: &dyn Progress) -> Resu
     })?;
     let raster = Raster { columns: band.x_size(), rows: band.y_size(), heights, transform };
     let grid = if crs.is_lon_lat() && transform[2] == 0.0 && transform[4] == 0.0 && transform[1] > 0.0 && transform[5] < 0.0 {
-        raster.as_it_is()
+        raster.into_grid()
     } else {
         notes.push(format!("sampled anew from {crs}, bilinear"));
         raster.sampled(source, &crs, &shown)?
@@ -209,7 +209,7 @@ struct Raster {
 
 impl Raster {
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "sizes are below GRID_CELLS_MAX")]
-    fn as_it_is(self) -> Grid {
+    fn into_grid(self) -> Grid {
         let (west, north) = (self.transform[0], self.transform[3]);
         let extent = Bbox::new(west, north + self.transform[5] * self.rows as f64, west + self.transform[1] * self.columns as f64, north);
         Grid { extent, columns: self.columns as u32, rows: self.rows as u32, heights_m: self.heights }

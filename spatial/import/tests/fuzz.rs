@@ -10,7 +10,10 @@ use proptest::prelude::*;
 use std::sync::LazyLock;
 
 /// A city and small good files to break.
-static SEEDS: LazyLock<(City, Vec<(&'static str, Vec<u8>)>)> = LazyLock::new(|| {
+type Seeds = (City, Vec<(&'static str, Vec<u8>)>);
+
+/// See [`Seeds`].
+static SEEDS: LazyLock<Seeds> = LazyLock::new(|| {
     let city = City::new();
     let lines: String =
         std::fs::read_to_string(shared("city/delft/delft.city.jsonl")).unwrap().lines().take(4).map(|l| format!("{l}\n")).collect();
@@ -28,14 +31,8 @@ static SEEDS: LazyLock<(City, Vec<(&'static str, Vec<u8>)>)> = LazyLock::new(|| 
         ("a.csv", "name,lon,lat\n\"a \"\"b\"\"\",1,2\nc,3,4\n".as_bytes().to_vec()),
         ("a.asc", b"ncols 2\nnrows 2\nxllcorner 5\nyllcorner 40\ncellsize 1\n1 2\n3 4\n".to_vec()),
     ];
-    let source = city.file(
-        "seed.geojson",
-        geojson
-            .replace(",\n{\"type\":\"Feature\",\"properties\":null", "]}")
-            .split("]},\"geometry\":{\"type\":\"GeometryC")
-            .next()
-            .unwrap(),
-    );
+    let one = r#"{"type":"Feature","properties":{"name":"天津","n":1.5},"geometry":{"type":"Polygon","coordinates":[[[117,39],[118,39],[118,40],[117,39]]]}}"#;
+    let source = city.file("seed.geojson", one);
     for (format, name) in [("GPKG", "a.gpkg"), ("FlatGeobuf", "a.fgb"), ("KML", "a.kml"), ("GML", "a.gml")] {
         let target = city.folder.path().join(format!("seed_{name}"));
         ogr2ogr(&["-f", format, target.to_str().unwrap(), source.to_str().unwrap()]);
@@ -81,15 +78,20 @@ fn broken(bytes: &[u8], breaks: &[Break]) -> Vec<u8> {
     bytes
 }
 
+/// A few in every test run, many in a soak.
+fn cases() -> u32 {
+    if std::env::var_os("CITYWALL_SOAK").is_some() { 40_000 } else { 400 }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn no_broken_file_panics_a_reader(seed in 0..10usize, breaks in breaks()) {
+    fn soak_no_broken_file_panics_a_reader(seed in 0..10usize, breaks in breaks()) {
         let (city, seeds) = &*SEEDS;
         let (name, good) = &seeds[seed];
         let path = city.file(&format!("broken_{name}"), broken(good, &breaks));
         let ended = if name.ends_with("asc") {
-            read_elevation(&path, &ImportOptions::default(), &Silent).err().map(|f| f.error)
+            read_elevation(&path, &common::in_crs("EPSG:4326"), &Silent).err().map(|f| f.error)
         } else {
             city.import(&path, &ImportOptions::default()).err().map(|f| f.error)
         };

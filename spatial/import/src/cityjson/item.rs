@@ -65,12 +65,12 @@ impl Vertices {
         let squeeze = self.y[ring[0]].to_radians().cos();
         let point = |at: usize| [self.x[at] * m_per_degree * squeeze, self.y[at] * m_per_degree, self.z[at]];
         let origin = point(ring[0]);
-        let mut normal = [0.0; 3];
+        let mut normal = [0.0_f64; 3];
         for (a, b) in ring.iter().zip(ring.iter().cycle().skip(1)) {
             let (a, b) = (point(*a), point(*b));
-            for axis in 0..3 {
+            for (axis, sum) in normal.iter_mut().enumerate() {
                 let (u, v) = ((axis + 1) % 3, (axis + 2) % 3);
-                normal[axis] += (a[u] - b[u]) * (a[v] + b[v] - 2.0 * origin[v]);
+                *sum += (a[u] - b[u]) * (a[v] + b[v] - 2.0 * origin[v]);
             }
         }
         let length = normal.iter().map(|n| n * n).sum::<f64>().sqrt();
