@@ -6,7 +6,7 @@
 
 mod server;
 
-pub use server::{Server, get, get_bytes, post};
+pub use server::{Server, get, get_bytes, post, try_post};
 
 use std::{
     path::{Path, PathBuf},
@@ -36,13 +36,11 @@ pub fn binary(name: &str) -> PathBuf {
 }
 
 /// Runs `citywall` with arguments and returns what it said.
-#[must_use]
 pub fn citywall(arguments: &[&str]) -> Output {
     Command::new(binary("citywall")).args(arguments).output().unwrap()
 }
 
 /// Runs `citywall`, which must succeed, and returns its standard output.
-#[must_use]
 pub fn citywall_ok(arguments: &[&str]) -> String {
     let output = citywall(arguments);
     assert!(output.status.success(), "citywall {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -50,7 +48,6 @@ pub fn citywall_ok(arguments: &[&str]) -> String {
 }
 
 /// Runs another program, which must succeed, and returns its standard output.
-#[must_use]
 pub fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().unwrap_or_else(|e| panic!("{program}: {e}; run `make setup`"));
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -63,4 +60,20 @@ pub fn pictures() -> PathBuf {
     let folder = binary("citywall").parent().unwrap().join("pictures");
     std::fs::create_dir_all(&folder).unwrap();
     folder
+}
+
+/// A city with one place in it.
+#[must_use]
+pub fn small_city(folder: &Path) -> PathBuf {
+    let (source, city) = (folder.join("places.geojson"), folder.join("city.gpkg"));
+    let place = r#"{"type":"Feature","properties":{"name":"天津站"},"geometry":{"type":"Point","coordinates":[117.21,39.135]}}"#;
+    std::fs::write(&source, place).unwrap();
+    citywall_ok(&["import", source.to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", "places"]);
+    city
+}
+
+/// True in `make soak`, which runs long tests at full length.
+#[must_use]
+pub fn full_length() -> bool {
+    std::env::var_os("CITYWALL_SOAK").is_some()
 }

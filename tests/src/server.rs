@@ -132,7 +132,13 @@ pub fn get_bytes(url: &str) -> (u16, Vec<u8>) {
 /// `POST url`: status and text.
 #[must_use]
 pub fn post(url: &str, content_type: &str, body: &str) -> (u16, String) {
-    let mut response = agent().post(url).header("Content-Type", content_type).send(body).unwrap();
-    let text = response.body_mut().with_config().limit(1 << 30).read_to_string().unwrap();
-    (response.status().as_u16(), text)
+    try_post(url, content_type, body).unwrap_or_else(|| panic!("POST {url}: the connection broke"))
+}
+
+/// `POST url`: status and text; `None` if the connection broke.
+#[must_use]
+pub fn try_post(url: &str, content_type: &str, body: &str) -> Option<(u16, String)> {
+    let mut response = agent().post(url).header("Content-Type", content_type).send(body).ok()?;
+    let text = response.body_mut().with_config().limit(1 << 30).read_to_string().ok()?;
+    Some((response.status().as_u16(), text))
 }

@@ -18,7 +18,10 @@ fn arrows(folder: &str) -> BTreeSet<String> {
 }
 
 fn links(folder: &str, library: &str) -> bool {
-    fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap().lines().any(|line| line.starts_with(&format!("{library}.")) || line.starts_with(&format!("{library} ")))
+    fs::read_to_string(root().join(folder).join("Cargo.toml"))
+        .unwrap()
+        .lines()
+        .any(|line| line.starts_with(&format!("{library}.")) || line.starts_with(&format!("{library} ")))
 }
 
 #[test]
@@ -46,8 +49,7 @@ fn arrows_point_one_way() {
 #[test]
 fn only_the_edges_link_gdal_http_and_the_gpu() {
     let members: toml::Table = fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
-    let members: Vec<String> =
-        members["workspace"]["members"].as_array().unwrap().iter().map(|m| m.as_str().unwrap().to_owned()).collect();
+    let members: Vec<String> = members["workspace"]["members"].as_array().unwrap().iter().map(|m| m.as_str().unwrap().to_owned()).collect();
     for (library, homes) in
         [("gdal", &["spatial/crs", "spatial/import"][..]), ("axum", &["server"]), ("tokio", &["server"]), ("bevy", &["viewer"])]
     {
@@ -59,11 +61,8 @@ fn only_the_edges_link_gdal_http_and_the_gpu() {
 #[test]
 fn the_document_names_every_room_and_no_other() {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let named: BTreeSet<String> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
-        .map(|(folder, _)| folder.to_owned())
-        .collect();
+    let named: BTreeSet<String> =
+        text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(folder, _)| folder.to_owned()).collect();
     for folder in &named {
         assert!(root().join(folder).is_dir(), "ARCHITECTURE.md names {folder}, which is gone");
     }

@@ -34,7 +34,10 @@ fn decode(server: &Server, collection: &str, zoom: u32, dir: &Path) -> String {
     assert_eq!(status, 200);
     let file = dir.join(format!("{zoom}-{column}-{row}.pbf"));
     fs::write(&file, bytes).unwrap();
-    run("ogrinfo", &["-ro", "-al", "-oo", &format!("X={column}"), "-oo", &format!("Y={row}"), "-oo", &format!("Z={zoom}"), file.to_str().unwrap()])
+    run(
+        "ogrinfo",
+        &["-ro", "-al", "-oo", &format!("X={column}"), "-oo", &format!("Y={row}"), "-oo", &format!("Z={zoom}"), file.to_str().unwrap()],
+    )
 }
 
 /// Takes the wall's picture and returns what it says that it drew.

@@ -1,7 +1,7 @@
 //! Real cities come in whole, and come out as other programs see them.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use citywall_tests::{Server, citywall, citywall_ok, run, shared};
+use citywall_tests::{Server, citywall, citywall_ok, run, shared, small_city};
 use std::{collections::BTreeSet, fs, path::Path};
 
 fn import(city: &Path, source: &Path, more: &[&str]) {
@@ -38,7 +38,8 @@ fn new_york_agrees_with_ogrinfo_on_a_thousand_windows_and_gdal_reads_it_over_htt
     let script = r#"
 import random, sys
 from osgeo import ogr
-layer = ogr.Open(sys.argv[1]).GetLayer(0)
+city = ogr.Open(sys.argv[1])
+layer = city.GetLayer(0)
 random.seed(20260301)
 for _ in range(1000):
     size = random.choice([0.001, 0.005, 0.02])
@@ -70,7 +71,8 @@ for _ in range(1000):
 fn monaco_delft_and_tianjin_import_with_their_known_counts() {
     let dir = tempfile::tempdir().unwrap();
     let city = dir.path().join("cities.gpkg");
-    import(&city, &shared("city/monaco/monaco.osm.gz"), &[]);
+    import(&city, &shared("city/monaco/monaco.osm.gz"), &["--layer", "monaco"]);
+    import(&city, &shared("city/monaco/N43E007.hgt.zip"), &["--layer", "terrain"]);
     import(&city, &shared("city/delft/delft.city.jsonl"), &["--layer", "delft"]);
     import(&city, &shared("city/tianjin/districts_cgcs2000.geojson"), &["--layer", "districts", "--id-field", "district_adcode"]);
     import(&city, &shared("city/tianjin/districts_wgs84_detailed.geojson"), &["--layer", "detailed"]);
@@ -78,9 +80,9 @@ fn monaco_delft_and_tianjin_import_with_their_known_counts() {
     import(&city, &shared("city/tianjin/hexi_communities.geojson"), &["--layer", "communities"]);
     let server = Server::start(&city, &[]);
     for (collection, count) in [
-        ("points", 758),
-        ("lines", 913),
-        ("multipolygons", 1_016),
+        ("monaco_points", 758),
+        ("monaco_lines", 913),
+        ("monaco_multipolygons", 1_016),
         ("delft", 1_115),
         ("districts", 16),
         ("detailed", 16),
@@ -89,11 +91,26 @@ fn monaco_delft_and_tianjin_import_with_their_known_counts() {
     ] {
         assert_eq!(matched(&server, collection), count, "{collection}");
     }
-    let delft = server.json("/city")["collections"].as_array().unwrap().iter().find(|c| c["id"] == "delft").unwrap().clone();
+    let document = server.json("/city");
+    let collection = |id: &str| document["collections"].as_array().unwrap().iter().find(|c| c["id"] == id).unwrap().clone();
+    assert_eq!(collection("terrain")["kind"], "elevation");
+    let delft = collection("delft");
     let [west, south, east, north] = [0, 1, 2, 3].map(|i| delft["extent"][i].as_f64().unwrap());
     assert!(west > 4.3 && east < 4.4 && south > 51.9 && north < 52.1, "Delft lies at {:?}", delft["extent"]);
     let district = server.json("/collections/districts/items/120101");
     assert_eq!(district["properties"]["district_name"], "和平区");
+
+    let solids = run(
+        "ogrinfo",
+        &[
+            "-ro",
+            "-q",
+            city.to_str().unwrap(),
+            "-sql",
+            "SELECT solids FROM (SELECT json_extract(meta, '$.solids') AS solids FROM citywall_collections WHERE id = 'delft')",
+        ],
+    );
+    assert!(solids.contains("3348"), "{solids}");
 
     // The offset datum lands on the undistorted file to 10 m.
     let extent_of = |collection: &str, name: &str| {
@@ -125,12 +142,18 @@ fn fold_extent(coordinates: &serde_json::Value, extent: &mut [f64; 4]) {
 #[test]
 fn what_is_wrong_with_a_source_is_said_and_nothing_is_lost() {
     let dir = tempfile::tempdir().unwrap();
-    let city = dir.path().join("city.gpkg");
-    let good = dir.path().join("good.geojson");
-    fs::write(&good, r#"{"type":"FeatureCollection","features":[{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[117.2,39.1]}}]}"#).unwrap();
-    import(&city, &good, &["--layer", "places"]);
+    let city = small_city(dir.path());
+    let good = dir.path().join("places.geojson");
     let before = citywall_ok(&["info", "--city", city.to_str().unwrap()]);
-    let report = citywall(&["import", shared("city/tianjin/hexi_communities.geojson").to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", "hexi", "--json"]);
+    let report = citywall(&[
+        "import",
+        shared("city/tianjin/hexi_communities.geojson").to_str().unwrap(),
+        "--city",
+        city.to_str().unwrap(),
+        "--layer",
+        "hexi",
+        "--json",
+    ]);
     let text = String::from_utf8_lossy(&report.stdout).into_owned() + &String::from_utf8_lossy(&report.stderr);
     assert!(text.contains("repaired") && text.contains('1'), "the invalid ring is reported: {text}");
 
