@@ -162,7 +162,7 @@ impl City {
                 batches(layers::water(&patches), patches.len(), emit)
             }
             "green" => {
-                let patches = nature::green(plan, areas, &obstacles, grounds);
+                let patches = nature::green(plan, areas, &obstacles, grounds, roads);
                 batches(layers::green(&patches), patches.len(), emit)
             }
             "components" => {

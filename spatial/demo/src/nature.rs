@@ -6,8 +6,12 @@ use crate::{
     obstacles::{Obstacles, bank_width},
     parcels::{Ground, Parcel, Use, inset},
     plan::{Axis, AxisKind, Plan},
-    plane::{P, area, centroid, extent},
-    roads::{in_city, within_city},
+    plane::{P, area, centroid, edges, extent, inside},
+    roads::{Road, in_city, within_city},
+};
+use rstar::{
+    AABB, RTree,
+    primitives::{GeomWithData, Line},
 };
 
 /// An area of water or green.
@@ -57,7 +61,8 @@ pub(crate) fn water(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, groun
 const REACH: usize = 24;
 
 /// Parks, lawns along the banks, fields, orchards and woods.
-pub(crate) fn green(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, grounds: &[Ground]) -> Vec<Patch> {
+pub(crate) fn green(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, grounds: &[Ground], roads: &[Road]) -> Vec<Patch> {
+    let carriageways = carriageways(roads);
     let mut patches = Vec::new();
     let mut names = Names::new(plan.seed, "park names", 0);
     for axis in plan.axes.iter().filter(|a| a.kind.is_water()) {
@@ -69,7 +74,7 @@ pub(crate) fn green(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, groun
             }
             for side in [1.0, -1.0] {
                 let ring = ribbon(axis, start, start + 3, |half| (side * (half + 1.5), side * (half + bank - 6.5)));
-                if ring.iter().all(|&p| !obstacles.is_wet(p, 0.02) && !obstacles.is_on_axis_road(p, 3.0)) {
+                if is_dry(&ring, obstacles) && is_off_road(&ring, &carriageways) {
                     patches.push(Patch { ring, class: "belt", name: None, width: None });
                 }
             }
@@ -84,7 +89,7 @@ pub(crate) fn green(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, groun
             Use::Forest => ("forest", 3.0),
             _ => continue,
         };
-        if let Some(mut patch) = patch(parcel, margin, class, obstacles) {
+        if let Some(mut patch) = patch(parcel, margin, class, obstacles).filter(|p| is_off_road(&p.ring, &carriageways)) {
             patch.name = match parcel.usage {
                 Use::Park => Some(names.of("公园")),
                 Use::Square => Some(names.of("广场")),
@@ -104,9 +109,15 @@ fn patch(parcel: &Parcel, margin: f64, class: &'static str, obstacles: &Obstacle
             return None;
         }
         // The part on this side of the obstacle's line, if the obstacle comes near at all.
-        let reach = o.half + if o.water { bank_width(Some(o.kind)) } else { 8.0 };
+        let reach = o.half
+            + match (o.water, o.axis) {
+                // The road along the bank lies between.
+                (true, _) => bank_width(Some(o.kind)) + 7.0,
+                (false, None) => 12.0,
+                _ => 8.0,
+            };
         let near = ring.iter().zip(ring.iter().cycle().skip(1)).any(|(&a, &b)| segment_distance(a, b, o.a, o.b) < reach);
-        if near || crate::plane::inside(&ring, o.a) {
+        if near || inside(&ring, o.a) {
             let normal = o.a.to(o.b).unit().left();
             let side = if o.a.to(centroid(&ring)).dot(normal) > 0.0 { normal * -1.0 } else { normal };
             let cut = Parcel { half: vec![0.0; ring.len()], ring, usage: parcel.usage };
@@ -115,6 +126,35 @@ fn patch(parcel: &Parcel, margin: f64, class: &'static str, obstacles: &Obstacle
     }
     let sound = ring.len() >= 3 && area(&ring).abs() > 900.0 && !obstacles.is_wet(centroid(&ring), 0.0);
     sound.then_some(Patch { ring, class, name: None, width: None })
+}
+
+/// True if no water reaches into a ring.
+fn is_dry(ring: &[P], obstacles: &Obstacles<'_>) -> bool {
+    !ring.iter().any(|&p| obstacles.is_wet(p, 0.02))
+        && obstacles
+            .near(&extent(ring))
+            .iter()
+            .filter(|o| o.water || o.axis.is_none())
+            .all(|o| edges(ring).all(|(p, q)| segment_distance(p, q, o.a, o.b) > o.half + 0.3))
+}
+
+/// Road segments by place, each with half the width of its carriageway.
+type Carriageways = RTree<GeomWithData<Line<[f64; 2]>, f64>>;
+
+fn carriageways(roads: &[Road]) -> Carriageways {
+    let segments = roads.iter().flat_map(|r| r.line.windows(2).map(move |w| (w[0], w[1], r.width / 2.0)));
+    RTree::bulk_load(segments.map(|(a, b, half)| GeomWithData::new(Line::new([a.x, a.y], [b.x, b.y]), half)).collect())
+}
+
+/// True if no carriageway reaches into a ring.
+fn is_off_road(ring: &[P], carriageways: &Carriageways) -> bool {
+    const WIDEST: f64 = 25.0;
+    let b = extent(ring);
+    let reach = AABB::from_corners([b.x_min - WIDEST, b.y_min - WIDEST], [b.x_max + WIDEST, b.y_max + WIDEST]);
+    carriageways.locate_in_envelope_intersecting(reach).all(|road| {
+        let [from, to] = [road.geom().from, road.geom().to].map(|[x, y]| P::new(x, y));
+        edges(ring).all(|(p, q)| segment_distance(p, q, from, to) > road.data) && !inside(ring, from)
+    })
 }
 
 fn segment_distance(a: P, b: P, c: P, d: P) -> f64 {

@@ -78,7 +78,7 @@ impl Plan {
         let mut axes = Vec::new();
         for (name, kind, from, to, points) in RIVERS {
             let control: Vec<P> = points.iter().map(at).collect();
-            axes.push(Axis::new(name, kind, meander(smooth(&control, 70.0, false), 60.0 + from, seed), from, to));
+            axes.push(Axis::new(name, kind, meander(smooth(&control, 70.0, false), from, seed), from, to));
         }
         axes.extend(rings(seed));
         axes.extend(radials());
@@ -170,7 +170,9 @@ impl Axis {
 }
 
 /// Sways a line sideways, ends fixed.
-fn meander(line: Vec<P>, sway: f64, seed: u64) -> Vec<P> {
+fn meander(line: Vec<P>, half: f64, seed: u64) -> Vec<P> {
+    // A wide river bends wide.
+    let (sway, size) = (60.0 + half, 700.0 + 22.0 * half);
     let last = line.len() - 1;
     (0..line.len())
         .map(|i| {
@@ -178,7 +180,8 @@ fn meander(line: Vec<P>, sway: f64, seed: u64) -> Vec<P> {
                 return line[i];
             }
             let side = line[i - 1].to(line[i + 1]).unit().left();
-            line[i] + side * ((noise(line[i], 900.0, seed ^ 0x21) - 0.5) * sway)
+            let ends = line[i].distance(line[0]).min(line[i].distance(line[last]));
+            line[i] + side * ((noise(line[i], size, seed ^ 0x21) - 0.5) * sway * (ends / (8.0 * sway)).min(1.0))
         })
         .collect()
 }

@@ -10,6 +10,7 @@ use crate::{
     obstacles::Obstacles,
     plane::{P, area, centroid, crossing, edges, extent, inside, to_segment},
 };
+use geo::Validation;
 use rstar::{AABB, RTree, RTreeObject, primitives::GeomWithData};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::OnceLock;
@@ -231,6 +232,65 @@ fn no_building_stands_on_a_road() {
             });
             assert!(apart && !inside(&b.ring, from), "{:?} on a road of {} m", centroid(&b.ring).to_degrees(), road.data * 2.0);
         }
+    }
+}
+
+#[test]
+fn every_patch_of_water_and_green_is_a_valid_polygon() {
+    let City { plan, areas, grounds, roads } = city();
+    let obstacles = Obstacles::new(plan);
+    for patch in nature::water(plan, areas, &obstacles, grounds).iter().chain(&nature::green(plan, areas, &obstacles, grounds, roads)) {
+        let polygon = crate::layers::polygon(&patch.ring);
+        assert!(
+            polygon.is_valid(),
+            "{} {:?} at {:?}: {:?}",
+            patch.class,
+            patch.name,
+            centroid(&patch.ring).to_degrees(),
+            polygon.validation_errors()
+        );
+    }
+}
+
+#[test]
+fn no_park_or_field_lies_in_the_water_on_a_road_or_under_a_building() {
+    let City { plan, areas, grounds, roads } = city();
+    let obstacles = Obstacles::new(plan);
+    let green = nature::green(plan, areas, &obstacles, grounds, roads);
+    let water = nature::water(plan, areas, &obstacles, grounds);
+    let (waters, segments) = (tree(water.iter().map(|w| w.ring.as_slice())), segments());
+    let houses = tree(small().iter().map(|b| b.ring.as_slice()));
+    for g in &green {
+        let place = centroid(&g.ring).to_degrees();
+        for near in waters.locate_in_envelope_intersecting(boxed(&g.ring, 0.0)) {
+            assert!(!overlap(&g.ring, &water[near.index].ring), "{} at {place:?} in {:?}", g.class, water[near.index].name);
+        }
+        for near in houses.locate_in_envelope_intersecting(boxed(&g.ring, 0.0)) {
+            assert!(!overlap(&g.ring, &small()[near.index].ring), "{} at {place:?} under a building", g.class);
+        }
+        for road in segments.locate_in_envelope_intersecting(boxed(&g.ring, 25.0)) {
+            let (from, to) = (P::new(road.geom().from[0], road.geom().from[1]), P::new(road.geom().to[0], road.geom().to[1]));
+            // Not even a metre of the carriageway.
+            let apart = edges(&g.ring).all(|(p, q)| crossing(p, q, from, to).is_none() && to_segment(p, from, to).0 > road.data - 1.0);
+            assert!(apart && !inside(&g.ring, from), "{} at {place:?} on a road of {} m", g.class, road.data * 2.0);
+        }
+    }
+}
+
+#[test]
+fn no_camera_or_component_stands_in_a_building_or_in_the_water() {
+    let City { plan, areas, grounds, roads } = city();
+    let obstacles = Obstacles::new(plan);
+    let houses = tree(small().iter().map(|b| b.ring.as_slice()));
+    let water = nature::water(plan, areas, &obstacles, grounds);
+    let waters = tree(water.iter().map(|w| w.ring.as_slice()));
+    let mut things = crate::things::components(plan, areas, &obstacles, roads, 30_000, true);
+    things.extend(crate::things::cameras(plan, areas, &obstacles, roads, 4_000, true));
+    for t in &things {
+        let here = boxed(&[t.at], 0.0);
+        let inside_any = houses.locate_in_envelope_intersecting(here).any(|h| inside(&small()[h.index].ring, t.at))
+            || waters.locate_in_envelope_intersecting(here).any(|w| inside(&water[w.index].ring, t.at));
+        assert!(!inside_any, "{} at {:?}", t.name, t.at.to_degrees());
     }
 }
 
