@@ -1,9 +1,10 @@
 //! An import, whoever asks for it: the command line on a file of its own, or a job on a served one.
 
 use citywall_crs::Crs;
-use citywall_import::{ImportOptions, ImportReport, Phase, Progress, State};
-use citywall_model::{CimCategory, CollectionId, LocalText};
-use citywall_store::{CityStore, LayerStage};
+use citywall_import::{Failed, ImportOptions, ImportReport, Phase, Progress, State};
+use citywall_model::{CimCategory, CollectionId, Grid, LocalText};
+use citywall_query::City;
+use citywall_store::{CityStore, GeoPackage, LayerDraft, LayerStage, StoreError};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -129,22 +130,63 @@ pub struct Failure {
     pub report: String,
 }
 
-/// Runs an import into a store; `publish` makes each finished layer current.
+/// Where an import ends: a file of its own, or a city that is served.
+pub trait Target {
+    /// Starts a new version of a layer.
+    fn stage(&self, draft: LayerDraft) -> Result<Box<dyn LayerStage>, StoreError>;
+    /// Makes a staged version current.
+    fn publish(&self, stage: Box<dyn LayerStage>) -> Result<(), String>;
+    /// Makes an elevation grid current.
+    fn put_grid(&self, draft: LayerDraft, grid: Grid) -> Result<(), String>;
+}
+
+impl Target for GeoPackage {
+    fn stage(&self, draft: LayerDraft) -> Result<Box<dyn LayerStage>, StoreError> {
+        CityStore::stage(self, draft)
+    }
+
+    fn publish(&self, stage: Box<dyn LayerStage>) -> Result<(), String> {
+        stage.publish().map(drop).map_err(|error| error.to_string())
+    }
+
+    fn put_grid(&self, draft: LayerDraft, grid: Grid) -> Result<(), String> {
+        CityStore::put_grid(self, draft, &grid).map(drop).map_err(|error| error.to_string())
+    }
+}
+
+impl Target for City {
+    fn stage(&self, draft: LayerDraft) -> Result<Box<dyn LayerStage>, StoreError> {
+        self.store().stage(draft)
+    }
+
+    fn publish(&self, stage: Box<dyn LayerStage>) -> Result<(), String> {
+        self.publish(stage).map(drop).map_err(|error| error.to_string())
+    }
+
+    fn put_grid(&self, draft: LayerDraft, grid: Grid) -> Result<(), String> {
+        self.put_grid(draft, grid).map(drop).map_err(|error| error.to_string())
+    }
+}
+
+/// Runs an import to its end: every layer of the source, or its elevation grid, is current.
 ///
 /// # Errors
 /// The source cannot be read to its end or the store fails; then no layer that is not published
 /// yet will be.
-pub fn run(
-    request: &ImportRequest,
-    store: &dyn CityStore,
-    progress: &dyn Progress,
-    mut publish: impl FnMut(Box<dyn LayerStage>) -> Result<(), String>,
-) -> Result<ImportReport, Failure> {
+pub fn run(request: &ImportRequest, target: &dyn Target, progress: &dyn Progress) -> Result<ImportReport, Failure> {
     let options = request.options().map_err(|reason| Failure { reason, report: String::new() })?;
-    let staged = citywall_import::run(&request.source, &options, &mut |draft| store.stage(draft), progress);
-    let import = staged.map_err(|failed| Failure { reason: failed.error.to_string(), report: failed.report.to_string() })?;
+    let failed = |failed: Failed| Failure { reason: failed.error.to_string(), report: failed.report.to_string() };
+    if citywall_import::is_elevation(&request.source) {
+        let elevation = citywall_import::read_elevation(&request.source, &options, progress).map_err(failed)?;
+        let report = elevation.report;
+        return match target.put_grid(elevation.draft, elevation.grid) {
+            Ok(()) => Ok(report),
+            Err(reason) => Err(Failure { reason, report: report.to_string() }),
+        };
+    }
+    let import = citywall_import::run(&request.source, &options, &mut |draft| target.stage(draft), progress).map_err(failed)?;
     for stage in import.stages {
-        publish(stage).map_err(|reason| Failure { reason, report: import.report.to_string() })?;
+        target.publish(stage).map_err(|reason| Failure { reason, report: import.report.to_string() })?;
     }
     Ok(import.report)
 }

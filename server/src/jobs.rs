@@ -144,8 +144,7 @@ impl Jobs {
 fn work(job: &Job, city: &City) {
     job.status.lock().state = JobState::Running;
     let request = job.status.lock().request.clone();
-    let publish = |stage| city.publish(stage).map(drop).map_err(|error| error.to_string());
-    let outcome = importing::run(&request, &**city.store(), job, publish);
+    let outcome = importing::run(&request, city, job);
     let mut status = job.status.lock();
     match outcome {
         Ok(report) => {

@@ -232,7 +232,7 @@ fn schemas() -> Value {
         "Collection": object(&["id", "links"], json!({
             "id": {"type": "string"}, "title": {"type": "string"}, "titles": texts(), "description": {"type": "string"}, "extent": {"type": "object"},
             "itemType": {"type": "string"}, "crs": {"type": "array", "items": {"type": "string"}}, "storageCrs": {"type": "string"}, "sourceCrs": {"type": "string"},
-            "kind": {"type": "string", "enum": ["layer", "incidents"]}, "category": {"type": "string"}, "generated": {"type": "boolean"}, "geometryType": {"type": "string"},
+            "kind": {"type": "string", "enum": ["layer", "incidents", "elevation"]}, "category": {"type": "string"}, "generated": {"type": "boolean"}, "geometryType": {"type": "string"},
             "count": {"type": "integer"}, "open": {"type": "integer"}, "openByLevel": {"type": "array", "items": {"type": "integer"}},
             "version": {"type": "integer"}, "revision": {"type": "integer"}, "fields": {"type": "array", "items": {"type": "object"}}, "links": links()
         })),

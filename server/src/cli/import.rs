@@ -18,6 +18,7 @@ use std::{
   citywall import plots.shp --city my.gpkg --crs EPSG:4547 --encoding GBK
   citywall import pois.csv --city my.gpkg --crs GCJ-02 --id-field code
   citywall import monaco.osm.pbf --city my.gpkg             several layers become several collections
+  citywall import N43E007.hgt.zip --city my.gpkg --layer terrain     elevation: HGT, GeoTIFF
 
 A source without a CRS is refused until --crs says it. What is stored replaces the layer's version
 before, in one step. Records that are refused are listed, and written to --refused. On a city that
@@ -104,8 +105,7 @@ impl Import {
         let bar = Bar::new(is_json);
         let (text, report, refused) = match open_or_create(&city) {
             Ok(store) => {
-                let publish = |stage: Box<dyn citywall_store::LayerStage>| stage.publish().map(drop).map_err(|error| error.to_string());
-                let report = importing::run(&request, &store, &bar, publish).map_err(|failure| {
+                let report = importing::run(&request, &store, &bar).map_err(|failure| {
                     eprint!("{}", failure.report);
                     anyhow!(failure.reason)
                 })?;

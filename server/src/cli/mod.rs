@@ -37,7 +37,7 @@ A city is one GeoPackage file, which QGIS and GDAL open as it is.";
 enum Command {
     /// Serve a city over HTTP: map page, API, tiles and live events
     Serve(Serve),
-    /// Import a file into a city: GeoJSON, Shapefile, GeoPackage, FlatGeobuf, OSM, CSV, KML, DXF, CityJSON
+    /// Import a file into a city: vector data, CityJSON or elevation
     Import(import::Import),
     /// Make the demo city: Tianjin's districts and a generated city below them
     Demo(demo::Demo),

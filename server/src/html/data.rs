@@ -3,8 +3,9 @@
 use super::frame::{number, page};
 use crate::http::{Language, Links, Params, Problem};
 use axum::response::Response;
-use citywall_model::{CimCategory, CollectionMeta, FeatureRef, FieldType, Value, geometry};
+use citywall_model::{CimCategory, CollectionKind, CollectionMeta, FeatureRef, FieldType, Value, geometry};
 use citywall_query::{City, CollectionView, ItemsQuery};
+use jiff::{Timestamp, tz::TimeZone};
 use maud::{Markup, html};
 
 /// Columns of an items table.
@@ -59,12 +60,12 @@ pub fn collections(links: &Links, language: Language, city: &City, views: &[Coll
         @for category in CimCategory::ALL {
             @if metas.iter().any(|(meta, _)| meta.category == category) {
                 h2 { (language.of(&category.title())) }
-                div.plate { table {
+                div.plate { table.list {
                     @for (meta, view) in metas.iter().filter(|(meta, _)| meta.category == category) {
                         tr {
                             td { a href=(links.to(&format!("/collections/{}?f=html", meta.id))) { (language.of(&meta.title)) } " " (badges(language, meta)) }
                             td { code { (meta.id) } }
-                            td.n { (number(view.counts().total)) }
+                            td.n { (count(meta, view)) }
                         }
                     }
                 } }
@@ -72,6 +73,11 @@ pub fn collections(links: &Links, language: Language, city: &City, views: &[Coll
         }
     };
     page(links, language, say("图层", "Collections"), &[(say("图层", "Collections"), links.to("/collections?f=html"))], &body)
+}
+
+/// The number of items; an elevation grid has cells instead.
+fn count(meta: &CollectionMeta, view: &CollectionView) -> String {
+    if meta.kind == CollectionKind::Elevation { "–".to_owned() } else { number(view.counts().total) }
 }
 
 fn badges(language: Language, meta: &CollectionMeta) -> Markup {
@@ -150,12 +156,13 @@ pub fn items(
     } else {
         meta.schema.fields.iter().map(|field| field.name.to_string()).take(COLUMNS_MAX).collect()
     };
+    let zone = TimeZone::get(&city.profile().time_zone).unwrap_or(TimeZone::UTC);
     let mut rows: Vec<(String, Vec<String>)> = Vec::new();
     let found = view.items(query, |item| {
         let mut cells = vec![String::new(); columns.len()];
         item.each_property(|name, value| {
             if let Some(at) = columns.iter().position(|column| column == name) {
-                cells[at] = short(&value.to_owned());
+                cells[at] = if name == "time" { local_time(&value.to_owned(), &zone) } else { short(&value.to_owned()) };
             }
         });
         rows.push((item.id().into_owned(), cells));
@@ -169,7 +176,7 @@ pub fn items(
             tbody {
                 @for (item, cells) in &rows {
                     tr {
-                        td { a href=(format!("{}?f=html", links.item(id, item))) { (item) } }
+                        td.t { a href=(format!("{}?f=html", links.item(id, item))) { (item) } }
                         @for cell in cells { td.v { (cell) } }
                     }
                 }
@@ -232,6 +239,12 @@ fn text(value: &Value) -> String {
         Value::Number(n) => n.to_string(),
         Value::Text(t) | Value::Json(t) => t.clone(),
     }
+}
+
+/// A live item's instant on the city's clock, to the second.
+fn local_time(value: &Value, zone: &TimeZone) -> String {
+    let text = text(value);
+    text.parse::<Timestamp>().map_or(text, |at| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
 fn short(value: &Value) -> String {

@@ -19,7 +19,8 @@ secret = "operator-0123456789"
 "#;
 
 fn serve(city: &City) -> Server {
-    let output = std::process::Command::new("sh").args(["-c", "printf %s gateway-0123456789 | sha256sum | cut -d' ' -f1"]).output().unwrap();
+    let output =
+        std::process::Command::new("sh").args(["-c", "printf %s gateway-0123456789 | sha256sum | cut -d' ' -f1"]).output().unwrap();
     city.serve_configured(&TOKENS.replace("SHA", String::from_utf8_lossy(&output.stdout).trim()))
 }
 

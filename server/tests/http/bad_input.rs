@@ -37,7 +37,15 @@ fn parameters_are_refused_by_name() {
         let problem = server.get(&format!("/collections/squares/items?{query}")).problem(400);
         assert_eq!(problem["parameter"], parameter, "{query}: {problem}");
     }
-    for path in ["/?x=1", "/collections?limit=3", "/conformance?a", "/city?f=jpg&x=1", "/collections/squares?bbox=0,0,1,1", "/live/sse?x=1", "/imports?x=1"] {
+    for path in [
+        "/?x=1",
+        "/collections?limit=3",
+        "/conformance?a",
+        "/city?f=jpg&x=1",
+        "/collections/squares?bbox=0,0,1,1",
+        "/live/sse?x=1",
+        "/imports?x=1",
+    ] {
         server.get(path).problem(400);
     }
     // More than there can be means as many as there can be.
@@ -48,10 +56,25 @@ fn parameters_are_refused_by_name() {
 fn what_is_not_there_is_404_and_what_cannot_be_done_405() {
     let city = City::new();
     let server = city.serve();
-    for path in ["/nothing", "/collections/nothing", "/collections/nothing/items", "/collections/..%2f/items", "/collections/%00/items", "/map/nothing.js", "/imports/7", "/imports/x"] {
+    for path in [
+        "/nothing",
+        "/collections/nothing",
+        "/collections/nothing/items",
+        "/collections/..%2f/items",
+        "/collections/%00/items",
+        "/map/nothing.js",
+        "/imports/7",
+        "/imports/x",
+    ] {
         server.get(path).problem(404);
     }
-    for (method, path) in [("PUT", "/collections"), ("DELETE", "/collections/squares/items/c0001"), ("POST", "/"), ("POST", "/collections/squares/items"), ("PATCH", "/city")] {
+    for (method, path) in [
+        ("PUT", "/collections"),
+        ("DELETE", "/collections/squares/items/c0001"),
+        ("POST", "/"),
+        ("POST", "/collections/squares/items"),
+        ("PATCH", "/city"),
+    ] {
         let answer = server.send(method, path, &[("content-type", "application/geo+json")], b"{}");
         answer.problem(405);
         assert!(answer.header("allow").contains("GET"), "{method} {path}: {:?}", answer.headers);
@@ -118,7 +141,8 @@ fn no_bytes_end_the_server() {
         "GET / HTTP/9.9\r\n\r\n".to_owned(),
         format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "a".repeat(200_000)),
         format!("GET / HTTP/1.1\r\nHost: localhost\r\n{many_headers}\r\n"),
-        "POST /collections/events/items HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\nContent-Type: application/geo+json\r\n\r\n{".to_owned(),
+        "POST /collections/events/items HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\nContent-Type: application/geo+json\r\n\r\n{"
+            .to_owned(),
         "GET /live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n".to_owned(),
         "GET http://elsewhere/ HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
         "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),

@@ -97,7 +97,12 @@ fn time_is_when_it_happened_and_the_revision_when_it_was_recorded() {
     assert_eq!(ids("2026-01-01T12:00:00Z/.."), ["b", "c"]);
     assert_eq!(ids("../2026-01-01T12:00:00Z"), ["a"]);
     assert_eq!(ids("2026-01-02T16:00:00Z/2026-01-02T16:00:00Z"), ["c"]);
-    let recorded: Vec<u64> = server.json("/collections/events/items")["features"].as_array().unwrap().iter().map(|f| f["properties"]["recorded"].as_u64().unwrap()).collect();
+    let recorded: Vec<u64> = server.json("/collections/events/items")["features"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["properties"]["recorded"].as_u64().unwrap())
+        .collect();
     assert!(recorded.is_sorted() && recorded[2] == recorded[0] + 2);
     // Items of a layer have no time and match every one.
     assert_eq!(server.json("/collections/squares/items?datetime=2020-01-01T00:00:00Z")["numberMatched"], SIDE * SIDE);
@@ -167,7 +172,9 @@ fn the_api_definition_is_whole() {
                 .as_array()
                 .unwrap()
                 .iter()
-                .map(|p| document.pointer(p["$ref"].as_str().unwrap().strip_prefix('#').unwrap()).unwrap()["name"].as_str().unwrap().to_owned())
+                .map(|p| {
+                    document.pointer(p["$ref"].as_str().unwrap().strip_prefix('#').unwrap()).unwrap()["name"].as_str().unwrap().to_owned()
+                })
                 .collect();
             for variable in path.split('{').skip(1).map(|part| part.split('}').next().unwrap()) {
                 assert!(named.contains(variable), "{method} {path}: {variable} is not described");

@@ -33,7 +33,9 @@ fn a_later_post_merges_what_it_names() {
     assert_eq!(cleared["properties"]["status"], "cleared");
     assert_eq!(cleared["properties"]["title"], "路灯损坏");
     assert_eq!(cleared["geometry"]["coordinates"], json!([117.2, 39.1]));
-    let moved = post(json!({"type": "Feature", "id": "e", "geometry": {"type": "Point", "coordinates": [117.3, 39.2]}, "properties": {"level": null, "note": {"a": [1]}}}));
+    let moved = post(
+        json!({"type": "Feature", "id": "e", "geometry": {"type": "Point", "coordinates": [117.3, 39.2]}, "properties": {"level": null, "note": {"a": [1]}}}),
+    );
     assert_eq!(moved["geometry"]["coordinates"], json!([117.3, 39.2]));
     assert!(moved["properties"].get("level").is_none());
     assert_eq!(moved["properties"]["note"], json!({"a": [1]}));
@@ -50,7 +52,8 @@ fn another_source_is_refused() {
     let city = City::new();
     let server = city.serve();
     assert_eq!(server.post_event(&event("e", 117.2, 39.1)).status, 201);
-    let problem = server.post_event(&json!({"type": "Feature", "id": "e", "properties": {"source": "other", "status": "cleared"}})).problem(409);
+    let problem =
+        server.post_event(&json!({"type": "Feature", "id": "e", "properties": {"source": "other", "status": "cleared"}})).problem(409);
     assert!(problem["detail"].as_str().unwrap().contains("test"), "{problem}");
     assert_eq!(server.json("/collections/events/items/e")["properties"]["status"], "open");
 }
@@ -74,7 +77,12 @@ fn a_batch_answers_record_by_record_and_keeps_the_good_ones() {
     let city = City::new();
     let server = city.serve();
     let good = |id: &str| event(id, 117.2, 39.1).to_string();
-    let body = format!("{}\n\n{{\"type\": \"Feature\", \"id\":\n{}\n{}\n", good("a"), r#"{"type":"Feature","id":"b","properties":{"source":"test"}}"#, good("c"));
+    let body = format!(
+        "{}\n\n{{\"type\": \"Feature\", \"id\":\n{}\n{}\n",
+        good("a"),
+        r#"{"type":"Feature","id":"b","properties":{"source":"test"}}"#,
+        good("c")
+    );
     let answer = server.post("application/x-ndjson", &body);
     assert_eq!(answer.status, 200, "{}", answer.text());
     let results = answer.json();

@@ -80,7 +80,8 @@ fn an_import_into_a_served_city_goes_through_the_server() {
     let bad = r#"{"type":"Feature","geometry":{"type":"Point","coordinates":[500,0]},"properties":{"name":"off"}}"#;
     let good = r#"{"type":"Feature","geometry":{"type":"Point","coordinates":[117.5,39.5]},"properties":{"name":"on"}}"#;
     std::fs::write(&source, format!("{good}\n{bad}\n{good}\n")).unwrap();
-    let import = |extra: &[&str]| citywall(&[&["import", &source, "--city", city.file.to_str().unwrap(), "--layer", "points"], extra].concat());
+    let import =
+        |extra: &[&str]| citywall(&[&["import", &source, "--city", city.file.to_str().unwrap(), "--layer", "points"], extra].concat());
     let output = import(&[]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     let report = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -155,4 +156,24 @@ fn a_signal_ends_live_lines_and_open_requests() {
     std::io::Read::read_to_string(&mut line.stdout.take().unwrap(), &mut said).unwrap();
     line.wait().unwrap();
     assert!(said.contains("the server stops"), "{said}");
+}
+
+#[test]
+fn an_elevation_raster_becomes_a_collection_offline_and_served() {
+    let city = City::new();
+    let source = city.path("hills.asc");
+    let rows = (0..3).map(|row| format!("{} {} {}\n", row * 10, row * 10 + 1, row * 10 + 2)).collect::<String>();
+    std::fs::write(&source, format!("ncols 3\nnrows 3\nxllcorner 117\nyllcorner 39\ncellsize 0.1\nNODATA_value -9999\n{rows}")).unwrap();
+    let import =
+        |layer: &str| citywall(&["import", &source, "--city", city.file.to_str().unwrap(), "--layer", layer, "--crs", "EPSG:4326"]);
+    let output = import("offline");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let server = city.serve();
+    let output = import("served");
+    assert!(output.status.success(), "{}", stderr(&output));
+    for layer in ["offline", "served"] {
+        let collection = server.json(&format!("/collections/{layer}"));
+        assert_eq!((&collection["kind"], &collection["sourceCrs"]), (&json!("elevation"), &json!("EPSG:4326")));
+        assert_eq!(server.json(&format!("/collections/{layer}/items"))["numberMatched"], 0);
+    }
 }

@@ -134,7 +134,12 @@ fn what_is_not_understood_is_answered_and_the_line_stays() {
     let city = City::new();
     let server = city.serve();
     let mut line = Line::open(&server);
-    for bad in [json!({"type": "subscribe", "collections": ["nothing"]}), json!({"type": "subscribe", "collections": ["squares"]}), json!({"type": "dance"}), json!([])] {
+    for bad in [
+        json!({"type": "subscribe", "collections": ["nothing"]}),
+        json!({"type": "subscribe", "collections": ["squares"]}),
+        json!({"type": "dance"}),
+        json!([]),
+    ] {
         line.say(&bad);
         assert_eq!(line.next()["type"], "error", "{bad}");
     }

@@ -77,7 +77,10 @@ fn several_collections_share_a_tile() {
             assert!(tile.body.windows(name.len()).any(|window| window == name));
         }
     }
-    assert_eq!(server.get(&format!("/tiles/WebMercatorQuad/12/{row}/{col}?collections=squares,nothing")).problem(400)["parameter"], "collections");
+    assert_eq!(
+        server.get(&format!("/tiles/WebMercatorQuad/12/{row}/{col}?collections=squares,nothing")).problem(400)["parameter"],
+        "collections"
+    );
 }
 
 #[test]

@@ -98,7 +98,7 @@ mod tests {
             assert_eq!(one("39,116,40,117.5", Some(&format!("{epsg}{code}"))), [116.0, 39.0, 117.5, 40.0], "{code}");
         }
         assert_eq!(one("116,39,117.5,40", Some(super::super::CRS84)), [116.0, 39.0, 117.5, 40.0]);
-        let mercator = one("12913060.93,4721671.57,13080039.18,4865942.28", Some("EPSG:3857"));
+        let mercator = one("12913060.93,4721671.57,13080040.17,4865942.28", Some("EPSG:3857"));
         for (found, wanted) in mercator.iter().zip([116.0, 39.0, 117.5, 40.0]) {
             assert!((found - wanted).abs() < 1e-6, "{mercator:?}");
         }
