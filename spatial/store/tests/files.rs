@@ -99,6 +99,34 @@ fn a_second_writer_is_told_who_the_first_is() {
 }
 
 #[test]
+fn tables_that_nothing_refers_to_are_removed_at_the_next_start() {
+    let (_folder, path, store) = city();
+    publish(&store, draft("roads"), vec![feature(None, &[("n", Value::Integer(1))])]);
+    drop(store);
+    let before = tables(&path);
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    for name in ["citywall_stage_77", "citywall_old_78", "citywall_solids_79"] {
+        conn.execute_batch(&format!("CREATE TABLE {name} (fid INTEGER PRIMARY KEY, geom GEOMETRY); INSERT INTO {name} VALUES (1, NULL)"))
+            .unwrap();
+    }
+    conn.close().unwrap();
+    let store = GeoPackage::open(&path).unwrap();
+    assert_eq!(tables(&path), before);
+    assert_eq!(store.load_layer(&id("roads")).unwrap().len(), 1);
+}
+
+#[test]
+fn a_missing_column_is_damage_and_not_a_value() {
+    let (_folder, path, store) = city();
+    publish(&store, draft("roads"), vec![feature(None, &[("name", Value::Text("x".to_owned()))])]);
+    drop(store);
+    rusqlite::Connection::open(&path).unwrap().execute_batch("ALTER TABLE roads RENAME COLUMN name TO other").unwrap();
+    let store = GeoPackage::open_read_only(&path).unwrap();
+    assert!(store.load_layer(&id("roads")).is_err());
+    assert!(!store.verify().unwrap().is_empty());
+}
+
+#[test]
 fn what_is_no_city_is_refused_with_the_reason_and_untouched() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.gpkg");

@@ -2,7 +2,7 @@
 
 use crate::{StoreError, error::Doing};
 use parking_lot::Mutex;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -21,12 +21,22 @@ const WAL_KEPT_BYTES: i64 = 16 << 20;
 /// Statements that a connection keeps prepared.
 const STATEMENTS_MAX: usize = 64;
 
+/// Opens the file with the settings of every connection.
+fn open(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+    let deed = "opening the city file";
+    let conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).doing(deed)?;
+    conn.busy_timeout(BUSY_WAIT).doing(deed)?;
+    // A column that is missing is an error, not a text of that name.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false).doing(deed)?;
+    // The file may come from anywhere: nothing in its schema is run as code.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false).doing(deed)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    Ok(conn)
+}
+
 /// Opens the file for writing.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags).doing("opening the city file")?;
-    conn.busy_timeout(BUSY_WAIT).doing("setting up the city file")?;
-    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    let conn = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let wal: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).doing("switching to a write-ahead log")?;
     if wal != "wal" {
         return Err(StoreError::damaged(
@@ -45,9 +55,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
 
 /// Opens the file for reading.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags).doing("opening the city file")?;
-    conn.busy_timeout(BUSY_WAIT).doing("opening the city file")?;
+    let conn = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     conn.execute_batch(&format!("PRAGMA cache_size = -{READER_CACHE_KIB};")).doing("opening the city file")?;
     Ok(conn)
 }

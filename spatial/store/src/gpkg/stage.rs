@@ -96,6 +96,7 @@ impl Stage {
         let mut rest = &admitted[..];
         while !rest.is_empty() {
             let (batch, later) = rest.split_at(batch_len(rest, features));
+            self.inner.check_disk()?;
             self.write_batch(batch, features)?;
             rest = later;
             self.inner.wal_wait();
