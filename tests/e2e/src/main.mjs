@@ -2,7 +2,7 @@
 // map, clears it, and sees it go.
 //
 // CITYWALL_URL      the server, such as http://127.0.0.1:8080 (required)
-// CITYWALL_SHOTS    a folder for screenshots (none are kept without it)
+// CITYWALL_PICTURES a folder for screenshots (none are kept without it)
 // CITYWALL_TOKEN    a token that may read and ingest, if the server asks for one
 // CITYWALL_RESTART  1: after the event is shown, “restart now” is printed, and whoever started this
 //                   kills the server and starts it again; the page has to heal by itself
@@ -19,7 +19,7 @@ if (!server) {
   console.error('CITYWALL_URL is not set; set it to the address of a running server, such as http://127.0.0.1:8080');
   process.exit(2);
 }
-const shots = process.env.CITYWALL_SHOTS;
+const shots = process.env.CITYWALL_PICTURES;
 if (shots) mkdirSync(shots, { recursive: true });
 
 const city = new City(server, process.env.CITYWALL_TOKEN);

@@ -61,7 +61,7 @@ function minZoomOf(role: Role, shape: Shape, count: number): number {
     case 'area':
       return [0, 9.5, 12, 14][role.rank]!;
     case 'buildings':
-      return 12;
+      return 11;
     case 'components':
       return 15;
     case 'cameras':

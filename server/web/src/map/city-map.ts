@@ -2,7 +2,7 @@
 // clicks. It knows nothing of panels, languages' texts or the server's messages.
 import 'maplibre-gl/dist/maplibre-gl.css';
 import type { Feature, FeatureCollection, Point } from 'geojson';
-import { type ErrorEvent, GeoJSONSource, LngLatBounds, Map as MapLibre, Marker, setWorkerUrl, VectorTileSource } from 'maplibre-gl';
+import { type ErrorEvent, GeoJSONSource, LngLatBounds, Map as MapLibre, Marker, type PaddingOptions, setWorkerUrl, VectorTileSource } from 'maplibre-gl';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url';
 import { tilesAddress } from '../api/address';
 import type { CityDocument, Item } from '../api/types';
@@ -174,7 +174,7 @@ export class CityMap {
 
   home(): void {
     const camera = this.homeCamera();
-    if ('bounds' in camera) this.map.fitBounds(camera.bounds, { padding: 40, pitch: 0, bearing: 0, animate: !this.still.matches });
+    if ('bounds' in camera) this.map.fitBounds(camera.bounds, { ...camera.fitBoundsOptions, pitch: 0, bearing: 0, animate: !this.still.matches });
     else this.move({ ...camera, bearing: 0, pitch: this.map.getPitch() });
   }
 
@@ -203,11 +203,21 @@ export class CityMap {
     this.map.getCanvas().setAttribute('aria-label', label);
   }
 
-  private homeCamera(): { center: [number, number]; zoom: number } | { bounds: LngLatBounds } {
+  private homeCamera(): { center: [number, number]; zoom: number } | { bounds: LngLatBounds; fitBoundsOptions: { padding: PaddingOptions } } {
     const { home, extent } = this.city;
     if (home) return { center: [home.longitude, home.latitude], zoom: home.zoom };
-    if (extent) return { bounds: new LngLatBounds(extent) };
+    // Where the buildings are is the city; its roads may run on for miles.
+    const buildings = this.input.layers.find(({ role, document }) => role.kind === 'buildings' && document.extent !== null);
+    const bounds = buildings?.document.extent ?? extent;
+    if (bounds) return { bounds: new LngLatBounds(bounds), fitBoundsOptions: { padding: this.clearing() } };
     return { center: [105, 35], zoom: 3 };
+  }
+
+  /** What the panels leave free of the map, as padding in pixels. */
+  private clearing(): PaddingOptions {
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const wide = window.innerWidth > 60 * rem;
+    return { top: 4 * rem, bottom: 3 * rem, left: (wide ? 19 : 1) * rem, right: (wide ? 22 : 1) * rem };
   }
 
   private flyToBounds([west, south, east, north]: [number, number, number, number]): void {

@@ -15,6 +15,8 @@ export interface Palette {
   roadMiddle: string;
   roadMinor: string;
   roadPath: string;
+  /** Major and middle roads from afar, where they have no casing. */
+  roadFar: readonly [string, string];
   buildingFlat: string;
   buildingEdge: string;
   /** Height in metres and colour, rising. */
@@ -45,6 +47,7 @@ export const palettes: Record<Theme, Palette> = {
     roadMiddle: '#34445f',
     roadMinor: '#222e43',
     roadPath: '#1e293b',
+    roadFar: ['#52658a', '#34445f'],
     buildingFlat: '#18233a',
     buildingEdge: '#22304a',
     buildingRamp: [
@@ -77,6 +80,7 @@ export const palettes: Record<Theme, Palette> = {
     roadMiddle: '#fffefa',
     roadMinor: '#fdfbf6',
     roadPath: '#e6e0d3',
+    roadFar: ['#b9ae98', '#d3cab8'],
     buildingFlat: '#e3ddd0',
     buildingEdge: '#d0c8b8',
     buildingRamp: [

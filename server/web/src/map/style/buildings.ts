@@ -33,8 +33,10 @@ export function buildingLayers(layer: Layer, role: BuildingsRole, context: Style
       filter: ['==', ['geometry-type'], 'Polygon'],
       paint: {
         'fill-color': ramp,
+        // From afar an outline would be all that is seen of a house.
+        'fill-antialias': ['step', ['zoom'], false, 13, true],
         'fill-outline-color': palette.buildingEdge,
-        'fill-opacity': ['interpolate', ['linear'], ['zoom'], 12, 0.3, 13.2, 1, RAISED_ZOOM, 1, RAISED_ZOOM + 0.4, 0],
+        'fill-opacity': ['interpolate', ['linear'], ['zoom'], 11, 0.4, 13.2, 1, RAISED_ZOOM, 1, RAISED_ZOOM + 0.4, 0],
       },
     },
     {

@@ -9,6 +9,7 @@ interface RoadClass {
   minZoom: number;
   classes: string[];
   color: (palette: Palette) => string;
+  far?: (palette: Palette) => string;
   /** Width in pixels at zoom 10, 14, 18 and 20. */
   width: [number, number, number, number];
   cased: boolean;
@@ -37,6 +38,7 @@ const ROAD_CLASSES: RoadClass[] = [
     minZoom: 10,
     classes: ['secondary', 'secondary_link', 'tertiary', 'tertiary_link', 'primary_link', 'trunk_link', 'motorway_link'],
     color: (palette) => palette.roadMiddle,
+    far: (palette) => palette.roadFar[1],
     width: [0.5, 2.2, 14, 38],
     cased: true,
   },
@@ -45,6 +47,7 @@ const ROAD_CLASSES: RoadClass[] = [
     minZoom: 6,
     classes: ['motorway', 'trunk', 'primary', 'expressway', 'ring', 'radial'],
     color: (palette) => palette.roadMajor,
+    far: (palette) => palette.roadFar[0],
     width: [0.9, 3.4, 19, 48],
     cased: true,
   },
@@ -84,7 +87,7 @@ export function roadLayers(layer: Layer, classField: string | null, context: Sty
   const bodies = drawn.map(({ road, filter }): LayerSpecification => ({
     ...base, id: `${layer.id}:${road.suffix}`, type: 'line', filter, layout, minzoom: road.minZoom,
     paint: {
-      'line-color': road.color(palette),
+      'line-color': ['interpolate', ['linear'], ['zoom'], 11.5, road.far?.(palette) ?? road.color(palette), 12.7, road.color(palette)],
       'line-width': widthOf(road.width, 0),
       'line-opacity': ['interpolate', ['linear'], ['zoom'], road.minZoom, 0.35, road.minZoom + 1, 1],
     },
