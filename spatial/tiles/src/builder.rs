@@ -80,9 +80,10 @@ impl TileBuilder {
         Self { tile, pen: Pen::new(tile), layers: Vec::new() }
     }
 
-    /// Starts a layer. Its name is the collection's id, once per tile (MVT 2.1, 4.1).
+    /// Starts a layer. Its name is the collection's id. A tile has one layer of a name (MVT 2.1, 4.1):
+    /// one that is there already gives way.
     pub fn layer(&mut self, name: &str) -> LayerBuilder<'_> {
-        debug_assert!(self.layers.iter().all(|layer| layer.name() != name), "two layers of one name");
+        self.layers.retain(|layer| layer.name() != name);
         self.layers.push(Layer::new(name, self.tile.z()));
         let at = self.layers.len() - 1;
         LayerBuilder { pen: &mut self.pen, layer: &mut self.layers[at] }

@@ -55,6 +55,7 @@ struct Plan {
     shown: Vec<u64>,
     /// The key number of each column, once a value has needed it.
     keys: Vec<Option<u32>>,
+    repeats: Vec<Repeats>,
     height: Option<usize>,
     class: Option<usize>,
 }
@@ -78,6 +79,7 @@ impl Plan {
         Self {
             names: schema.fields.iter().map(|field| field.name.clone()).collect(),
             keys: vec![None; schema.fields.len()],
+            repeats: vec![Repeats::default(); schema.fields.len()],
             shown,
             height: schema.position("height"),
             class: schema.position("fclass").or_else(|| schema.position("highway")),
@@ -102,6 +104,21 @@ const SPARE_BYTES_MAX: usize = 2 * BUILD_BYTES_MAX;
 
 thread_local! {
     static SPARE: RefCell<Vec<Buffers>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How often the values of a column were known already. Areas and house numbers hardly repeat:
+/// to write each of them is quicker than to look for it, and takes little more room.
+#[derive(Clone, Copy, Debug, Default)]
+struct Repeats {
+    asked: u32,
+    new: u32,
+}
+
+impl Repeats {
+    /// True if looking for the values has turned out to be a waste: under a quarter was known.
+    fn are_rare(self) -> bool {
+        self.asked >= 256 && self.asked - self.new < self.asked / 4
+    }
 }
 
 /// A layer in the making.
@@ -265,8 +282,17 @@ impl Layer {
     /// The number of a row's value; `None` for null.
     #[inline]
     fn cell(&mut self, table: &FeatureTable, row: u32, column: usize) -> Option<u32> {
+        let repeats = &mut self.plan.repeats[column];
+        if repeats.are_rare() {
+            let value = table.value(row, column);
+            return (value != ValueRef::Null).then(|| self.values.push(value));
+        }
         let token = table.token(row, column)?;
-        Some(self.memo.number(column, token, || self.values.push(table.value(row, column))))
+        repeats.asked += 1;
+        Some(self.memo.number(column, token, || {
+            repeats.new += 1;
+            self.values.push(table.value(row, column))
+        }))
     }
 
     fn live_tags(&mut self, feature: FeatureRef<'_>, item: &LiveItem) {

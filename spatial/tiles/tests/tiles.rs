@@ -114,6 +114,16 @@ fn a_crowd_of_events_keeps_the_highest_alarms() {
 }
 
 #[test]
+fn a_layer_that_is_asked_for_twice_is_written_once() {
+    let layer = Layer::of_geometries([&Geometry::Point(Point::new(117.2, 39.13))]);
+    let mut builder = TileBuilder::new(TileId::at(14, 117.2, 39.13).unwrap());
+    for name in ["layer", "layer"] {
+        builder.layer(name).add(FeatureRef::Row(&layer.table, 0));
+    }
+    assert_eq!(decode(&builder.finish()).len(), 1);
+}
+
+#[test]
 fn a_collection_of_geometries_is_drawn_kind_by_kind() {
     let parts = vec![
         Geometry::Point(Point::new(117.2, 39.13)),
