@@ -79,7 +79,7 @@ impl Transform {
     /// Their lengths differ (`z` empty excepted).
     ///
     /// # Complexity
-    /// O(n); about 1 µs per pair for a projection, 2 µs for GCJ-02.
+    /// O(n) calls of the formula or of PROJ; allocates one copy of the pairs for PROJ.
     pub fn apply(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) -> Result<(), CrsError> {
         let at = |index: usize, x: f64, y: f64| CrsError::Coordinate { index, x, y, crs: self.crs.name.clone() };
         if x.len() != y.len() || !(z.is_empty() || z.len() == x.len()) {

@@ -23,6 +23,8 @@ const DRIVERS: [(&str, &str); 5] =
     [("GTiff", "GeoTIFF"), ("SRTMHGT", "HGT"), ("AAIGrid", "Arc/Info ASCII grid"), ("DTED", "DTED"), ("HFA", "Erdas Imagine")];
 /// The endings of their files' names.
 const EXTENSIONS: [&str; 8] = ["tif", "tiff", "hgt", "asc", "dt0", "dt1", "dt2", "img"];
+/// Endings by which an archive is one of vector data.
+const VECTOR_EXTENSIONS: [&str; 6] = ["shp", "gpkg", "geojson", "kml", "fgb", "gdbtable"];
 /// Rows between two looks at the progress.
 const PROGRESS_ROWS: usize = 64;
 /// Metres per foot, by the names that rasters give their units.
@@ -67,8 +69,12 @@ fn raster_path(source: &Path) -> Option<PathBuf> {
         "zip" => {
             let archive = inside("/vsizip/");
             let (members, _) = messages::collect(|| gdal::vsi::read_dir(&archive, true));
-            let mut rasters = members.ok()?.into_iter().filter(|m| is_raster(m));
-            rasters.next().map(|member| archive.join(member))
+            let members = members.ok()?;
+            // A map with a picture beside it is a map.
+            if members.iter().any(|m| VECTOR_EXTENSIONS.contains(&source::extension(m).as_str())) {
+                return None;
+            }
+            members.into_iter().find(|m| is_raster(m)).map(|member| archive.join(member))
         }
         "gz" if is_raster(&source) => Some(inside("/vsigzip/")),
         _ => is_raster(&source).then_some(source),
