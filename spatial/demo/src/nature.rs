@@ -6,7 +6,7 @@ use crate::{
     obstacles::{Obstacles, bank_width},
     parcels::{Ground, Parcel, Use, inset},
     plan::{Axis, AxisKind, Plan},
-    plane::{P, area, centroid, edges, extent, inside},
+    plane::{P, area, centroid, edges, extent, inside, overlap},
     roads::{Road, in_city, within_city},
 };
 use rstar::{
@@ -73,7 +73,7 @@ pub(crate) fn green(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, groun
                 continue;
             }
             for side in [1.0, -1.0] {
-                let ring = ribbon(axis, start, start + 3, |half| (side * (half + 1.5), side * (half + bank - 6.5)));
+                let ring = ribbon(axis, start, start + 3, |half| (side * (half + 2.5), side * (half + bank - 7.5)));
                 if is_dry(&ring, obstacles) && is_off_road(&ring, &carriageways) {
                     patches.push(Patch { ring, class: "belt", name: None, width: None });
                 }
@@ -130,12 +130,12 @@ fn patch(parcel: &Parcel, margin: f64, class: &'static str, obstacles: &Obstacle
 
 /// True if no water reaches into a ring.
 fn is_dry(ring: &[P], obstacles: &Obstacles<'_>) -> bool {
-    !ring.iter().any(|&p| obstacles.is_wet(p, 0.02))
+    !ring.iter().any(|&p| obstacles.is_wet(p, 0.0))
         && obstacles
             .near(&extent(ring))
             .iter()
             .filter(|o| o.water || o.axis.is_none())
-            .all(|o| edges(ring).all(|(p, q)| segment_distance(p, q, o.a, o.b) > o.half + 0.3))
+            .all(|o| edges(ring).all(|(p, q)| segment_distance(p, q, o.a, o.b) > o.half))
 }
 
 /// Road segments by place, each with half the width of its carriageway.
@@ -153,8 +153,14 @@ fn is_off_road(ring: &[P], carriageways: &Carriageways) -> bool {
     let reach = AABB::from_corners([b.x_min - WIDEST, b.y_min - WIDEST], [b.x_max + WIDEST, b.y_max + WIDEST]);
     carriageways.locate_in_envelope_intersecting(reach).all(|road| {
         let [from, to] = [road.geom().from, road.geom().to].map(|[x, y]| P::new(x, y));
-        edges(ring).all(|(p, q)| segment_distance(p, q, from, to) > road.data) && !inside(ring, from)
+        !overlap(ring, &carriageway(from, to, road.data))
     })
+}
+
+/// The ground that a stretch of road takes; it ends where the road does.
+pub(crate) fn carriageway(from: P, to: P, half: f64) -> [P; 4] {
+    let side = from.to(to).unit().left() * half;
+    [from - side, to - side, to + side, from + side]
 }
 
 fn segment_distance(a: P, b: P, c: P, d: P) -> f64 {

@@ -3,7 +3,8 @@
 //! Planning happens in metres on one equirectangular plane around the centre; its scale is true
 //! there and 1.5 % off at the city's northern end, which no street or house minds. Angles are
 //! unit vectors and falloffs rational functions, so that nothing here depends on a platform's
-//! library of transcendental functions and the same seed gives the same city anywhere.
+//! library of transcendental functions and the same seed gives the same city anywhere. (The one
+//! arctangent, of a camera's heading, is rounded to whole degrees.)
 
 use citywall_model::Bbox;
 
@@ -218,6 +219,11 @@ pub(crate) fn inside(ring: &[P], p: P) -> bool {
         a = b;
     }
     odd
+}
+
+/// True if two rings share ground.
+pub(crate) fn overlap(a: &[P], b: &[P]) -> bool {
+    edges(a).any(|(p, q)| edges(b).any(|(r, s)| crossing(p, q, r, s).is_some())) || inside(a, b[0]) || inside(b, a[0])
 }
 
 /// The centre of gravity of a ring; of its corners if it has no area.

@@ -7,10 +7,16 @@ use citywall_demo::{DEFAULT_SEED, Scale, generate};
 use citywall_model::Value;
 use citywall_store::NewFeature;
 use common::MemoryStore;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::OnceLock};
 
-fn small(store: &MemoryStore) -> Vec<String> {
-    generate(Scale::Small, DEFAULT_SEED, store, &mut |_, _, _| {}).unwrap().iter().map(ToString::to_string).collect()
+/// The small city and its digests, made once for all tests.
+fn small() -> &'static (MemoryStore, String) {
+    static SMALL: OnceLock<(MemoryStore, String)> = OnceLock::new();
+    SMALL.get_or_init(|| {
+        let store = MemoryStore::default();
+        let digests = generate(Scale::Small, DEFAULT_SEED, &store, &mut |_, _, _| {}).unwrap();
+        (store, digests.iter().map(|d| format!("{d}\n")).collect())
+    })
 }
 
 fn value<'a>(f: &'a NewFeature, name: &str) -> &'a Value {
@@ -20,8 +26,7 @@ fn value<'a>(f: &'a NewFeature, name: &str) -> &'a Value {
 /// One run tells of everything that the small city promises; generating it takes a while.
 #[test]
 fn the_small_city_is_the_one_that_was_committed() {
-    let store = MemoryStore::default();
-    let digests = small(&store).join("\n") + "\n";
+    let (store, digests) = small();
     assert_eq!(digests, include_str!("expected/small-1.txt"), "content changed: if that is meant, commit the new digests");
 
     let layers = store.layers.lock().unwrap();
@@ -59,8 +64,7 @@ fn the_small_city_is_the_one_that_was_committed() {
 
 #[test]
 fn the_districts_are_the_given_outlines() {
-    let store = MemoryStore::default();
-    small(&store);
+    let (store, _) = small();
     let given: serde_json::Value = serde_json::from_str(include_str!("../../../data/tianjin/districts_cgcs2000.geojson")).unwrap();
     let layers = store.layers.lock().unwrap();
     for feature in given["features"].as_array().unwrap() {
