@@ -1,9 +1,7 @@
 # Two commands matter: `make run` shows a city, `make test` proves it. Both do their own set-up.
 
 CITYWALL_CACHE ?= $(HOME)/.cache/citywall
-export CITYWALL_CACHE
 export CARGO_TARGET_DIR ?= $(CITYWALL_CACHE)/target
-export PATH := $(CITYWALL_CACHE)/node/bin:$(PATH)
 
 ADDRESS ?= 127.0.0.1:8080
 CITY ?= city/demo.gpkg
@@ -14,7 +12,7 @@ SCALE ?= small
 help: ## Lists the commands.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
 
-setup: ## Installs the Debian packages and the Node.js that the rest needs.
+setup: ## Installs the Debian packages that the rest needs.
 	@.ci/setup
 
 web: setup ## Builds the map page into server/web/dist.
