@@ -204,7 +204,6 @@ fn number(out: &mut Vec<u8>, value: f64) {
     let mut digits = [b'0'; 10];
     digits[0] = b'.';
     for digit in digits[1..].iter_mut().rev() {
-        #[expect(clippy::cast_possible_truncation, reason = "a digit")]
         let low = (fraction % 10) as u8;
         *digit = b'0' + low;
         fraction /= 10;

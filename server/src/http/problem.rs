@@ -12,7 +12,10 @@ use serde::Serialize;
 
 /// A refusal: what is wrong, where, and what was expected.
 #[derive(Debug, Clone, Serialize)]
-pub struct Problem {
+pub struct Problem(Box<Content>);
+
+#[derive(Debug, Clone, Serialize)]
+struct Content {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
@@ -34,7 +37,7 @@ fn code<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::O
 impl Problem {
     /// A refusal with this status.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Content {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Refused"),
             status,
@@ -42,12 +45,14 @@ impl Problem {
             parameter: None,
             line: None,
             headers: Vec::new(),
-        }
+        }))
     }
 
     /// 400: a parameter does not make sense.
     pub fn parameter(name: &str, detail: impl std::fmt::Display) -> Self {
-        Self { parameter: Some(name.to_owned()), ..Self::new(StatusCode::BAD_REQUEST, format!("{name}: {detail}")) }
+        let mut problem = Self::new(StatusCode::BAD_REQUEST, format!("{name}: {detail}"));
+        problem.0.parameter = Some(name.to_owned());
+        problem
     }
 
     /// 400: the body does not make sense.
@@ -79,7 +84,7 @@ impl Problem {
     /// Names the line of the body.
     #[must_use]
     pub fn at_line(mut self, line: usize) -> Self {
-        self.line = Some(line);
+        self.0.line = Some(line);
         self
     }
 
@@ -92,28 +97,28 @@ impl Problem {
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.0.headers.push((name, value));
         self
     }
 
     /// The status.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 }
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.detail)
+        f.write_str(&self.0.detail)
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = serde_json::to_vec(&self).unwrap_or_default();
-        let mut response = (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        let mut response = (self.0.status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        for (name, value) in self.headers {
+        for (name, value) in self.0.headers {
             response.headers_mut().insert(name, value);
         }
         response
