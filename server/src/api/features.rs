@@ -182,11 +182,12 @@ fn write_items(links: &Links, view: &CollectionView, params: &Params, query: &It
     let mut out = Vec::with_capacity(query.limit.min(1_000) * 256);
     out.extend_from_slice(b"{\"type\":\"FeatureCollection\",\"features\":[");
     let start = out.len();
+    let mut writer = write::FeatureWriter::default();
     let page = view.items(query, |item| {
         if out.len() > start {
             out.push(b',');
         }
-        write::feature(&mut out, item);
+        writer.feature(&mut out, item);
     })?;
     let links: Vec<Value> = page_links(links, view.id().as_str(), params, &page);
     let time = jiff::Timestamp::now().round(jiff::Unit::Millisecond).unwrap_or_default();

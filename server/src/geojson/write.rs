@@ -3,47 +3,101 @@
 //! Coordinates get at most nine decimals (a tenth of a millimetre), as much as stands behind
 //! any city's data; attributes keep their full value.
 
-use citywall_model::{FeatureRef, ValueRef};
+use citywall_model::{FeatureRef, FeatureTable, Schema, ValueRef};
 use serde_json::value::RawValue;
 
 /// Appends an item as a Feature. A live item's properties end with `recorded`, the revision that
 /// made it so.
 pub fn feature(out: &mut Vec<u8>, item: FeatureRef<'_>) {
-    open_feature(out, item);
-    out.push(b'}');
+    FeatureWriter::default().feature(out, item);
 }
 
 /// Appends an item as a Feature with further members, which are JSON without the braces.
 pub fn feature_with(out: &mut Vec<u8>, item: FeatureRef<'_>, members: &str) {
-    open_feature(out, item);
+    feature(out, item);
+    out.pop();
     out.push(b',');
     out.extend_from_slice(members.as_bytes());
     out.push(b'}');
 }
 
-fn open_feature(out: &mut Vec<u8>, item: FeatureRef<'_>) {
-    out.extend_from_slice(b"{\"type\":\"Feature\",\"id\":");
-    string(out, &item.id());
-    out.extend_from_slice(b",\"geometry\":");
-    match item.geometry() {
-        Some(wkb) => geometry(out, wkb),
-        None => out.extend_from_slice(b"null"),
-    }
-    out.extend_from_slice(b",\"properties\":{");
-    let mut first = true;
-    item.each_property(|name, value| {
-        if !std::mem::take(&mut first) {
-            out.push(b',');
+/// Writes the items of one collection, and its property names only once: most properties of an
+/// imported feature are null, and a run of them is one copy.
+#[derive(Default)]
+pub struct FeatureWriter {
+    names: Option<Names>,
+}
+
+impl FeatureWriter {
+    /// Appends an item as [`feature`] does.
+    pub fn feature(&mut self, out: &mut Vec<u8>, item: FeatureRef<'_>) {
+        out.extend_from_slice(b"{\"type\":\"Feature\",\"id\":");
+        string(out, &item.id());
+        out.extend_from_slice(b",\"geometry\":");
+        match item.geometry() {
+            Some(wkb) => geometry(out, wkb),
+            None => out.extend_from_slice(b"null"),
         }
-        string(out, name);
-        out.push(b':');
-        write_value(out, value);
-    });
-    if let FeatureRef::Live(live) = item {
-        out.extend_from_slice(b",\"recorded\":");
-        out.extend_from_slice(itoa::Buffer::new().format(live.revision.0).as_bytes());
+        out.extend_from_slice(b",\"properties\":{");
+        match item {
+            FeatureRef::Row(table, row) => self.names.get_or_insert_with(|| Names::of(table.schema())).row(out, table, row),
+            FeatureRef::Live(live) => {
+                item.each_property(|name, value| {
+                    string(out, name);
+                    out.push(b':');
+                    write_value(out, value);
+                    out.push(b',');
+                });
+                out.extend_from_slice(b"\"recorded\":");
+                out.extend_from_slice(itoa::Buffer::new().format(live.revision.0).as_bytes());
+            }
+        }
+        out.extend_from_slice(b"}}");
     }
-    out.push(b'}');
+}
+
+/// A schema's property names as JSON members that are all null.
+struct Names {
+    /// `"name":null,` for each field, one after the other.
+    members: Vec<u8>,
+    /// Where each field's member ends.
+    ends: Vec<usize>,
+}
+
+impl Names {
+    const NULL: &'static [u8] = b"null,";
+
+    fn of(schema: &Schema) -> Self {
+        let mut names = Self { members: Vec::new(), ends: Vec::with_capacity(schema.fields.len()) };
+        for field in &schema.fields {
+            string(&mut names.members, &field.name);
+            names.members.push(b':');
+            names.members.extend_from_slice(Self::NULL);
+            names.ends.push(names.members.len());
+        }
+        names
+    }
+
+    /// Appends a row's properties: those that are null by whole runs.
+    fn row(&self, out: &mut Vec<u8>, table: &FeatureTable, row: u32) {
+        let mut written = 0;
+        for (word, bits) in table.present(row).iter().enumerate() {
+            let mut bits = *bits;
+            while bits != 0 {
+                let field = word * 64 + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                out.extend_from_slice(&self.members[written..self.ends[field] - Self::NULL.len()]);
+                write_value(out, table.value(row, field));
+                out.push(b',');
+                written = self.ends[field];
+            }
+        }
+        out.extend_from_slice(&self.members[written..]);
+        if !self.ends.is_empty() {
+            // The comma after the last member.
+            out.pop();
+        }
+    }
 }
 
 fn write_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
