@@ -81,12 +81,15 @@ fn build(args: &Args, scene: Scene, server: Server) -> anyhow::Result<App> {
     if headless {
         app.add_systems(Startup, shot::spawn_camera);
     } else {
-        app.insert_resource(WinitSettings { focused_mode: UpdateMode::reactive(IDLE_FRAME), unfocused_mode: UpdateMode::reactive(IDLE_FRAME) })
-            .add_systems(Startup, move |mut commands: Commands| {
-                commands.spawn((render::camera(quality), IsDefaultUiCamera));
-            })
-            .add_systems(PreUpdate, follow_window)
-            .add_systems(Update, cheaper_without_gpu);
+        app.insert_resource(WinitSettings {
+            focused_mode: UpdateMode::reactive(IDLE_FRAME),
+            unfocused_mode: UpdateMode::reactive(IDLE_FRAME),
+        })
+        .add_systems(Startup, move |mut commands: Commands| {
+            commands.spawn((render::camera(quality), IsDefaultUiCamera));
+        })
+        .add_systems(PreUpdate, follow_window)
+        .add_systems(Update, cheaper_without_gpu);
     }
     // Plugins that wait for the graphics device are ready at once on the desktop; be sure of it.
     while app.plugins_state() == PluginsState::Adding {

@@ -84,12 +84,15 @@ const SIDE_MAX: u32 = 16_384;
 
 fn size(text: &str) -> Result<(u32, u32), String> {
     let (w, h) = text.split_once(['x', 'X', '×']).ok_or("write it as 1920x1080")?;
-    let side = |t: &str| t.trim().parse::<u32>().ok().filter(|s| (64..=SIDE_MAX).contains(s)).ok_or(format!("each side must be 64 to {SIDE_MAX} pixels"));
+    let side = |t: &str| {
+        t.trim().parse::<u32>().ok().filter(|s| (64..=SIDE_MAX).contains(s)).ok_or(format!("each side must be 64 to {SIDE_MAX} pixels"))
+    };
     Ok((side(w)?, side(h)?))
 }
 
 fn view(text: &str) -> Result<View, String> {
-    let numbers: Vec<f64> = text.split(',').map(|t| t.trim().parse::<f64>().map_err(|_| format!("“{t}” is no number"))).collect::<Result<_, _>>()?;
+    let numbers: Vec<f64> =
+        text.split(',').map(|t| t.trim().parse::<f64>().map_err(|_| format!("“{t}” is no number"))).collect::<Result<_, _>>()?;
     let good = (3..=5).contains(&numbers.len())
         && numbers.iter().all(|n| n.is_finite())
         && (-180.0..=180.0).contains(&numbers[0])

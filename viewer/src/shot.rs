@@ -150,7 +150,8 @@ fn measure(app: &mut App, frames: u32) -> Vec<f64> {
 
 /// Without this, a frame's time would be that of writing it down.
 fn wait_for_device(app: &App) {
-    if let Some(device) = app.get_sub_app(bevy::render::RenderApp).and_then(|r| r.world().get_resource::<bevy::render::renderer::RenderDevice>())
+    if let Some(device) =
+        app.get_sub_app(bevy::render::RenderApp).and_then(|r| r.world().get_resource::<bevy::render::renderer::RenderDevice>())
         && let Err(error) = device.poll(bevy::render::render_resource::PollType::wait_indefinitely())
     {
         warn!("the graphics device does not finish: {error}");

@@ -131,7 +131,14 @@ fn steer(
     rig.goal = rig.goal.clamped();
 }
 
-fn keys(mut rig: ResMut<Rig>, keys: Res<ButtonInput<KeyCode>>, time: Res<Time>, city: Res<City>, wish: Res<Wish>, mut exit: MessageWriter<AppExit>) {
+fn keys(
+    mut rig: ResMut<Rig>,
+    keys: Res<ButtonInput<KeyCode>>,
+    time: Res<Time>,
+    city: Res<City>,
+    wish: Res<Wish>,
+    mut exit: MessageWriter<AppExit>,
+) {
     let held = |codes: [KeyCode; 2]| f64::from(u8::from(keys.any_pressed(codes)));
     let axis = |plus: [KeyCode; 2], minus: [KeyCode; 2]| held(plus) - held(minus);
     use KeyCode as K;

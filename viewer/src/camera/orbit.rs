@@ -97,7 +97,12 @@ impl Eye {
     #[must_use]
     pub fn clip_from_relative(&self) -> Mat4 {
         let near = self.distance * NEAR_SHARE;
-        let rows = [(self.right / self.half.x).extend(0.0), (self.up / self.half.y).extend(0.0), DVec4::new(0.0, 0.0, 0.0, near), self.forward.extend(0.0)];
+        let rows = [
+            (self.right / self.half.x).extend(0.0),
+            (self.up / self.half.y).extend(0.0),
+            DVec4::new(0.0, 0.0, 0.0, near),
+            self.forward.extend(0.0),
+        ];
         DMat4::from_cols(rows[0], rows[1], rows[2], rows[3]).transpose().as_mat4()
     }
 

@@ -124,9 +124,18 @@ pub(super) fn receive(
     }
 }
 
-fn take_document(document: CityDocument, wish: &Wish, city: &mut City, tiles: &mut Tiles, rig: &mut Rig, picture: &mut Picture, size: UVec2) {
+fn take_document(
+    document: CityDocument,
+    wish: &Wish,
+    city: &mut City,
+    tiles: &mut Tiles,
+    rig: &mut Rig,
+    picture: &mut Picture,
+    size: UVec2,
+) {
     let extent = document.extent.or_else(|| union(document.collections.iter().filter_map(|c| c.extent)));
-    let centre = document.home.map(|h| (h.longitude, h.latitude)).or_else(|| extent.map(|[w, s, e, n]| (f64::midpoint(w, e), f64::midpoint(s, n))));
+    let centre =
+        document.home.map(|h| (h.longitude, h.latitude)).or_else(|| extent.map(|[w, s, e, n]| (f64::midpoint(w, e), f64::midpoint(s, n))));
     let (Some(extent), Some((longitude, latitude))) = (extent, centre) else {
         // A city without a single item has no place yet; it is asked again.
         city.document = Some(document);
@@ -172,7 +181,11 @@ fn plan_layers(document: &CityDocument, scene: &Scene, city: &mut City) -> Vec<L
                     city.complain(format!("场景要求的图层“{}”不在城市中", layer.collection));
                     continue;
                 };
-                let role = layer.role.or_else(|| area_role(&c.id)).or_else(|| Role::of_collection(&c.id, &c.geometry_type)).unwrap_or(Role::Outline);
+                let role = layer
+                    .role
+                    .or_else(|| area_role(&c.id))
+                    .or_else(|| Role::of_collection(&c.id, &c.geometry_type))
+                    .unwrap_or(Role::Outline);
                 layers.push(LayerPlan { collection: c.id.clone(), role, extent: c.extent, level_min: layer.level_min });
             }
         }
@@ -212,5 +225,6 @@ fn home_of(document: &CityDocument, scene: &Scene, plane: CityPlane, extent: [f6
 /// A scene's view as an orbit.
 #[must_use]
 pub fn orbit_of(view: &SceneView, plane: CityPlane) -> Orbit {
-    Orbit { target: plane.forward(view.longitude, view.latitude), distance: view.distance, bearing: view.bearing, pitch: view.pitch }.clamped()
+    Orbit { target: plane.forward(view.longitude, view.latitude), distance: view.distance, bearing: view.bearing, pitch: view.pitch }
+        .clamped()
 }

@@ -179,7 +179,10 @@ mod tests {
     #[test]
     fn a_marker_is_in_the_picture_of_the_frame_that_follows_the_message() {
         let (mut app, live) = app();
-        live.state().apply(message(json!({"type": "snapshot", "revision": 1, "collection": "events", "features": [], "last": true})), Instant::now());
+        live.state().apply(
+            message(json!({"type": "snapshot", "revision": 1, "collection": "events", "features": [], "last": true})),
+            Instant::now(),
+        );
         app.update();
         assert_eq!(app.world().resource::<Picture>().marker_counts, [0; 5]);
         let delta = json!({"type": "delta", "after": 1, "revision": 2, "changes": [{"collection": "events", "revision": 2, "feature": feature(7, 1, "open")}]});
@@ -193,7 +196,10 @@ mod tests {
     #[test]
     fn after_any_changes_the_slots_hold_exactly_the_open_incidents() {
         let (mut app, live) = app();
-        live.state().apply(message(json!({"type": "snapshot", "revision": 0, "collection": "events", "features": [], "last": true})), Instant::now());
+        live.state().apply(
+            message(json!({"type": "snapshot", "revision": 0, "collection": "events", "features": [], "last": true})),
+            Instant::now(),
+        );
         let mut mirror = Mirror::default();
         let mut seed = 12_345u64;
         for revision in 1..400u64 {

@@ -9,7 +9,10 @@ use crate::{
     render::{Picture, TileDraw},
 };
 use bevy::prelude::*;
-use std::{collections::BTreeSet, sync::{Arc, Mutex}};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
 /// Bytes of tiles on the GPU, beyond what is drawn at the moment.
 pub const TILE_BYTES_MAX: usize = 768 << 20;

@@ -71,6 +71,16 @@ pub struct LiveState {
 /// A feature of a snapshot's part, with its collection.
 type Arriving = (String, Feature);
 
+/// How a message's revision stands to the known one.
+enum Step {
+    /// It follows.
+    Next,
+    /// It is known already.
+    Known,
+    /// Something between them is missing.
+    Gap,
+}
+
 /// What the connection has to do after a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
@@ -119,17 +129,17 @@ impl LiveState {
                 Reply::Go
             }
             LiveMessage::Delta { after, revision, changes } => {
-                let reply = self.follow(after, revision);
-                if reply == Reply::Go && self.revision == Some(revision) {
-                    for change in changes {
-                        self.change(change, now);
-                    }
+                match self.follow(after, revision) {
+                    Step::Next => changes.into_iter().for_each(|change| self.change(change, now)),
+                    Step::Known => {}
+                    Step::Gap => return Reply::Resync,
                 }
-                reply
+                Reply::Go
             }
             LiveMessage::LayerChanged { after, revision, collection } => match self.follow(after, revision) {
-                Reply::Go => Reply::LayerChanged(collection),
-                other => other,
+                Step::Next => Reply::LayerChanged(collection),
+                Step::Known => Reply::Go,
+                Step::Gap => Reply::Resync,
             },
             LiveMessage::Resync { .. } => {
                 self.arriving.clear();
@@ -144,16 +154,16 @@ impl LiveState {
     }
 
     /// Moves to a revision if it follows the known one; one that is already known changes nothing.
-    fn follow(&mut self, after: u64, revision: u64) -> Reply {
+    fn follow(&mut self, after: u64, revision: u64) -> Step {
         match self.revision {
-            Some(known) if known >= revision => Reply::Go,
+            Some(known) if known >= revision => Step::Known,
             Some(known) if known >= after => {
                 self.revision = Some(revision);
-                Reply::Go
+                Step::Next
             }
             _ => {
                 self.refused += 1;
-                Reply::Resync
+                Step::Gap
             }
         }
     }

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 
 /// The deepest level that is fetched: a unit of its tiles is 0.2 m at 40° of latitude.
-pub const LEVEL_MAX: u8 = 15;
+const LEVEL_MAX: u8 = 15;
 /// Levels between the coarsest tiles and the deepest ones, at most.
 const LEVELS_MAX: u8 = 8;
 /// The coarsest level holds the city in at most this many tiles.

@@ -153,7 +153,8 @@ mod tests {
 
     #[test]
     fn the_real_districts_are_named_inside_their_borders() {
-        let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/city/tianjin/districts_cgcs2000.geojson")).unwrap();
+        let text =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/city/tianjin/districts_cgcs2000.geojson")).unwrap();
         let districts: Page = serde_json::from_str::<serde_json::Value>(&text)
             .map(|v| Page {
                 features: v["features"]

@@ -53,7 +53,9 @@ impl Server {
     pub fn at(address: &str, token: Option<String>) -> Result<Self, HttpError> {
         let base = address.trim().trim_end_matches('/').to_owned();
         if base.starts_with("https://") {
-            return Err(HttpError::Address("https:// is not built in; put the wall and the server in one network, or a tunnel between them".to_owned()));
+            return Err(HttpError::Address(
+                "https:// is not built in; put the wall and the server in one network, or a tunnel between them".to_owned(),
+            ));
         }
         if base.strip_prefix("http://").is_none_or(str::is_empty) {
             return Err(HttpError::Address(format!("“{address}” does not begin with http://")));

@@ -14,7 +14,8 @@ use bevy::{
     prelude::*,
     render::{
         render_resource::{
-            BindGroup, BindGroupEntries, BindingResource, Buffer, BufferBinding, BufferDescriptor, BufferInitDescriptor, BufferUsages, PipelineCache,
+            BindGroup, BindGroupEntries, BindingResource, Buffer, BufferBinding, BufferDescriptor, BufferInitDescriptor, BufferUsages,
+            PipelineCache,
         },
         renderer::{RenderDevice, RenderQueue},
     },
@@ -155,8 +156,13 @@ pub(super) fn prepare(
     let quads = tile_quads.max(picture.marker_counts.iter().max().map(|n| n * 2)).unwrap_or(0).max(1);
     if quads > city.quads_capacity {
         city.quads_capacity = quads.next_power_of_two();
-        let bytes: Vec<u8> = (0..city.quads_capacity).flat_map(|q| [0, 1, 2, 0, 2, 3].map(|k| q * 4 + k)).flat_map(u32::to_le_bytes).collect();
-        city.quads = Some(device.create_buffer_with_data(&BufferInitDescriptor { label: Some("citywall quads"), contents: &bytes, usage: BufferUsages::INDEX }));
+        let bytes: Vec<u8> =
+            (0..city.quads_capacity).flat_map(|q| [0, 1, 2, 0, 2, 3].map(|k| q * 4 + k)).flat_map(u32::to_le_bytes).collect();
+        city.quads = Some(device.create_buffer_with_data(&BufferInitDescriptor {
+            label: Some("citywall quads"),
+            contents: &bytes,
+            usage: BufferUsages::INDEX,
+        }));
     }
     for (level, markers) in city.markers.iter_mut().enumerate() {
         markers.update(&mut picture.marker_changes[level], picture.marker_counts[level], layouts, &cache, &device, &queue);
@@ -174,7 +180,11 @@ fn upload(geometry: &TileGeometry, layouts: &Layouts, cache: &PipelineCache, dev
     let mut bytes = geometry.as_bytes();
     // A buffer is never empty.
     bytes.resize(bytes.len().max(16), 0);
-    let buffer = device.create_buffer_with_data(&BufferInitDescriptor { label: Some("citywall records"), contents: &bytes, usage: BufferUsages::STORAGE });
+    let buffer = device.create_buffer_with_data(&BufferInitDescriptor {
+        label: Some("citywall records"),
+        contents: &bytes,
+        usage: BufferUsages::STORAGE,
+    });
     let layout = cache.get_bind_group_layout(&layouts.records);
     GpuTile {
         origin: geometry.origin,
@@ -186,7 +196,15 @@ fn upload(geometry: &TileGeometry, layouts: &Layouts, cache: &PipelineCache, dev
 }
 
 impl GpuMarkers {
-    fn update(&mut self, changes: &mut Vec<(u32, Marker)>, count: u32, layouts: &Layouts, cache: &PipelineCache, device: &RenderDevice, queue: &RenderQueue) {
+    fn update(
+        &mut self,
+        changes: &mut Vec<(u32, Marker)>,
+        count: u32,
+        layouts: &Layouts,
+        cache: &PipelineCache,
+        device: &RenderDevice,
+        queue: &RenderQueue,
+    ) {
         self.count = count;
         let changed: Vec<(u32, Marker)> = std::mem::take(changes);
         for (slot, marker) in &changed {

@@ -15,7 +15,12 @@ use bevy::{
 /// The graver level is drawn later, and so over the others.
 const LEVEL_ORDER: [usize; 5] = [0, 4, 3, 2, 1];
 
-pub(super) fn city_pass(view: ViewQuery<(&ViewTarget, &ViewDepthTexture)>, city: Res<GpuCity>, cache: Res<PipelineCache>, mut ctx: RenderContext) {
+pub(super) fn city_pass(
+    view: ViewQuery<(&ViewTarget, &ViewDepthTexture)>,
+    city: Res<GpuCity>,
+    cache: Res<PipelineCache>,
+    mut ctx: RenderContext,
+) {
     let (target, depth) = view.into_inner();
     // The pass begins even if there is nothing to draw: it clears the picture.
     let mut pass = ctx.begin_tracked_render_pass(RenderPassDescriptor {
@@ -26,7 +31,8 @@ pub(super) fn city_pass(view: ViewQuery<(&ViewTarget, &ViewDepthTexture)>, city:
         occlusion_query_set: None,
         multiview_mask: None,
     });
-    let (Some(pipelines), Some(frame), Some(offsets), Some(quads)) = (&city.pipelines, &city.frame_group, &city.offsets_group, &city.quads) else {
+    let (Some(pipelines), Some(frame), Some(offsets), Some(quads)) = (&city.pipelines, &city.frame_group, &city.offsets_group, &city.quads)
+    else {
         return;
     };
     if !city.ready {
@@ -38,9 +44,12 @@ pub(super) fn city_pass(view: ViewQuery<(&ViewTarget, &ViewDepthTexture)>, city:
         pass.draw(0..3, 0..1);
     }
     // The ground is painted in order and has no depth; what stands on it has.
-    for (kind, pipeline) in
-        [(DrawKind::Fill, pipelines.fill), (DrawKind::Line, pipelines.line), (DrawKind::Wall, pipelines.wall), (DrawKind::Roof, pipelines.roof)]
-    {
+    for (kind, pipeline) in [
+        (DrawKind::Fill, pipelines.fill),
+        (DrawKind::Line, pipelines.line),
+        (DrawKind::Wall, pipelines.wall),
+        (DrawKind::Roof, pipelines.roof),
+    ] {
         if !set(&mut pass, &cache, pipeline) {
             continue;
         }

@@ -2,11 +2,7 @@
 
 use super::FrameUniform;
 use crate::{geo::TileId, tiles::TileGeometry};
-use bevy::{
-    math::DVec3,
-    prelude::*,
-    render::MainWorld,
-};
+use bevy::{math::DVec3, prelude::*, render::MainWorld};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU32, Ordering},

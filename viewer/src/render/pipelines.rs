@@ -6,9 +6,9 @@ use bevy::{
     core_pipeline::core_3d::CORE_3D_DEPTH_FORMAT,
     prelude::{Msaa, Resource},
     render::render_resource::{
-        BindGroupLayoutDescriptor, BindGroupLayoutEntries, BlendState, CachedPipelineState, CachedRenderPipelineId, ColorTargetState, ColorWrites,
-        CompareFunction, DepthBiasState, DepthStencilState, Face, FragmentState, MultisampleState, PipelineCache, PrimitiveState, RenderPipelineDescriptor,
-        ShaderStages, StencilState, TextureFormat, VertexState,
+        BindGroupLayoutDescriptor, BindGroupLayoutEntries, BlendState, CachedPipelineState, CachedRenderPipelineId, ColorTargetState,
+        ColorWrites, CompareFunction, DepthBiasState, DepthStencilState, Face, FragmentState, MultisampleState, PipelineCache,
+        PrimitiveState, RenderPipelineDescriptor, ShaderStages, StencilState, TextureFormat, VertexState,
         binding_types::{storage_buffer_read_only_sized, uniform_buffer_sized},
     },
     shader::Shader,
@@ -188,7 +188,10 @@ mod tests {
 
     #[test]
     fn the_uniform_has_the_size_that_the_shaders_expect() {
-        use crate::{camera::Orbit, scene::{Scheme, SchemeName}};
+        use crate::{
+            camera::Orbit,
+            scene::{Scheme, SchemeName},
+        };
         let frame = crate::render::FrameUniform::new(&Orbit::default().eye(1920, 1080), &Scheme::of(SchemeName::Night), 0.0);
         assert_eq!(frame.bytes().len() as u64, FRAME_BYTES);
     }

@@ -5,6 +5,6 @@ mod geometry;
 mod mvt;
 mod style;
 
-pub use build::{TileBuilder, LayerInput};
+pub use build::{LayerInput, TileBuilder};
 pub use geometry::{DrawKind, TileGeometry};
 pub use style::{ROLE_STYLES, Role};

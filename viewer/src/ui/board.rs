@@ -115,7 +115,14 @@ fn span(d: Duration) -> String {
     }
 }
 
-pub(super) fn update(mut board: ResMut<Board>, feed: Res<CityFeed>, city: Res<City>, clock: Res<WallClock>, wish: Res<Wish>, tiles: Res<Tiles>) {
+pub(super) fn update(
+    mut board: ResMut<Board>,
+    feed: Res<CityFeed>,
+    city: Res<City>,
+    clock: Res<WallClock>,
+    wish: Res<Wish>,
+    tiles: Res<Tiles>,
+) {
     let now = clock.moment();
     let local = clock.local(city.time_zone());
     let live = feed.live.state();
@@ -147,8 +154,12 @@ pub(super) fn update(mut board: ResMut<Board>, feed: Res<CityFeed>, city: Res<Ci
     let document = city.document.as_ref();
     let next = Board {
         title: [
-            wish.scene.title.clone().unwrap_or_else(|| if city.name().is_empty() { "一屏观全市".to_owned() } else { format!("{} · 一屏观全市", city.name()) }),
-            wish.scene.title_en.clone().unwrap_or_else(|| document.map_or_else(|| "Citywall".to_owned(), |d| format!("{} · One screen sees the whole city", d.name.en))),
+            wish.scene.title.clone().unwrap_or_else(|| {
+                if city.name().is_empty() { "一屏观全市".to_owned() } else { format!("{} · 一屏观全市", city.name()) }
+            }),
+            wish.scene.title_en.clone().unwrap_or_else(|| {
+                document.map_or_else(|| "Citywall".to_owned(), |d| format!("{} · One screen sees the whole city", d.name.en))
+            }),
         ],
         clock: local.strftime("%H:%M:%S").to_string(),
         date: format!(
@@ -172,7 +183,11 @@ pub(super) fn update(mut board: ResMut<Board>, feed: Res<CityFeed>, city: Res<Ci
             layers.sort_by_key(|c| (is_area(&c.id), std::cmp::Reverse(c.count)));
             layers.into_iter().take(COLLECTION_ROWS).map(|c| (collection_title(c), grouped(c.count))).collect()
         }),
-        stars: if document.is_some_and(|d| d.collections.iter().any(|c| c.generated)) { "* 程序生成的数据".to_owned() } else { String::new() },
+        stars: if document.is_some_and(|d| d.collections.iter().any(|c| c.generated)) {
+            "* 程序生成的数据".to_owned()
+        } else {
+            String::new()
+        },
         more: if hidden > 0 { format!("另有 {} 件未列出", grouped(hidden as u64)) } else { String::new() },
         events,
         waiting: seen.waiting.clone(),
@@ -211,7 +226,10 @@ fn waiting_words(city: &City, feed: &CityFeed, tiles: &Tiles) -> String {
 }
 
 fn notice_words(city: &City) -> String {
-    city.document.as_ref().and_then(|d| d.notice.as_ref()).map_or_else(String::new, |n| if n.zh.is_empty() { n.en.clone() } else { n.zh.clone() })
+    city.document
+        .as_ref()
+        .and_then(|d| d.notice.as_ref())
+        .map_or_else(String::new, |n| if n.zh.is_empty() { n.en.clone() } else { n.zh.clone() })
 }
 
 /// A collection's title, with a star if its data is generated.

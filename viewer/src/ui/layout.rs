@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     city::{CurrentScheme, Wish},
-    scene::{PanelKind, Scheme, ScenePanel, Side},
+    scene::{PanelKind, ScenePanel, Scheme, Side},
 };
 use bevy::prelude::*;
 
@@ -128,7 +128,8 @@ pub(super) fn build(mut commands: Commands, faces: Res<FontFaces>, scheme: Res<C
 }
 
 fn bar(commands: &mut Commands, kit: &Kit<'_>) {
-    let third = |justify| Node { width: percent(33.3), align_items: AlignItems::Center, justify_content: justify, column_gap: px(14), ..default() };
+    let third =
+        |justify| Node { width: percent(33.3), align_items: AlignItems::Center, justify_content: justify, column_gap: px(14), ..default() };
     commands
         .spawn((
             Node {
@@ -146,16 +147,22 @@ fn bar(commands: &mut Commands, kit: &Kit<'_>) {
         .with_children(|bar| {
             bar.spawn(third(JustifyContent::Start)).with_children(|left| {
                 left.spawn((
-                    Node { padding: UiRect::axes(px(14), px(3)), border: UiRect::all(px(1.5)), border_radius: BorderRadius::all(px(4)), ..default() },
+                    Node {
+                        padding: UiRect::axes(px(14), px(3)),
+                        border: UiRect::all(px(1.5)),
+                        border_radius: BorderRadius::all(px(4)),
+                        ..default()
+                    },
                     BorderColor::all(kit.soft()),
                 ))
                 .with_child(kit.text("平时", 24.0, true, kit.ink()));
                 stale_tag(left, kit, StaleTag::Live, Field::Link, 22.0);
             });
-            bar.spawn(Node { flex_direction: FlexDirection::Column, align_items: AlignItems::Center, flex_shrink: 0.0, ..default() }).with_children(|middle| {
-                middle.spawn((kit.text("", 38.0, true, kit.ink()), Field::Title(0), bevy::text::LetterSpacing::Px(2.0)));
-                middle.spawn((kit.text("", 20.0, false, kit.faint()), Field::Title(1), bevy::text::LetterSpacing::Px(0.6)));
-            });
+            bar.spawn(Node { flex_direction: FlexDirection::Column, align_items: AlignItems::Center, flex_shrink: 0.0, ..default() })
+                .with_children(|middle| {
+                    middle.spawn((kit.text("", 38.0, true, kit.ink()), Field::Title(0), bevy::text::LetterSpacing::Px(2.0)));
+                    middle.spawn((kit.text("", 20.0, false, kit.faint()), Field::Title(1), bevy::text::LetterSpacing::Px(0.6)));
+                });
             bar.spawn(third(JustifyContent::End)).with_children(|right| {
                 right.spawn((kit.text("", 22.0, false, kit.soft()), Field::Date));
                 right.spawn((kit.text("", 44.0, true, kit.ink()), Field::Clock));
@@ -165,7 +172,11 @@ fn bar(commands: &mut Commands, kit: &Kit<'_>) {
 
 fn stale_tag(parent: &mut ChildSpawnerCommands<'_>, kit: &Kit<'_>, tag: StaleTag, field: Field, size: f32) {
     parent
-        .spawn((Node { padding: UiRect::axes(px(8), px(1)), border_radius: BorderRadius::all(px(4)), ..default() }, BackgroundColor(Color::NONE), tag))
+        .spawn((
+            Node { padding: UiRect::axes(px(8), px(1)), border_radius: BorderRadius::all(px(4)), ..default() },
+            BackgroundColor(Color::NONE),
+            tag,
+        ))
         .with_child((kit.text("", size, false, kit.soft()), field));
 }
 
@@ -206,7 +217,12 @@ fn build_panel(parent: &mut ChildSpawnerCommands<'_>, kit: &Kit<'_>, panel: &Sce
         ))
         .with_children(|plate| {
             plate
-                .spawn(Node { justify_content: JustifyContent::SpaceBetween, align_items: AlignItems::Center, margin: UiRect::bottom(px(4)), ..default() })
+                .spawn(Node {
+                    justify_content: JustifyContent::SpaceBetween,
+                    align_items: AlignItems::Center,
+                    margin: UiRect::bottom(px(4)),
+                    ..default()
+                })
                 .with_children(|head| {
                     head.spawn(kit.text(heading, 24.0, true, kit.ink()));
                     let tag = if panel.kind == PanelKind::Collections { StaleTag::Document } else { StaleTag::Live };
@@ -232,8 +248,12 @@ fn levels(plate: &mut ChildSpawnerCommands<'_>, kit: &Kit<'_>) {
     for level in [1, 2, 3, 4, 0] {
         plate.spawn((row(), BorderColor::all(ink_alpha(kit.scheme.rule)))).with_children(|line| {
             line.spawn(Node { align_items: AlignItems::Center, column_gap: px(12), ..default() }).with_children(|name| {
-                name.spawn((Node { width: px(28), justify_content: JustifyContent::Center, ..default() },))
-                    .with_child(kit.text(LEVEL_GLYPHS[level], 26.0, true, ink(kit.scheme.levels[level])));
+                name.spawn((Node { width: px(28), justify_content: JustifyContent::Center, ..default() },)).with_child(kit.text(
+                    LEVEL_GLYPHS[level],
+                    26.0,
+                    true,
+                    ink(kit.scheme.levels[level]),
+                ));
                 name.spawn(kit.text(LEVEL_NAMES[level], 22.0, false, kit.soft()));
             });
             line.spawn((kit.text("", 40.0, true, kit.ink()), Field::Level(level)));
@@ -253,22 +273,35 @@ fn collections(plate: &mut ChildSpawnerCommands<'_>, kit: &Kit<'_>) {
 
 fn events(plate: &mut ChildSpawnerCommands<'_>, kit: &Kit<'_>) {
     for i in 0..EVENT_ROWS {
-        let node = Node { column_gap: px(14), align_items: AlignItems::Center, padding: UiRect::vertical(px(6)), border: UiRect::top(px(1)), ..default() };
-        plate.spawn((node, BorderColor::all(ink_alpha(kit.scheme.rule)), Button, BackgroundColor(Color::NONE), Shown::Event(i))).with_children(|line| {
-            line.spawn(Node { width: px(30), justify_content: JustifyContent::Center, ..default() })
-                .with_child((kit.text("", 28.0, true, kit.ink()), Field::EventGlyph(i)));
-            line.spawn(Node { flex_direction: FlexDirection::Column, width: px(330), overflow: Overflow::clip(), ..default() }).with_children(|texts| {
-                texts.spawn((kit.text("", 24.0, false, kit.ink()), Field::EventTitle(i)));
-                texts.spawn((kit.text("", 20.0, false, kit.faint()), Field::EventMeta(i)));
+        let node = Node {
+            column_gap: px(14),
+            align_items: AlignItems::Center,
+            padding: UiRect::vertical(px(6)),
+            border: UiRect::top(px(1)),
+            ..default()
+        };
+        plate
+            .spawn((node, BorderColor::all(ink_alpha(kit.scheme.rule)), Button, BackgroundColor(Color::NONE), Shown::Event(i)))
+            .with_children(|line| {
+                line.spawn(Node { width: px(30), justify_content: JustifyContent::Center, ..default() })
+                    .with_child((kit.text("", 28.0, true, kit.ink()), Field::EventGlyph(i)));
+                line.spawn(Node { flex_direction: FlexDirection::Column, width: px(330), overflow: Overflow::clip(), ..default() })
+                    .with_children(|texts| {
+                        texts.spawn((kit.text("", 24.0, false, kit.ink()), Field::EventTitle(i)));
+                        texts.spawn((kit.text("", 20.0, false, kit.faint()), Field::EventMeta(i)));
+                    });
             });
-        });
     }
     remark(plate, kit, Shown::More, Field::More);
 }
 
 fn remark(plate: &mut ChildSpawnerCommands<'_>, kit: &Kit<'_>, shown: Shown, field: Field) {
     plate
-        .spawn((Node { padding: UiRect::top(px(8)), border: UiRect::top(px(1)), ..default() }, BorderColor::all(ink_alpha(kit.scheme.rule)), shown))
+        .spawn((
+            Node { padding: UiRect::top(px(8)), border: UiRect::top(px(1)), ..default() },
+            BorderColor::all(ink_alpha(kit.scheme.rule)),
+            shown,
+        ))
         .with_child((kit.text("", 20.0, false, kit.faint()), field));
 }
 
@@ -280,7 +313,8 @@ fn foot(commands: &mut Commands, kit: &Kit<'_>) {
         justify_content: JustifyContent::Center,
         ..default()
     };
-    let plate = Node { padding: UiRect::axes(px(14), px(4)), border: UiRect::all(px(1)), border_radius: BorderRadius::all(px(4)), ..default() };
+    let plate =
+        Node { padding: UiRect::axes(px(14), px(4)), border: UiRect::all(px(1)), border_radius: BorderRadius::all(px(4)), ..default() };
     for (shown, field, bottom) in [(Shown::Notice, Field::Notice, 18.0), (Shown::Complaint, Field::Complaint, 62.0)] {
         commands.spawn((line(bottom), shown)).with_children(|l| {
             l.spawn((plate.clone(), kit.plate())).with_child((kit.text("", 20.0, false, kit.soft()), field));
@@ -299,7 +333,12 @@ fn foot(commands: &mut Commands, kit: &Kit<'_>) {
             Shown::Waiting,
         ))
         .with_children(|middle| {
-            let node = Node { padding: UiRect::axes(px(36), px(24)), border: UiRect::all(px(1)), border_radius: BorderRadius::all(px(6)), ..default() };
+            let node = Node {
+                padding: UiRect::axes(px(36), px(24)),
+                border: UiRect::all(px(1)),
+                border_radius: BorderRadius::all(px(6)),
+                ..default()
+            };
             middle.spawn((node, kit.plate())).with_child((kit.text("", 32.0, false, kit.ink()), Field::Waiting));
         });
 }

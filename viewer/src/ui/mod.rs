@@ -20,10 +20,10 @@ pub struct WallUiPlugin {
 
 impl Plugin for WallUiPlugin {
     fn build(&self, app: &mut App) {
-        app.init_resource::<board::Board>()
-            .add_systems(PreStartup, style::load_fonts)
-            .add_systems(Startup, layout::build)
-            .add_systems(Update, (board::update, sync::texts, sync::plates, labels::update, style::scale).chain().in_set(WallSystems::Write));
+        app.init_resource::<board::Board>().add_systems(PreStartup, style::load_fonts).add_systems(Startup, layout::build).add_systems(
+            Update,
+            (board::update, sync::texts, sync::plates, labels::update, style::scale).chain().in_set(WallSystems::Write),
+        );
         if self.interactive {
             app.add_systems(Update, (sync::clicks, sync::keys, sync::full_screen).in_set(WallSystems::Move));
         }

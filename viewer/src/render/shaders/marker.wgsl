@@ -47,7 +47,9 @@ fn placed(marker: Marker) -> Placed {
     let foot = vec3f(marker.place.xy - frame.eye.xy, -frame.eye.z);
     let depth = max(dot(foot, frame.forward.xyz), 1.0);
     // Far markers shrink less than perspective would have them, and never vanish.
-    let scale = frame.viewport.z * clamp(pow(frame.forward.w / depth, 0.45), 0.6, 1.35);
+    // Over a whole province they would hide the ground: from 25 km on they are drawn smaller.
+    let afar = clamp(pow(25000.0 / frame.forward.w, 0.28), 0.55, 1.0);
+    let scale = frame.viewport.z * afar * clamp(pow(frame.forward.w / depth, 0.45), 0.6, 1.35);
     return Placed(foot, depth / frame.viewport.w, scale, marker.bits & 7u, (marker.bits & 8u) != 0u, frame.eye.w - marker.place.z);
 }
 
@@ -149,7 +151,7 @@ fn head_fragment(in: Varyings) -> @location(0) vec4f {
     // A dark rim keeps the head apart from whatever lies behind it.
     let rim = clamp(2.5 - d, 0.0, 1.0);
     let core = select(0.0, clamp(0.5 - (d + in.part.y * 0.42), 0.0, 1.0), level > 0u);
-    let dark = frame.ground.rgb * 0.6;
+    let dark = select(frame.ground.rgb * 0.6, vec3f(1.0), frame.ground.g > 0.5);
     var colour = mix(dark, in.colour.rgb, body);
     colour = mix(colour, mix(dark, vec3f(1.0), in.colour.a), core * 0.85);
     return vec4f(colour, max(body, rim * 0.75));
