@@ -328,26 +328,26 @@ fn clip_ring(ring: &mut Vec<[f64; 2]>, out: &mut Vec<[f64; 2]>, extent: f64) {
 mod tests {
     use super::*;
 
-    const TILE: &[u8] = include_bytes!("../../tests/data/new-york_buildings_15_9648_12316.mvt");
+    const TILE: &[u8] = include_bytes!("../../tests/data/generated_buildings_15_27050_12510.mvt");
 
-    fn new_york() -> TileGeometry {
-        let tile = TileId { z: 15, x: 9648, y: 12_316 };
-        let mut builder = TileBuilder::new(tile, CityPlane::around(-73.985, 40.73));
+    fn demo() -> TileGeometry {
+        let tile = TileId { z: 15, x: 27_050, y: 12_510 };
+        let mut builder = TileBuilder::new(tile, CityPlane::around(117.2, 39.125));
         builder.add(&LayerInput { collection: "buildings", role: Role::Building, bytes: TILE }).unwrap();
         builder.finish()
     }
 
     #[test]
     fn a_building_takes_at_most_200_bytes() {
-        let tile = new_york();
-        assert!((1600..=1833).contains(&tile.buildings), "{}", tile.buildings);
+        let tile = demo();
+        assert!((900..=1010).contains(&tile.buildings), "{}", tile.buildings);
         let each = tile.bytes() as f64 / f64::from(tile.buildings);
         assert!(each <= 200.0, "{each} bytes");
     }
 
     #[test]
     fn roofs_cover_what_the_rings_enclose() {
-        let tile = new_york();
+        let tile = demo();
         let corner = |w: u32| [f64::from(w as u16 as i16), f64::from((w >> 16) as u16 as i16)];
         let covered: f64 = tile.records[tile.range(DrawKind::Roof).start as usize..]
             .iter()
@@ -365,8 +365,8 @@ mod tests {
                 units += paths.iter().map(ring_area).sum::<i64>() as f64 / 2.0;
             }
         }
-        let [west, _, east, _] = TileId { z: 15, x: 9648, y: 12_316 }.bounds();
-        let metres = (east - west).to_radians() * 6_378_137.0 * 40.73f64.to_radians().cos() / 4096.0;
+        let [west, _, east, _] = TileId { z: 15, x: 27_050, y: 12_510 }.bounds();
+        let metres = (east - west).to_radians() * 6_378_137.0 * 39.125f64.to_radians().cos() / 4096.0;
         let expected = units * metres * metres;
         assert!((covered / expected - 1.0).abs() < 0.01, "{covered} m² of {expected} m²");
     }
