@@ -89,7 +89,7 @@ fn build(args: &Args, scene: Scene, server: Server) -> anyhow::Result<App> {
             commands.spawn((render::camera(quality), IsDefaultUiCamera));
         })
         .add_systems(PreUpdate, follow_window)
-        .add_systems(Update, cheaper_without_gpu);
+        .add_systems(Update, say_what_draws);
     }
     // Plugins that wait for the graphics device are ready at once on the desktop; be sure of it.
     while app.plugins_state() == PluginsState::Adding {
@@ -136,8 +136,8 @@ fn follow_window(windows: Query<&Window, With<PrimaryWindow>>, mut size: ResMut<
     }
 }
 
-/// Where the processor draws, four samples per pixel are too many.
-fn cheaper_without_gpu(adapter: Option<Res<RenderAdapterInfo>>, mut done: Local<bool>) {
+/// Says once, in the log, what the wall is drawn on.
+fn say_what_draws(adapter: Option<Res<RenderAdapterInfo>>, mut done: Local<bool>) {
     if let (Some(adapter), false) = (adapter, *done) {
         *done = true;
         info!("drawing on {} ({:?})", adapter.name, adapter.device_type);

@@ -48,7 +48,7 @@ pub struct Args {
     /// Write the picture even if something of it is missing (it is said what), and end with 0.
     #[arg(long)]
     pub incomplete: bool,
-    /// What a picture may cost; by default what the graphics device can afford.
+    /// What a picture may cost: on a wall that the processor draws, low is a third faster.
     #[arg(long, value_enum, default_value_t = QualityArg::Auto)]
     pub quality: QualityArg,
 }
@@ -56,7 +56,7 @@ pub struct Args {
 /// What a picture may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum QualityArg {
-    /// High for pictures, and on a graphics processor; low where the processor draws.
+    /// High for pictures and windows, low for --frames alone.
     Auto,
     /// One sample per pixel, coarser tiles.
     Low,
