@@ -11,7 +11,7 @@ use crate::{
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread,
 };
@@ -100,10 +100,7 @@ impl TileLoader {
 
     /// The next finished tile, if there is one.
     pub fn finished(&self) -> Option<TileOutcome> {
-        match self.finished.lock().unwrap_or_else(PoisonError::into_inner).try_recv() {
-            Ok(outcome) => Some(outcome),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
+        self.finished.lock().unwrap_or_else(PoisonError::into_inner).try_recv().ok()
     }
 
     /// How many workers there are.
