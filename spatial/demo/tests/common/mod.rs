@@ -62,7 +62,7 @@ impl LayerStage for Stage {
         }
     }
     fn load(&self) -> Result<FeatureTable, StoreError> {
-        unimplemented!("the demo does not read")
+        panic!("the demo does not read")
     }
     fn publish(self: Box<Self>) -> Result<CollectionMeta, StoreError> {
         let meta = self.meta();
@@ -90,7 +90,7 @@ impl CityStore for MemoryStore {
         Ok(())
     }
     fn load_layer(&self, _: &CollectionId) -> Result<FeatureTable, StoreError> {
-        unimplemented!("the demo does not read")
+        panic!("the demo does not read")
     }
     fn load_live(&self, _: &CollectionId) -> Result<LiveLoad, StoreError> {
         Ok(LiveLoad::default())
