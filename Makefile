@@ -3,6 +3,9 @@
 CITYWALL_CACHE ?= $(HOME)/.cache/citywall
 export CARGO_TARGET_DIR ?= $(CITYWALL_CACHE)/target
 
+# The lock files fix every version; they hold this platform's packages alone, which `npm ci` refuses.
+NPM_INSTALL = npm install --silent --no-fund --no-audit
+
 ADDRESS ?= 127.0.0.1:8080
 CITY ?= city/demo.gpkg
 SCALE ?= small
@@ -17,7 +20,7 @@ setup: ## Installs the Debian packages that the rest needs.
 
 web: setup ## Builds the map page into server/web/dist.
 	@echo "web: building the map page"
-	@cd server/web && npm ci --silent --no-fund --no-audit && npm run --silent build
+	@cd server/web && $(NPM_INSTALL) && npm run --silent build
 
 build: web ## Builds bin/citywall and bin/citywall-viewer.
 	@echo "build: compiling (the first time takes about 20 minutes on two cores)"
@@ -33,7 +36,7 @@ run: build ## Makes the demo city if there is none, serves it with live events, 
 test: build ## Runs every test that continuous integration runs, the browser and the wall included.
 	@echo "test: the map page"
 	cd server/web && npm run --silent check && npm run --silent test
-	cd tests/e2e && npm ci --silent --no-fund --no-audit
+	cd tests/e2e && $(NPM_INSTALL)
 	@echo "test: formatting and lints"
 	cargo fmt --all --check
 	cargo clippy --release --locked --workspace --all-targets --quiet -- -D warnings
