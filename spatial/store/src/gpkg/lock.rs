@@ -65,6 +65,16 @@ impl FileLock {
     }
 }
 
+impl Drop for FileLock {
+    /// Unlocks at once. Closing alone would not do: a child process that another thread is just
+    /// starting has a copy of the open file until it runs its own program.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.lock().unlock() {
+            tracing::warn!(%error, "{} stays locked until this process ends", self.path.display());
+        }
+    }
+}
+
 /// The path of a file that belongs to another one.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
