@@ -152,6 +152,12 @@ impl<'a> Sink<'a> {
         self.flush_if_full()
     }
 
+    /// Refuses a line that was too long to be read.
+    pub(crate) fn refuse_long_line(&mut self, line: u64, length: u64) -> Result<(), ImportError> {
+        let place = self.next_place(Some(line));
+        self.refuse(place, format!("{length} bytes pass the limit LINE_BYTES_MAX ({})", limits::LINE_BYTES_MAX), &[])
+    }
+
     /// Longitude, latitude and stored height of a vertex list, in place.
     pub(crate) fn to_lon_lat(&self, x: &mut [f64], y: &mut [f64], z: &mut [f64]) -> Result<(), String> {
         if self.height_unit_m != 1.0 {

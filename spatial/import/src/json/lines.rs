@@ -22,8 +22,7 @@ pub(crate) fn read_lines(path: &Path, sink: &mut Sink<'_>) -> Result<(), ImportE
         let (text, complete) = match line {
             Line::Text(text, complete) => (text.trim_ascii(), complete),
             Line::TooLong(length) => {
-                let place = sink.next_place(Some(number));
-                sink.refuse(place, format!("{length} bytes pass the limit LINE_BYTES_MAX ({})", limits::LINE_BYTES_MAX), &[])?;
+                sink.refuse_long_line(number, length)?;
                 continue;
             }
         };
