@@ -43,11 +43,11 @@ fn run(app: &App, city: &City) -> anyhow::Result<()> {
 /// What an earlier run of the feed left open, it can clear no more.
 fn left_over(city: &City, events: &CollectionId) -> Vec<EventDraft> {
     let open = city.view(events).map(|view| view.open_items()).unwrap_or_default();
-    let own = open.into_iter().filter(|item| &*item.source == FEED_SOURCE);
+    let own = open.into_iter().filter(|item| &**item.source() == FEED_SOURCE);
     own.map(|item| {
         let mut properties = Properties::new();
         properties.insert("status".to_owned(), "cleared".into());
-        EventDraft { id: item.id.to_string(), source: Some(FEED_SOURCE.to_owned()), time: None, geometry: None, properties }
+        EventDraft { id: item.id().to_owned(), source: Some(FEED_SOURCE.to_owned()), time: None, geometry: None, properties }
     })
     .collect()
 }

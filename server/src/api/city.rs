@@ -77,6 +77,14 @@ pub fn kind(kind: CollectionKind) -> &'static str {
         CollectionKind::Layer => "layer",
         CollectionKind::Elevation => "elevation",
         CollectionKind::Incidents => "incidents",
+        CollectionKind::MovingObjects => "moving_objects",
+        CollectionKind::Things => "things",
+        CollectionKind::Datastreams => "datastreams",
+        CollectionKind::Fences => "fences",
+        CollectionKind::Rules => "rules",
+        CollectionKind::Alarms => "alarms",
+        CollectionKind::Sources => "sources",
+        CollectionKind::Targets => "targets",
     }
 }
 

@@ -49,7 +49,7 @@ impl FeatureWriter {
                     out.push(b',');
                 });
                 out.extend_from_slice(b"\"recorded\":");
-                out.extend_from_slice(itoa::Buffer::new().format(live.revision.0).as_bytes());
+                out.extend_from_slice(itoa::Buffer::new().format(live.revision().0).as_bytes());
             }
         }
         out.extend_from_slice(b"}}");

@@ -124,7 +124,7 @@ fn journal(city: &City, revision: u64) -> Result<Option<Vec<Arc<Pushed>>>, Store
     }
     let layers =
         city.collections().into_iter().filter(|view| !view.is_live()).map(|view| (view.changed().0, Some(view.id().clone()), None));
-    let live = changes.iter().map(|change| (change.item.revision.0, None, Some(PushedChange::new(change))));
+    let live = changes.iter().map(|change| (change.item.revision().0, None, Some(PushedChange::new(change))));
     let mut all: Vec<_> = layers.filter(|(at, ..)| *at > revision).chain(live).collect();
     all.sort_by_key(|(at, ..)| *at);
     let mut after = revision;

@@ -113,10 +113,10 @@ impl Line {
         }
     }
 
-    fn due_snapshot(&mut self, state: &[(CollectionId, Vec<Arc<LiveItem>>)]) {
+    fn due_snapshot(&mut self, state: &[(CollectionId, Vec<LiveItem>)]) {
         let revision = self.reached;
         for (at, (collection, items)) in state.iter().enumerate() {
-            let parts: Vec<&[Arc<LiveItem>]> =
+            let parts: Vec<&[LiveItem]> =
                 if items.is_empty() { vec![&[]] } else { items.chunks(limits::SNAPSHOT_PART_ITEMS_MAX).collect() };
             for (part_at, part) in parts.iter().enumerate() {
                 let last = at + 1 == state.len() && part_at + 1 == parts.len();
@@ -172,7 +172,7 @@ impl Line {
 }
 
 /// The open items of the wanted live collections. Called between two commits.
-fn open_state(city: &City, wanted: &[CollectionId]) -> Vec<(CollectionId, Vec<Arc<LiveItem>>)> {
+fn open_state(city: &City, wanted: &[CollectionId]) -> Vec<(CollectionId, Vec<LiveItem>)> {
     let views = city.collections().into_iter().filter(|view| view.is_live() && (wanted.is_empty() || wanted.contains(view.id())));
     views.map(|view| (view.id().clone(), view.open_items())).collect()
 }

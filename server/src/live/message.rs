@@ -3,7 +3,6 @@
 use crate::geojson::write;
 use citywall_model::{Change, CollectionId, FeatureRef, LiveItem};
 use citywall_wire::LiveMessage;
-use std::sync::Arc;
 
 /// One change, ready to be sent.
 #[derive(Debug)]
@@ -18,7 +17,7 @@ pub struct PushedChange {
 
 impl PushedChange {
     pub fn new(change: &Change) -> Self {
-        let revision = change.item.revision.0;
+        let revision = change.item.revision().0;
         let mut json = format!("{{\"collection\":\"{}\",\"revision\":{revision},\"feature\":", change.collection).into_bytes();
         write::feature(&mut json, FeatureRef::Live(&change.item));
         json.push(b'}');
@@ -41,7 +40,7 @@ pub fn delta<'c>(after: u64, revision: u64, changes: impl Iterator<Item = &'c Pu
 }
 
 /// One part of a snapshot.
-pub fn snapshot(revision: u64, collection: &CollectionId, items: &[Arc<LiveItem>], last: bool) -> String {
+pub fn snapshot(revision: u64, collection: &CollectionId, items: &[LiveItem], last: bool) -> String {
     let mut out = format!("{{\"type\":\"snapshot\",\"revision\":{revision},\"collection\":\"{collection}\",\"features\":[").into_bytes();
     for (at, item) in items.iter().enumerate() {
         if at > 0 {
@@ -67,23 +66,27 @@ fn text(json: Vec<u8>) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use citywall_model::{Properties, Revision, Wkb};
+    use citywall_model::{Areas, LiveParts, Properties, Revision, Wkb};
+    use jiff::Timestamp;
 
     #[test]
     fn what_is_written_by_hand_is_what_the_wire_types_read() {
         let mut properties = Properties::new();
         properties.insert("title".into(), "路灯 \"3\"".into());
-        let item = Arc::new(LiveItem {
+        let time: Timestamp = "2026-03-01T00:15:00Z".parse().unwrap();
+        let item = LiveItem::from(LiveParts {
             fid: 3,
             id: "e/1".into(),
             source: "s".into(),
-            time: "2026-03-01T00:15:00Z".parse().unwrap(),
+            time,
+            since: time,
+            areas: Areas::default(),
             revision: Revision(9),
             geometry: Some(Wkb::point(117.2, 39.1).unwrap()),
             properties,
         });
         let collection = CollectionId::new("events").unwrap();
-        let change = Change { collection: collection.clone(), item: item.clone(), actor: "a".into() };
+        let change = Change { collection: collection.clone(), item: item.clone(), before: None, late: false, actor: "a".into() };
         let pushed = [PushedChange::new(&change), PushedChange::new(&change)];
         let LiveMessage::Delta { after: 7, revision: 9, changes } = serde_json::from_str(&delta(7, 9, pushed.iter())).unwrap() else {
             panic!("a delta")

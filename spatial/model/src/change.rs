@@ -25,7 +25,31 @@ pub struct Change {
     /// The collection that it belongs to.
     pub collection: CollectionId,
     /// The item after the change; its `revision` is this change's number.
-    pub item: Arc<LiveItem>,
+    pub item: LiveItem,
+    /// The item before the change; `None` for a new one, and for a change that was read from a file.
+    pub before: Option<LiveItem>,
+    /// True if the change tells of a time before the item's present state: it is part of the
+    /// history, and the present state stays as it is.
+    pub late: bool,
     /// Who wrote it: a token's name, or `local` on a loopback server without tokens.
     pub actor: Arc<str>,
+}
+
+/// A record that was not taken, kept for review.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedRecord {
+    /// Its number, given when it is kept; ascending.
+    pub number: u64,
+    /// The collection that it was meant for.
+    pub collection: CollectionId,
+    /// Who sent it.
+    pub actor: String,
+    /// When it came.
+    pub received: Timestamp,
+    /// A short, countable reason: `malformed`, `oversized`, `future`, `unknown_class`, …
+    pub reason: String,
+    /// What is wrong, in words.
+    pub detail: String,
+    /// The record itself, cut off at [`crate::limits::REFUSED_TEXT_BYTES_MAX`].
+    pub text: String,
 }

@@ -138,13 +138,35 @@ pub enum CollectionKind {
     Elevation,
     /// Live items that open, change and clear.
     Incidents,
+    /// Live items that move: the last position is the state, the history is the track.
+    MovingObjects,
+    /// Things (OGC SensorThings API): devices with a place and a type.
+    Things,
+    /// Datastreams (OGC SensorThings API): the last observation is the state, the history is the series.
+    Datastreams,
+    /// Polygons that rules watch.
+    Fences,
+    /// Rules, each a document in its item's properties.
+    Rules,
+    /// Alarms that rules raise.
+    Alarms,
+    /// Registered sources of events.
+    Sources,
+    /// Where alarms and events are sent: webhooks and MQTT topics.
+    Targets,
 }
 
 impl CollectionKind {
     /// True where items change one by one and are pushed.
     #[must_use]
     pub fn is_live(self) -> bool {
-        matches!(self, Self::Incidents)
+        !matches!(self, Self::Layer | Self::Elevation)
+    }
+
+    /// True where every record is a new state at its own time: a position, an observation.
+    #[must_use]
+    pub fn is_series(self) -> bool {
+        matches!(self, Self::MovingObjects | Self::Datastreams)
     }
 }
 

@@ -1,36 +1,8 @@
 //! One item of any collection, as a reader sees it.
 
-use crate::{FeatureTable, Properties, Revision, ValueRef, Wkb};
+use crate::{FeatureTable, LiveItem, ValueRef};
 use jiff::Timestamp;
-use std::{borrow::Cow, sync::Arc};
-
-/// An item of a live collection as it was at one revision.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LiveItem {
-    /// The number that stands for the id in tiles; given once, never reused.
-    pub fid: u64,
-    /// The client's own id.
-    pub id: Arc<str>,
-    /// Who reported it.
-    pub source: Arc<str>,
-    /// When it happened.
-    pub time: Timestamp,
-    /// The change that made the item what it is here.
-    pub revision: Revision,
-    /// Where it is, if that is known.
-    pub geometry: Option<Wkb>,
-    /// Everything else, `class`, `title`, `level` and `status` among it; `source` and `time`
-    /// stand in their own fields and not here.
-    pub properties: Properties,
-}
-
-impl LiveItem {
-    /// True once the item's `status` says that it is over.
-    #[must_use]
-    pub fn is_cleared(&self) -> bool {
-        self.properties.get("status").and_then(|s| s.as_str()) == Some("cleared")
-    }
-}
+use std::borrow::Cow;
 
 /// One item of any collection. Copying it copies a pointer.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +19,7 @@ impl<'a> FeatureRef<'a> {
     pub fn fid(self) -> u64 {
         match self {
             Self::Row(table, row) => table.fid(row),
-            Self::Live(item) => item.fid,
+            Self::Live(item) => item.fid(),
         }
     }
 
@@ -56,7 +28,7 @@ impl<'a> FeatureRef<'a> {
     pub fn id(self) -> Cow<'a, str> {
         match self {
             Self::Row(table, row) => table.id(row),
-            Self::Live(item) => Cow::Borrowed(&item.id),
+            Self::Live(item) => Cow::Borrowed(item.id()),
         }
     }
 
@@ -65,7 +37,7 @@ impl<'a> FeatureRef<'a> {
     pub fn geometry(self) -> Option<&'a [u8]> {
         match self {
             Self::Row(table, row) => table.geometry(row),
-            Self::Live(item) => item.geometry.as_ref().map(Wkb::bytes),
+            Self::Live(item) => item.geometry(),
         }
     }
 
@@ -74,12 +46,12 @@ impl<'a> FeatureRef<'a> {
     pub fn time(self) -> Option<Timestamp> {
         match self {
             Self::Row(..) => None,
-            Self::Live(item) => Some(item.time),
+            Self::Live(item) => Some(item.time()),
         }
     }
 
-    /// Visits the properties in order: a row's with its nulls, a live item's `source` and `time`
-    /// (RFC 3339, UTC) first.
+    /// Visits the properties in order: a row's with its nulls; of a live item first `source`,
+    /// `time` and `since` (RFC 3339, UTC), then its areas' codes.
     pub fn each_property(self, mut visit: impl FnMut(&str, ValueRef<'_>)) {
         match self {
             Self::Row(table, row) => {
@@ -88,9 +60,11 @@ impl<'a> FeatureRef<'a> {
                 }
             }
             Self::Live(item) => {
-                visit("source", ValueRef::Text(&item.source));
-                visit("time", ValueRef::Text(&item.time.to_string()));
-                for (name, json) in &item.properties {
+                visit("source", ValueRef::Text(item.source()));
+                visit("time", ValueRef::Text(&item.time().to_string()));
+                visit("since", ValueRef::Text(&item.since().to_string()));
+                item.areas().named().for_each(|(name, code)| visit(name, ValueRef::Text(code)));
+                for (name, json) in &item.properties() {
                     match ValueRef::from_json(json) {
                         Some(value) => visit(name, value),
                         None => visit(name, ValueRef::Json(&json.to_string())),
@@ -105,7 +79,7 @@ impl<'a> FeatureRef<'a> {
     pub fn number(self, name: &str) -> Option<f64> {
         match self {
             Self::Row(table, row) => table.value(row, table.schema().position(name)?).as_f64(),
-            Self::Live(item) => item.properties.get(name)?.as_f64(),
+            Self::Live(item) => item.property(name).as_f64(),
         }
     }
 }

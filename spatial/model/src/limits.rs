@@ -58,3 +58,11 @@ pub const PUSH_HISTORY_MAX: usize = 65_536;
 pub const SUBSCRIBER_QUEUE_MAX: usize = 8_192;
 /// Most subscribers at once.
 pub const SUBSCRIBERS_MAX: usize = 4_096;
+/// Most different texts (sources, areas) that are kept once for all items.
+pub const INTERNED_MAX: usize = 262_144;
+/// Most drafts that a reaction may add to one commit.
+pub const REACTION_DRAFTS_MAX: usize = 100_000;
+/// Most bytes of a refused record that are kept for review.
+pub const REFUSED_TEXT_BYTES_MAX: usize = 4 << 10;
+/// Most refused records that are kept; the oldest go first.
+pub const REFUSED_RECORDS_MAX: usize = 100_000;

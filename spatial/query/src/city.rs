@@ -4,7 +4,8 @@ use crate::{
     Commit, Counts, IngestError, QueryError, Refused,
     layer::Layer,
     live::{Live, LiveState},
-    writer::{Receipt, Writer},
+    reaction::Reaction,
+    writer::{Outcome, Receipt, Writer},
 };
 use arc_swap::ArcSwap;
 use citywall_model::{
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     /// Held from the choice of a revision until it is visible, so that revisions become visible in order.
     pub(crate) commit_lock: Mutex<()>,
     listeners: RwLock<Vec<Listener>>,
+    /// Locked by the writer alone, but for the moment in which it is set.
+    pub(crate) reaction: Mutex<Option<Box<dyn Reaction>>>,
 }
 
 impl Shared {
@@ -97,7 +100,7 @@ impl City {
                 let kind = match meta.kind {
                     CollectionKind::Layer => Kind::Layer(Arc::new(Layer::new(meta, store.load_layer(&id)?))),
                     CollectionKind::Elevation => Kind::Elevation(Arc::new(Elevation { meta, grid: store.load_grid(&id)? })),
-                    CollectionKind::Incidents => {
+                    _ => {
                         let state = RwLock::new(LiveState::load(store.load_live(&id)?.items));
                         Kind::Live(Arc::new(Live { meta, state }))
                     }
@@ -111,6 +114,7 @@ impl City {
             revision: AtomicU64::new(store.revision().0),
             commit_lock: Mutex::new(()),
             listeners: RwLock::new(Vec::new()),
+            reaction: Mutex::new(None),
             store,
         });
         let writer = Writer::start(shared.clone());
@@ -199,6 +203,27 @@ impl City {
     /// Nothing of the batch was kept; see [`IngestError`].
     pub fn ingest(&self, id: &CollectionId, batch: Vec<EventDraft>, actor: &str) -> Result<Vec<Result<Receipt, Refused>>, IngestError> {
         self.writer.ingest(id, batch, actor)
+    }
+
+    /// As [`City::ingest`], without waiting: `reply` is called on the writer's thread once the
+    /// batch is durable and visible, and must not block.
+    ///
+    /// # Errors
+    /// The batch was not queued, and `reply` will not be called; see [`IngestError`].
+    pub fn submit(
+        &self,
+        id: &CollectionId,
+        batch: Vec<EventDraft>,
+        actor: &str,
+        reply: impl FnOnce(Outcome) + Send + 'static,
+    ) -> Result<(), IngestError> {
+        self.writer.submit(id, batch, actor, Box::new(reply))
+    }
+
+    /// Has a reaction take part in every later commit: what it drafts is committed with what it
+    /// saw, in one transaction. There is one reaction; a later one takes the place of the first.
+    pub fn set_reaction(&self, reaction: Box<dyn Reaction>) {
+        *self.shared.reaction.lock() = Some(reaction);
     }
 
     /// The records that wait for the writer.
@@ -357,7 +382,7 @@ impl CollectionView {
 
     /// The open items of a live collection in the order in which they first came; none of a layer.
     #[must_use]
-    pub fn open_items(&self) -> Vec<Arc<LiveItem>> {
+    pub fn open_items(&self) -> Vec<LiveItem> {
         match &self.kind {
             Kind::Layer(_) | Kind::Elevation(_) => Vec::new(),
             Kind::Live(live) => {

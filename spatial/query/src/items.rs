@@ -9,7 +9,7 @@ use crate::{
 use citywall_index::Inside;
 use citywall_model::{Bbox, FeatureRef, LiveItem, Revision, TimeFilter, ValueRef, geometry, limits};
 use geo::{Intersects, Rect, coord};
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr};
 
 /// A question for the items of a collection. All conditions hold at once.
 #[derive(Clone, Debug)]
@@ -53,8 +53,11 @@ impl Equals {
         match feature {
             FeatureRef::Row(table, row) => table.schema().position(&self.property).is_some_and(|at| same(table.value(row, at))),
             FeatureRef::Live(item) => match self.property.as_str() {
-                "source" => *item.source == *self.value,
-                name => item.properties.get(name).and_then(ValueRef::from_json).is_some_and(same),
+                "source" => **item.source() == *self.value,
+                name => match item.areas().named().find(|(area, _)| *area == name) {
+                    Some((_, code)) => *code == *self.value,
+                    None => ValueRef::from_json(&item.property(name)).is_some_and(same),
+                },
             },
         }
     }
@@ -147,10 +150,10 @@ impl CollectionView {
             Kind::Live(live) => {
                 let state = live.state.read();
                 let test = |item: &LiveItem| {
-                    query.time.is_none_or(|t| t.contains(item.time)) && query.equals.iter().all(|e| e.holds(FeatureRef::Live(item)))
+                    query.time.is_none_or(|t| t.contains(item.time())) && query.equals.iter().all(|e| e.holds(FeatureRef::Live(item)))
                 };
                 // The page's items are taken out of the lock, so that a slow reader holds up no writer.
-                let hits: Vec<Arc<LiveItem>> = if query.windows.is_empty() {
+                let hits: Vec<LiveItem> = if query.windows.is_empty() {
                     state.items.values().filter(|item| test(item)).cloned().collect()
                 } else {
                     state.items_in(&query.windows).into_iter().filter(|item| test(item)).cloned().collect()
@@ -186,7 +189,7 @@ impl CollectionView {
         match &self.kind {
             Kind::Elevation(_) => {}
             Kind::Layer(layer) => layer.search(window, |row, _| fids.push(layer.table.fid(row))),
-            Kind::Live(live) => live.state.read().search(window, |item, _| fids.push(item.fid)),
+            Kind::Live(live) => live.state.read().search(window, |item, _| fids.push(item.fid())),
         }
     }
 }
@@ -211,18 +214,18 @@ impl Layer {
 
 impl LiveState {
     /// The items whose geometry meets one of the windows, in order of fid.
-    fn items_in(&self, windows: &[Bbox]) -> Vec<&Arc<LiveItem>> {
-        let mut items: Vec<&Arc<LiveItem>> = Vec::new();
+    fn items_in(&self, windows: &[Bbox]) -> Vec<&LiveItem> {
+        let mut items: Vec<&LiveItem> = Vec::new();
         for window in windows {
             let area = rectangle(window);
             self.search(window, |item, inside| {
-                if inside == Inside::Whole || item.geometry.as_ref().is_some_and(|wkb| meets(wkb.bytes(), &area)) {
+                if inside == Inside::Whole || item.geometry().is_some_and(|wkb| meets(wkb, &area)) {
                     items.push(item);
                 }
             });
         }
-        items.sort_unstable_by_key(|item| item.fid);
-        items.dedup_by_key(|item| item.fid);
+        items.sort_unstable_by_key(|item| item.fid());
+        items.dedup_by_key(|item| item.fid());
         items
     }
 }

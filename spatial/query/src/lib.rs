@@ -14,6 +14,7 @@ mod items;
 mod layer;
 mod live;
 mod merge;
+mod reaction;
 mod writer;
 
 pub use city::{City, CollectionView};
@@ -21,4 +22,5 @@ pub use commit::Commit;
 pub use error::{IngestError, QueryError, Refused};
 pub use items::{Cursor, Equals, ItemsPage, ItemsQuery};
 pub use live::Counts;
-pub use writer::{Effect, Receipt};
+pub use reaction::Reaction;
+pub use writer::{Effect, Outcome, Receipt};

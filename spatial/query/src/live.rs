@@ -1,7 +1,7 @@
 //! A live collection ready to be asked.
 
 use citywall_index::{Inside, LiveIndex, WindowIndex};
-use citywall_model::{Bbox, CollectionMeta, LiveItem, Revision, Wkb};
+use citywall_model::{Bbox, CollectionMeta, LiveItem, Revision};
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 use std::{collections::BTreeMap, sync::Arc};
@@ -32,7 +32,7 @@ pub(crate) struct LiveState {
     /// The last change to this collection.
     pub(crate) revision: Revision,
     /// Items in the order in which they first came.
-    pub(crate) items: BTreeMap<u64, Arc<LiveItem>>,
+    pub(crate) items: BTreeMap<u64, LiveItem>,
     pub(crate) counts: Counts,
     fid_by_id: FxHashMap<Arc<str>, u64>,
     index: LiveIndex,
@@ -41,33 +41,34 @@ pub(crate) struct LiveState {
 
 impl LiveState {
     /// The state of the given items. O(n log n).
-    pub(crate) fn load(items: Vec<Arc<LiveItem>>) -> Self {
-        let mut state = Self { index: LiveIndex::bulk(items.iter().filter_map(|item| Some((item.fid, bounds(item)?)))), ..Self::default() };
+    pub(crate) fn load(items: Vec<LiveItem>) -> Self {
+        let mut state =
+            Self { index: LiveIndex::bulk(items.iter().filter_map(|item| Some((item.fid(), item.bounds()?)))), ..Self::default() };
         for item in items {
             state.note(&item);
-            state.fid_by_id.insert(item.id.clone(), item.fid);
-            state.items.insert(item.fid, item);
+            state.fid_by_id.insert(item.id().into(), item.fid());
+            state.items.insert(item.fid(), item);
         }
         state
     }
 
     /// Puts a changed item in the place of what it was. O(log n).
-    pub(crate) fn apply(&mut self, item: Arc<LiveItem>) {
-        let before = self.items.get(&item.fid).cloned();
+    pub(crate) fn apply(&mut self, item: LiveItem) {
+        let before = self.items.get(&item.fid()).cloned();
         if let Some(before) = &before {
             self.count(before, u64::wrapping_sub);
         }
-        self.index.update(item.fid, before.as_deref().and_then(bounds), bounds(&item));
+        self.index.update(item.fid(), before.as_ref().and_then(LiveItem::bounds), item.bounds());
         self.note(&item);
-        self.fid_by_id.insert(item.id.clone(), item.fid);
-        self.items.insert(item.fid, item);
+        self.fid_by_id.insert(item.id().into(), item.fid());
+        self.items.insert(item.fid(), item);
     }
 
     /// What follows from an item's being there, besides the tree.
     fn note(&mut self, item: &LiveItem) {
         self.count(item, u64::wrapping_add);
-        self.revision = self.revision.max(item.revision);
-        if let Some(b) = bounds(item) {
+        self.revision = self.revision.max(item.revision());
+        if let Some(b) = item.bounds() {
             self.extent = Some(self.extent.unwrap_or(Bbox::EMPTY).union(b));
         }
     }
@@ -76,17 +77,16 @@ impl LiveState {
         let counts = &mut self.counts;
         counts.total = step(counts.total, 1);
         if !item.is_cleared() {
-            let level = item.properties.get("level").and_then(serde_json::Value::as_u64).filter(|l| (1..=4).contains(l));
-            let level = usize::try_from(level.unwrap_or(0)).unwrap_or(0);
+            let level = usize::from(item.level());
             counts.open = step(counts.open, 1);
             counts.open_by_level[level] = step(counts.open_by_level[level], 1);
-            if item.geometry.is_none() {
+            if item.geometry().is_none() {
                 counts.open_without_place = step(counts.open_without_place, 1);
             }
         }
     }
 
-    pub(crate) fn by_id(&self, id: &str) -> Option<&Arc<LiveItem>> {
+    pub(crate) fn by_id(&self, id: &str) -> Option<&LiveItem> {
         self.items.get(self.fid_by_id.get(id)?)
     }
 
@@ -101,15 +101,11 @@ impl LiveState {
     }
 
     /// The items whose envelope meets the window, in no particular order.
-    pub(crate) fn search<'s>(&'s self, window: &Bbox, mut visit: impl FnMut(&'s Arc<LiveItem>, Inside)) {
+    pub(crate) fn search<'s>(&'s self, window: &Bbox, mut visit: impl FnMut(&'s LiveItem, Inside)) {
         self.index.search(window, |fid, inside| {
             if let Some(item) = self.items.get(&fid) {
                 visit(item, inside);
             }
         });
     }
-}
-
-fn bounds(item: &LiveItem) -> Option<Bbox> {
-    item.geometry.as_ref().map(Wkb::bounds)
 }

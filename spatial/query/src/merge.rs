@@ -1,45 +1,63 @@
 //! What a record makes of an item: the one place where the rules of an event are checked.
 
 use crate::Refused;
-use citywall_model::{EventDraft, LiveItem, Properties, Revision, Wkb, limits};
+use citywall_model::{Areas, CollectionKind, EventDraft, LiveItem, LiveParts, Properties, Revision, Wkb, limits};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-/// The item that a record makes of what is known (`None`: of nothing), or `None` if it changes
-/// nothing. `fid` and `revision` are for the new state.
+/// What a record makes of an item.
+#[derive(Debug)]
+pub(crate) struct Merged {
+    /// The new state.
+    pub(crate) item: LiveParts,
+    /// True if it tells of a time before the known state.
+    pub(crate) late: bool,
+}
+
+/// The state that a record makes of what is known (`None`: of nothing), or `None` if it changes
+/// nothing. `fid` and `revision` are for the new state; its areas are still those of the old one.
 pub(crate) fn merge(
     draft: EventDraft,
+    kind: CollectionKind,
     known: Option<&LiveItem>,
     fid: u64,
     revision: Revision,
     now: Timestamp,
-) -> Result<Option<LiveItem>, Refused> {
+) -> Result<Option<Merged>, Refused> {
     check(&draft, now)?;
     let EventDraft { id, source, time, geometry, properties } = draft;
     let Some(known) = known else {
         let source = source.ok_or_else(|| invalid("source", "is missing: a new item needs it"))?;
         let time = time.ok_or_else(|| invalid("time", "is missing: a new item needs the RFC 3339 instant at which it happened"))?;
-        let mut item = LiveItem {
+        let mut item = LiveParts {
             fid,
             id: id.into(),
             source: source.into(),
             time,
+            since: time,
             revision,
+            areas: Areas::default(),
             geometry: geometry.flatten(),
             properties: Properties::new(),
         };
         set(&mut item.properties, properties)?;
-        return Ok(Some(item));
+        return Ok(Some(Merged { item, late: false }));
     };
-    if source.as_deref().is_some_and(|source| source != &*known.source) {
-        return Err(Refused::OtherSource { id, owner: known.source.to_string() });
+    if source.as_deref().is_some_and(|source| source != &**known.source()) {
+        return Err(Refused::OtherSource { id, owner: known.source().to_string() });
     }
-    let mut item = LiveItem { revision, ..known.clone() };
-    item.time = time.unwrap_or(known.time);
-    item.geometry = geometry.unwrap_or_else(|| known.geometry.clone());
+    let before = known.parts();
+    // A record without a time tells of now; a clock that went back makes no record late.
+    let since = time.unwrap_or_else(|| now.max(known.since()));
+    let mut item = LiveParts { revision, since, ..before.clone() };
+    if kind.is_series() {
+        item.time = since;
+    }
+    item.geometry = geometry.unwrap_or(item.geometry);
     set(&mut item.properties, properties)?;
-    let same = item.time == known.time && item.geometry == known.geometry && item.properties == known.properties;
-    Ok((!same).then_some(item))
+    let same_time = !kind.is_series() || since == known.since();
+    let same = same_time && item.geometry == before.geometry && item.properties == before.properties;
+    Ok((!same).then_some(Merged { item, late: since < known.since() }))
 }
 
 /// Sets what is named, removes what is null.

@@ -4,11 +4,12 @@ use crate::{
     IngestError, Refused,
     city::{Kind, Shared},
     live::Live,
-    merge::merge,
+    merge::{Merged, merge},
+    reaction::Reaction,
 };
 use citywall_model::{Change, CollectionId, EventDraft, LiveItem, Revision, limits};
 use citywall_store::StoreError;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 use std::{
@@ -17,6 +18,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 /// What became of a record.
@@ -41,14 +43,17 @@ pub enum Effect {
     Unchanged,
 }
 
-type Outcome = Result<Vec<Result<Receipt, Refused>>, IngestError>;
+/// One result per record of a batch, in order, or why nothing of it was kept.
+pub type Outcome = Result<Vec<Result<Receipt, Refused>>, IngestError>;
+
+type Reply = Box<dyn FnOnce(Outcome) + Send>;
 
 /// A batch on its way to the writer.
 struct Batch {
     live: Arc<Live>,
     drafts: Vec<EventDraft>,
     actor: Arc<str>,
-    reply: Sender<Outcome>,
+    reply: Reply,
 }
 
 /// The queue to the writer's thread. Dropping it lets the thread finish what waits, and waits for it.
@@ -77,6 +82,13 @@ impl Writer {
     }
 
     pub(crate) fn ingest(&self, id: &CollectionId, drafts: Vec<EventDraft>, actor: &str) -> Outcome {
+        let (reply, outcome) = bounded(1);
+        // A caller that has gone away needs no answer.
+        self.submit(id, drafts, actor, Box::new(move |done| drop(reply.send(done))))?;
+        outcome.recv().unwrap_or(Err(IngestError::Closed))
+    }
+
+    pub(crate) fn submit(&self, id: &CollectionId, drafts: Vec<EventDraft>, actor: &str, reply: Reply) -> Result<(), IngestError> {
         let live = match self.shared.collection(id) {
             Some(Kind::Live(live)) => live,
             Some(Kind::Layer(_) | Kind::Elevation(_)) => return Err(IngestError::NotLive(id.clone())),
@@ -95,9 +107,8 @@ impl Writer {
         if before > 0 && before + records > limits::INGEST_QUEUE_RECORDS_MAX {
             return give_back(IngestError::Busy { waiting: before });
         }
-        let (reply, outcome) = bounded(1);
         match queue.try_send(Batch { live, drafts, actor: actor.into(), reply }) {
-            Ok(()) => outcome.recv().unwrap_or(Err(IngestError::Closed)),
+            Ok(()) => Ok(()),
             Err(error) if error.is_full() => give_back(IngestError::Busy { waiting: before }),
             Err(_) => give_back(IngestError::Closed),
         }
@@ -115,38 +126,64 @@ impl Drop for Writer {
     }
 }
 
+/// How often the reaction is asked what follows from time alone.
+const TICK: Duration = Duration::from_secs(1);
+
 fn run(shared: &Shared, batches: &Receiver<Batch>, waiting: &AtomicUsize) {
-    while let Ok(first) = batches.recv() {
-        let mut group = vec![first];
-        let mut records = group[0].drafts.len();
+    let mut next_tick = Instant::now() + TICK;
+    loop {
+        let mut group = match batches.recv_deadline(next_tick) {
+            Ok(first) => vec![first],
+            Err(RecvTimeoutError::Timeout) => Vec::new(),
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        let mut records = group.iter().map(|batch| batch.drafts.len()).sum();
         while records < limits::INGEST_BATCH_RECORDS_MAX
             && let Ok(batch) = batches.try_recv()
         {
             records += batch.drafts.len();
             group.push(batch);
         }
-        commit(shared, group);
+        let ticks = Instant::now() >= next_tick;
+        if ticks {
+            next_tick = Instant::now() + TICK;
+        }
+        commit(shared, group, ticks);
         waiting.fetch_sub(records, Ordering::Relaxed);
     }
 }
 
-/// Merges, flushes, shows and answers a group of batches.
-fn commit(shared: &Shared, group: Vec<Batch>) {
+/// Merges, flushes, shows and answers a group of batches, with what follows from it.
+fn commit(shared: &Shared, group: Vec<Batch>, ticks: bool) {
     let in_order = shared.commit_lock.lock();
     let mut plan = Plan { revision: shared.revision(), changes: Vec::new(), pending: FxHashMap::default(), next_fid: FxHashMap::default() };
     let now = Timestamp::now();
     let outcomes: Vec<_> = group.into_iter().map(|batch| plan.batch(batch, now)).collect();
+    let mut reaction = shared.reaction.lock();
+    let seen = plan.changes.len();
+    if let Some(reaction) = reaction.as_deref_mut()
+        && (seen > 0 || ticks)
+    {
+        plan.follow(shared, reaction, now);
+    }
     let changes: Arc<[Change]> = plan.changes.iter().map(|(_, change)| change.clone()).collect();
     let stored = if changes.is_empty() { Ok(()) } else { shared.store.append(&changes) };
-    if stored.is_ok() && !changes.is_empty() {
-        show(plan.changes);
-        shared.announce(plan.revision, changes, None);
+    match &stored {
+        Ok(()) if !changes.is_empty() => {
+            show(plan.changes);
+            shared.announce(plan.revision, changes, None);
+        }
+        Ok(()) => {}
+        Err(_) => {
+            if let Some(reaction) = reaction.as_deref_mut() {
+                reaction.undo();
+            }
+        }
     }
-    drop(in_order);
+    drop((reaction, in_order));
     let stored: Result<(), Arc<StoreError>> = stored.map_err(Arc::new);
     for (reply, results) in outcomes {
-        // A caller that has gone away needs no answer.
-        let _ = reply.send(stored.clone().map(|()| results).map_err(IngestError::Store));
+        reply(stored.clone().map(|()| results).map_err(IngestError::Store));
     }
 }
 
@@ -154,7 +191,7 @@ fn commit(shared: &Shared, group: Vec<Batch>) {
 fn show(changes: Vec<(Arc<Live>, Change)>) {
     for run in changes.chunk_by(|(a, _), (b, _)| Arc::ptr_eq(a, b)) {
         let mut state = run[0].0.state.write();
-        for (_, change) in run {
+        for (_, change) in run.iter().filter(|(_, change)| !change.late) {
             state.apply(change.item.clone());
         }
     }
@@ -165,15 +202,30 @@ struct Plan {
     revision: Revision,
     changes: Vec<(Arc<Live>, Change)>,
     /// Items that an earlier record of the group changed.
-    pending: FxHashMap<(CollectionId, Arc<str>), Arc<LiveItem>>,
+    pending: FxHashMap<(CollectionId, Arc<str>), LiveItem>,
     next_fid: FxHashMap<CollectionId, u64>,
 }
 
 impl Plan {
-    fn batch(&mut self, batch: Batch, now: Timestamp) -> (Sender<Outcome>, Vec<Result<Receipt, Refused>>) {
+    fn batch(&mut self, batch: Batch, now: Timestamp) -> (Reply, Vec<Result<Receipt, Refused>>) {
         let Batch { live, drafts, actor, reply } = batch;
         let results = drafts.into_iter().map(|draft| self.record(&live, draft, &actor, now)).collect();
         (reply, results)
+    }
+
+    /// Adds what a reaction drafts.
+    fn follow(&mut self, shared: &Shared, reaction: &mut dyn Reaction, now: Timestamp) {
+        let changes: Vec<Change> = self.changes.iter().map(|(_, change)| change.clone()).collect();
+        let actor: Arc<str> = "rules".into();
+        for (id, draft) in reaction.react(&changes, now) {
+            let Some(Kind::Live(live)) = shared.collection(&id) else {
+                tracing::error!(collection = %id, "a reaction writes to what is no live collection");
+                continue;
+            };
+            if let Err(refused) = self.record(&live, draft, &actor, now) {
+                tracing::error!(collection = %id, %refused, "what a reaction drafted was refused");
+            }
+        }
     }
 
     fn record(&mut self, live: &Arc<Live>, draft: EventDraft, actor: &Arc<str>, now: Timestamp) -> Result<Receipt, Refused> {
@@ -183,12 +235,13 @@ impl Plan {
         let key = (collection.clone(), id.clone());
         let known = self.pending.get(&key).or_else(|| state.by_id(&id)).cloned();
         let fid = match &known {
-            Some(item) => item.fid,
+            Some(item) => item.fid(),
             None => *self.next_fid.entry(collection.clone()).or_insert_with(|| state.next_fid()),
         };
         drop(state);
-        let Some(item) = merge(draft, known.as_deref(), fid, self.revision.next(), now)? else {
-            let revision = known.map_or(self.revision, |item| item.revision);
+        let merged = merge(draft, live.meta.kind, known.as_ref(), fid, self.revision.next(), now)?;
+        let Some(Merged { item, late }) = merged else {
+            let revision = known.map_or(self.revision, |item| item.revision());
             return Ok(Receipt { id, revision, effect: Effect::Unchanged });
         };
         if known.is_none() {
@@ -196,9 +249,12 @@ impl Plan {
         }
         self.revision = item.revision;
         let receipt = Receipt { id, revision: item.revision, effect: if known.is_some() { Effect::Changed } else { Effect::Created } };
-        let item = Arc::new(item);
-        self.pending.insert(key, item.clone());
-        self.changes.push((live.clone(), Change { collection: collection.clone(), item, actor: actor.clone() }));
+        let item = LiveItem::from(item);
+        if !late {
+            self.pending.insert(key, item.clone());
+        }
+        let change = Change { collection: collection.clone(), item, before: known, late, actor: actor.clone() };
+        self.changes.push((live.clone(), change));
         Ok(receipt)
     }
 }

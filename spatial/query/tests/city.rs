@@ -130,7 +130,7 @@ fn a_later_record_merges_and_a_repeated_one_changes_nothing() {
     assert_eq!(post(clear).unwrap().effect, Effect::Changed);
     assert_eq!((counts().open, counts().total, counts().open_by_level), (0, 1, [0; 5]));
     let title = |item: citywall_model::FeatureRef<'_>| match item {
-        citywall_model::FeatureRef::Live(item) => item.properties["title"].as_str().unwrap().to_owned(),
+        citywall_model::FeatureRef::Live(item) => item.property("title").as_str().unwrap().to_owned(),
         citywall_model::FeatureRef::Row(..) => unreachable!(),
     };
     assert_eq!(city.view(&id("events")).unwrap().item("e1", title).unwrap(), "路灯不亮");

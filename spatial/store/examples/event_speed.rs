@@ -3,7 +3,9 @@
 //! `cargo run --release -p citywall-store --example event_speed -- [FOLDER]`
 #![allow(clippy::unwrap_used)]
 
-use citywall_model::{Change, CimCategory, CityProfile, CollectionId, CollectionKind, LiveItem, LocalText, Revision, Wkb};
+use citywall_model::{
+    Areas, Change, CimCategory, CityProfile, CollectionId, CollectionKind, LiveItem, LiveParts, LocalText, Revision, Wkb,
+};
 use citywall_store::{CityStore, GeoPackage};
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
@@ -34,16 +36,18 @@ fn main() {
 }
 
 fn change(id: &CollectionId, revision: u64) -> Change {
-    let item = LiveItem {
+    let item = LiveParts {
         fid: revision,
         id: format!("E-{revision}").into(),
         source: "12345".into(),
         time: jiff::Timestamp::now(),
+        since: jiff::Timestamp::now(),
+        areas: Areas::default(),
         revision: Revision(revision),
         geometry: Some(Wkb::point(117.2, 39.1).unwrap()),
         properties: serde_json::json!({"title": "积水", "class": "gb2013:0304", "level": 2, "status": "open"}).as_object().unwrap().clone(),
     };
-    Change { collection: id.clone(), item: Arc::new(item), actor: "speed".into() }
+    Change { collection: id.clone(), item: item.into(), before: None, late: false, actor: "speed".into() }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a number of events is small")]

@@ -5,7 +5,9 @@
 //! 1,000,000 rows in the system's folder for temporary files.
 #![allow(clippy::unwrap_used)]
 
-use citywall_model::{Change, CimCategory, CityProfile, CollectionId, CollectionKind, LiveItem, LocalText, Revision, Value, Wkb};
+use citywall_model::{
+    Areas, Change, CimCategory, CityProfile, CollectionId, CollectionKind, LiveItem, LiveParts, LocalText, Revision, Value, Wkb,
+};
 use citywall_store::{CityStore, GeoPackage, LayerDraft, NewFeature};
 use std::{
     path::PathBuf,
@@ -181,16 +183,18 @@ fn while_events_come(store: &GeoPackage, work: impl FnOnce() -> Spent) -> (Spent
 }
 
 fn event(revision: Revision) -> Change {
-    let item = LiveItem {
+    let item = LiveParts {
         fid: revision.0,
         id: format!("E-{revision}").into(),
         source: "12345".into(),
         time: jiff::Timestamp::now(),
+        since: jiff::Timestamp::now(),
+        areas: Areas::default(),
         revision,
         geometry: Some(Wkb::point(117.2, 39.1).unwrap()),
         properties: serde_json::json!({"title": "积水", "level": 2, "status": "open"}).as_object().unwrap().clone(),
     };
-    Change { collection: CollectionId::new("events").unwrap(), item: Arc::new(item), actor: "speed".into() }
+    Change { collection: CollectionId::new("events").unwrap(), item: item.into(), before: None, late: false, actor: "speed".into() }
 }
 
 fn at(sorted: &[Duration], percent: usize) -> Duration {

@@ -20,6 +20,7 @@ use citywall_model::{
     Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LiveItem, LocalText, Revision,
     Value, Wkb,
 };
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{path::Path, sync::Arc};
 
@@ -114,7 +115,20 @@ pub trait LayerStage: Send {
 #[derive(Debug, Default)]
 pub struct LiveLoad {
     /// The items, cleared ones among them.
-    pub items: Vec<Arc<LiveItem>>,
+    pub items: Vec<LiveItem>,
+}
+
+/// A question for the past of a live collection.
+#[derive(Clone, Debug)]
+pub struct HistoryQuery {
+    /// The collection.
+    pub collection: CollectionId,
+    /// The first instant.
+    pub from: Timestamp,
+    /// The last instant.
+    pub to: Timestamp,
+    /// Only the item with this number.
+    pub fid: Option<u64>,
 }
 
 /// A city's durable state. One implementation per back end; all methods may be called from any
@@ -205,6 +219,21 @@ pub trait CityStore: Send + Sync {
     /// # Errors
     /// The file cannot be read.
     fn changes_after(&self, revision: Revision, max: usize) -> Result<Vec<Change>, StoreError>;
+
+    /// Visits the changes of a live collection whose states begin in an interval, late ones among
+    /// them, in order of `since` and then of revision, until `visit` returns false.
+    ///
+    /// # Errors
+    /// There is no such collection, or the file cannot be read.
+    fn history(&self, query: &HistoryQuery, visit: &mut dyn FnMut(Change) -> bool) -> Result<(), StoreError>;
+
+    /// The items of a live collection as they were at a past instant: of each the last state
+    /// that began no later, in order of fid. What was not yet there is left out; what was
+    /// cleared or removed by then is among them.
+    ///
+    /// # Errors
+    /// There is no such collection, or the file cannot be read.
+    fn state_at(&self, id: &CollectionId, instant: Timestamp) -> Result<Vec<LiveItem>, StoreError>;
 
     /// Folds the journal into the live collections' tables, so that a start is quick and GDAL
     /// sees what is current. Gives way to events; cheap if nothing changed.

@@ -3,7 +3,7 @@
 
 mod common;
 
-use citywall_model::{Change, LiveItem, Revision, Value, Wkb, limits};
+use citywall_model::{Areas, Change, LiveItem, LiveParts, Revision, Value, Wkb, limits};
 use citywall_store::{CityStore, GeoPackage, StoreError};
 use common::*;
 use std::{
@@ -15,16 +15,18 @@ use std::{
 };
 
 fn event(revision: Revision) -> Change {
-    let item = LiveItem {
+    let item = LiveParts {
         fid: revision.0,
         id: format!("E{revision}").into(),
         source: "s".into(),
         time: "2026-03-01T08:15:00Z".parse().unwrap(),
+        since: "2026-03-01T08:15:00Z".parse().unwrap(),
+        areas: Areas::default(),
         revision,
         geometry: Some(Wkb::point(117.0, 39.0).unwrap()),
         properties: serde_json::Map::new(),
     };
-    Change { collection: id("events"), item: Arc::new(item), actor: "local".into() }
+    Change { collection: id("events"), item: item.into(), before: None, late: false, actor: "local".into() }
 }
 
 /// Appends one event; where a publication took its revision, asks for the next.

@@ -3,7 +3,7 @@
 
 mod common;
 
-use citywall_model::{Change, LiveItem, Revision, Value, Wkb};
+use citywall_model::{Areas, Change, LiveItem, LiveParts, Revision, Value, Wkb};
 use citywall_store::{CityStore, GeoPackage};
 use common::*;
 use std::{
@@ -17,16 +17,18 @@ use std::{
 const CHILD_FILE: &str = "CITYWALL_CRASH_TEST_FILE";
 
 fn change(revision: u64) -> Change {
-    let item = LiveItem {
+    let item = LiveParts {
         fid: revision % 100 + 1,
         id: format!("E{}", revision % 100).into(),
         source: "s".into(),
         time: "2026-03-01T08:15:00Z".parse().unwrap(),
+        since: "2026-03-01T08:15:00Z".parse().unwrap(),
+        areas: Areas::default(),
         revision: Revision(revision),
         geometry: Some(Wkb::point(117.0, 39.0).unwrap()),
         properties: serde_json::json!({"title": format!("at {revision}")}).as_object().unwrap().clone(),
     };
-    Change { collection: id("events"), item: Arc::new(item), actor: "child".into() }
+    Change { collection: id("events"), item: item.into(), before: None, late: false, actor: "child".into() }
 }
 
 /// In the child: imports without end beside a stream of changes, folds them now and then, and

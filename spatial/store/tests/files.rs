@@ -3,7 +3,7 @@
 
 mod common;
 
-use citywall_model::{Change, CityProfile, LiveItem, LocalText, Revision, Value, Wkb};
+use citywall_model::{Areas, Change, CityProfile, LiveItem, LiveParts, LocalText, Revision, Value, Wkb};
 use citywall_store::{CityStore, GeoPackage, StoreError};
 use common::*;
 use std::{
@@ -24,16 +24,18 @@ fn refused(path: &Path) -> StoreError {
 }
 
 fn event(revision: u64, fid: u64) -> Change {
-    let item = LiveItem {
+    let item = LiveParts {
         fid,
         id: format!("E{fid}").into(),
         source: "s".into(),
         time: "2026-03-01T08:15:00Z".parse().unwrap(),
+        since: "2026-03-01T08:15:00Z".parse().unwrap(),
+        areas: Areas::default(),
         revision: Revision(revision),
         geometry: Some(Wkb::point(117.0, 39.0).unwrap()),
         properties: serde_json::json!({"title": format!("事件 {revision}")}).as_object().unwrap().clone(),
     };
-    Change { collection: id("events"), item: Arc::new(item), actor: "local".into() }
+    Change { collection: id("events"), item: item.into(), before: None, late: false, actor: "local".into() }
 }
 
 #[test]

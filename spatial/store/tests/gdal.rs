@@ -3,7 +3,7 @@
 
 mod common;
 
-use citywall_model::{Change, LiveItem, Revision, Value, Wkb};
+use citywall_model::{Areas, Change, LiveItem, LiveParts, Revision, Value, Wkb};
 use citywall_store::{CityStore, GeoPackage, LayerDraft, NewFeature};
 use common::*;
 use geo_types::{Geometry, MultiPolygon};
@@ -60,17 +60,27 @@ fn a_city_of_all_sorts(store: &GeoPackage) {
     let mut unfinished = store.stage(draft("unfinished")).unwrap();
     unfinished.write(vec![feature(None, &[])]).unwrap();
     std::mem::forget(unfinished);
-    let event = |fid: u64, place: Option<Wkb>| LiveItem {
+    let event = |fid: u64, place: Option<Wkb>| LiveParts {
         fid,
         id: format!("E{fid}").into(),
         source: "12345".into(),
         time: "2026-03-01T16:15:00.25+08:00".parse().unwrap(),
+        since: "2026-03-01T16:15:00.25+08:00".parse().unwrap(),
+        areas: Areas::default(),
         revision: Revision(store.revision().0 + fid),
         geometry: place,
         properties: serde_json::json!({"title": "积水", "level": 2, "status": "open"}).as_object().unwrap().clone(),
     };
     let events = [event(1, Some(Wkb::point(117.25, 39.5).unwrap())), event(2, None)];
-    store.append(&events.map(|item| Change { collection: id("events"), item: Arc::new(item), actor: "local".into() })).unwrap();
+    store
+        .append(&events.map(|item| Change {
+            collection: id("events"),
+            item: item.into(),
+            before: None,
+            late: false,
+            actor: "local".into(),
+        }))
+        .unwrap();
     store.checkpoint().unwrap();
 }
 

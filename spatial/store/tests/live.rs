@@ -3,7 +3,7 @@
 
 mod common;
 
-use citywall_model::{Change, LiveItem, Revision, Value, Wkb};
+use citywall_model::{Areas, Change, LiveItem, LiveParts, Revision, Value, Wkb};
 use citywall_store::{CityStore, GeoPackage, StoreError};
 use common::*;
 use jiff::Timestamp;
@@ -11,16 +11,18 @@ use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
 
 fn change(revision: u64, fid: u64, title: &str) -> Change {
-    let item = LiveItem {
+    let item = LiveParts {
         fid,
         id: format!("E-{fid}").into(),
         source: "12345".into(),
         time: "2026-03-01T08:15:00.123456789Z".parse().unwrap(),
+        since: "2026-03-01T08:15:00.123456789Z".parse().unwrap(),
+        areas: Areas::default(),
         revision: Revision(revision),
         geometry: Some(Wkb::point(117.2, 39.1).unwrap()),
         properties: serde_json::json!({"title": title, "level": 2, "class": "gb:0103", "status": "open"}).as_object().unwrap().clone(),
     };
-    Change { collection: id("events"), item: Arc::new(item), actor: "local".into() }
+    Change { collection: id("events"), item: item.into(), before: None, late: false, actor: "local".into() }
 }
 
 fn items(store: &GeoPackage) -> Vec<LiveItem> {
@@ -114,11 +116,13 @@ prop_compose! {
         properties in prop::collection::btree_map("class|title|level|status|[a-z]{1,3}", json(), 0..5),
         source in ".{1,4}",
     ) -> LiveItem {
-        LiveItem {
+        LiveParts {
             fid,
             id: format!("id {fid}").into(),
             source: source.into(),
             time: Timestamp::new(seconds, nanos).unwrap(),
+            since: Timestamp::new(seconds, nanos).unwrap(),
+            areas: Areas::default(),
             revision: Revision(0),
             geometry: place.map(|(x, y)| Wkb::point(x, y).unwrap()),
             properties: properties.into_iter().collect(),
@@ -162,7 +166,7 @@ proptest! {
                         item.revision = last;
                         model.insert(item.fid, item.clone());
                         history.push(item.clone());
-                        Change { collection: id("events"), item: Arc::new(item), actor: "tester".into() }
+                        Change { collection: id("events"), item: item.into(), before: None, late: false, actor: "tester".into() }
                     }).collect();
                     store.append(&changes).unwrap();
                 }

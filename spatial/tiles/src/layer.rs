@@ -248,7 +248,7 @@ impl Layer {
                 Kind::Point => {}
             },
             FeatureRef::Live(item) => {
-                traits.level = item.properties.get("level").and_then(|l| u8::try_from(l.as_u64()?).ok()).unwrap_or(0);
+                traits.level = item.level();
             }
         }
         traits
@@ -305,7 +305,7 @@ impl Layer {
                 self.tag(key, value);
             }
         });
-        if let Some(value) = self.values.number(ValueRef::Text(&item.id)) {
+        if let Some(value) = self.values.number(ValueRef::Text(item.id())) {
             let key = self.keys.number(ID_FIELD);
             self.tag(key, value);
         }

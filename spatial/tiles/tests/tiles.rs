@@ -5,7 +5,8 @@
 mod common;
 
 use citywall_model::{
-    Bbox, FeatureRef, FeatureTableBuilder, FieldType, LiveItem, Revision, RowIds, Schema, ValueRef, Wkb, geometry, limits::TILE_BYTES_MAX,
+    Areas, Bbox, FeatureRef, FeatureTableBuilder, FieldType, LiveItem, LiveParts, Revision, RowIds, Schema, ValueRef, Wkb, geometry,
+    limits::TILE_BYTES_MAX,
 };
 use citywall_tiles::{TileBuilder, TileId};
 use common::{
@@ -52,15 +53,18 @@ fn a_crowded_tile_stays_within_its_bytes_keeps_the_highest_and_says_that_it_is_t
 }
 
 fn event(fid: u64, id: &str, longitude: f64, latitude: f64, properties: serde_json::Value) -> LiveItem {
-    LiveItem {
+    LiveParts {
         fid,
         id: id.into(),
         source: "12345".into(),
         time: "2026-03-01T08:15:00Z".parse::<jiff::Timestamp>().unwrap(),
+        since: "2026-03-01T08:15:00Z".parse::<jiff::Timestamp>().unwrap(),
+        areas: Areas::default(),
         revision: Revision(7),
         geometry: Some(Wkb::point(longitude, latitude).unwrap()),
         properties: properties.as_object().unwrap().clone(),
     }
+    .into()
 }
 
 #[test]

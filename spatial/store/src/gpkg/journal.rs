@@ -2,7 +2,7 @@
 
 use super::{Inner, blob, catalog, digest};
 use crate::{StoreError, error::Doing};
-use citywall_model::{Change, CollectionId, LiveItem, Revision, Wkb};
+use citywall_model::{Areas, Change, CollectionId, LiveItem, LiveParts, Revision, Wkb, geometry};
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 use std::{str::FromStr, sync::Arc};
@@ -20,8 +20,8 @@ pub(super) fn append(inner: &Inner, changes: &[Change]) -> Result<(), StoreError
     let mut writer = inner.writer()?.lock();
     let mut last = inner.last_revision();
     for change in changes {
-        if change.item.revision != last.next() {
-            return Err(StoreError::OutOfOrder { last, found: change.item.revision });
+        if change.item.revision() != last.next() {
+            return Err(StoreError::OutOfOrder { last, found: change.item.revision() });
         }
         last = last.next();
     }
@@ -37,7 +37,7 @@ pub(super) fn append(inner: &Inner, changes: &[Change]) -> Result<(), StoreError
         }
         catalog::set(tx, catalog::REVISION, last)
     })?;
-    inner.set_last_revision(newest.item.revision);
+    inner.set_last_revision(newest.item.revision());
     Ok(())
 }
 
@@ -88,24 +88,24 @@ fn check_live(conn: &Connection, id: &CollectionId) -> Result<(), StoreError> {
 }
 
 fn insert(conn: &Connection, change: &Change, recorded_at: &str) -> Result<(), StoreError> {
-    let item = &*change.item;
+    let item = &change.item;
     let geom = geometry_blob(item);
-    let time = item.time.to_string();
-    let properties = properties_text(item)?;
+    let time = item.time().to_string();
+    let properties = item.properties_json();
     let digest = digest_of(
-        item.revision,
-        item.fid,
-        [change.collection.as_str(), &item.id, &item.source, &time, &change.actor, recorded_at, &properties],
+        item.revision(),
+        item.fid(),
+        [change.collection.as_str(), item.id(), item.source(), &time, &change.actor, recorded_at, properties],
         geom.as_deref(),
     );
     conn.prepare_cached(&format!("INSERT INTO citywall_journal ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"))
         .and_then(|mut row| {
             row.execute(params![
-                item.revision.0.cast_signed(),
+                item.revision().0.cast_signed(),
                 change.collection.as_str(),
-                item.fid.cast_signed(),
-                item.id,
-                item.source,
+                item.fid().cast_signed(),
+                item.id(),
+                item.source(),
                 time,
                 change.actor,
                 recorded_at,
@@ -123,16 +123,11 @@ fn digest_of(revision: Revision, fid: u64, texts: [&str; 7], geom: Option<&[u8]>
     digest::of_parts([&revision[..], &fid[..]].into_iter().chain(texts.map(str::as_bytes)).chain(geom))
 }
 
-/// The properties of a live item as JSON.
-pub(super) fn properties_text(item: &LiveItem) -> Result<String, StoreError> {
-    serde_json::to_string(&item.properties).map_err(|e| StoreError::damaged(format!("the change {}", item.revision), e))
-}
-
 /// The geometry of a live item as a GeoPackage blob.
 pub(super) fn geometry_blob(item: &LiveItem) -> Option<Vec<u8>> {
-    item.geometry.as_ref().map(|geometry| {
+    item.geometry().map(|wkb| {
         let mut blob = Vec::new();
-        blob::write(&mut blob, LIVE_CRS, geometry.bytes(), &geometry.bounds());
+        blob::write(&mut blob, LIVE_CRS, wkb, &geometry::bounds(wkb));
         blob
     })
 }
@@ -153,21 +148,24 @@ fn read(row: &Row<'_>, names: &mut Names) -> Result<Change, StoreError> {
     if names.collection.as_ref().is_none_or(|known| known.as_str() != collection) {
         names.collection = Some(CollectionId::new(collection).map_err(|e| damaged(e.to_string()))?);
     }
-    let item = LiveItem {
+    let time = Timestamp::from_str(time).map_err(|e| damaged(e.to_string()))?;
+    let item = LiveParts {
         fid: fid.cast_unsigned(),
         id: id.into(),
         source: kept(&mut names.source, source),
-        time: Timestamp::from_str(time).map_err(|e| damaged(e.to_string()))?,
+        time,
+        since: time,
         revision: Revision(revision.cast_unsigned()),
-        geometry: geom.map(geometry).transpose().map_err(damaged)?,
+        areas: Areas::default(),
+        geometry: geom.map(from_blob).transpose().map_err(damaged)?,
         properties: serde_json::from_str(properties).map_err(|e| damaged(e.to_string()))?,
     };
     let collection = names.collection.clone().ok_or_else(|| damaged("it has no collection".to_owned()))?;
-    Ok(Change { collection, item: Arc::new(item), actor: kept(&mut names.actor, actor) })
+    Ok(Change { collection, item: item.into(), before: None, late: false, actor: kept(&mut names.actor, actor) })
 }
 
 /// The geometry of a blob, checked; or why there is none.
-pub(super) fn geometry(blob: &[u8]) -> Result<Wkb, String> {
+pub(super) fn from_blob(blob: &[u8]) -> Result<Wkb, String> {
     Wkb::new(blob::wkb(blob)?).map_err(|e| e.to_string())
 }
 

@@ -7,12 +7,13 @@
 use super::{Inner, blob::GeometryKinds, catalog, journal, schema};
 use crate::{LiveLoad, StoreError, error::Doing};
 use citywall_model::{
-    Bbox, Change, CimCategory, CollectionId, CollectionKind, CollectionMeta, LiveItem, LocalText, Revision, Schema, limits,
+    Areas, Bbox, Change, CimCategory, CollectionId, CollectionKind, CollectionMeta, LiveItem, LiveParts, LocalText, Revision, Schema,
+    limits,
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 use serde_json::Value;
-use std::{collections::BTreeMap, str::FromStr, sync::Arc};
+use std::{collections::BTreeMap, str::FromStr};
 
 /// The columns of a live collection beside `fid` and `geom`, with their declared types.
 const COLUMNS: [(&str, &str); 10] = [
@@ -95,12 +96,12 @@ pub(super) fn load(conn: &Connection, id: &CollectionId) -> Result<LiveLoad, Sto
     }
     let mut items = BTreeMap::new();
     each_item(conn, id, |item| {
-        items.insert(item.fid, Arc::new(item));
+        items.insert(item.fid(), item);
         Ok(())
     })?;
     journal::each_after(conn, Revision(catalog::number(conn, catalog::FOLDED)?), usize::MAX, |change| {
         if change.collection == *id {
-            items.insert(change.item.fid, change.item);
+            items.insert(change.item.fid(), change.item);
         }
         Ok(())
     })?;
@@ -129,15 +130,19 @@ fn read(row: &Row<'_>, fid: i64) -> Result<LiveItem, String> {
     let text = |at: usize| row.get_ref(at).ok().and_then(|v| v.as_str().ok()).ok_or_else(|| format!("column {at} is no text"));
     let geom = row.get_ref(1).ok().and_then(|v| v.as_blob_or_null().ok()).ok_or("the geometry is no blob")?;
     let revision: i64 = row.get(6).map_err(|e| e.to_string())?;
-    Ok(LiveItem {
+    let time = Timestamp::from_str(text(5).or_else(|_| text(4))?).map_err(|e| e.to_string())?;
+    let item = LiveParts {
         fid: fid.cast_unsigned(),
         id: text(2)?.into(),
         source: text(3)?.into(),
-        time: Timestamp::from_str(text(5).or_else(|_| text(4))?).map_err(|e| e.to_string())?,
+        time,
+        since: time,
         revision: Revision(revision.cast_unsigned()),
-        geometry: geom.map(journal::geometry).transpose()?,
+        areas: Areas::default(),
+        geometry: geom.map(journal::from_blob).transpose()?,
         properties: serde_json::from_str(text(7)?).map_err(|e| e.to_string())?,
-    })
+    };
+    Ok(item.into())
 }
 
 /// Folds the journal's tail into the tables, a bounded batch at a time.
@@ -157,13 +162,13 @@ fn fold_batch(inner: &Inner) -> Result<usize, StoreError> {
     // Only the last change of an item matters to its row.
     let mut by_collection: BTreeMap<&CollectionId, BTreeMap<u64, &LiveItem>> = BTreeMap::new();
     for Change { collection, item, .. } in &tail {
-        by_collection.entry(collection).or_default().insert(item.fid, item);
+        by_collection.entry(collection).or_default().insert(item.fid(), item);
     }
     inner.writer()?.lock().lazily("folding the journal", |tx| {
         for (id, items) in &by_collection {
             fold_collection(tx, id, items.values().copied())?;
         }
-        catalog::set(tx, catalog::FOLDED, newest.item.revision)
+        catalog::set(tx, catalog::FOLDED, newest.item.revision())
     })?;
     inner.wal_wait();
     Ok(tail.len())
@@ -182,24 +187,25 @@ fn fold_collection<'i>(conn: &Connection, id: &CollectionId, items: impl Iterato
         ))
         .doing(deed)?;
     for item in items {
-        let fid = item.fid.cast_signed();
+        let fid = item.fid().cast_signed();
         entry.meta.count += u64::from(!known.exists([fid]).doing(deed)?);
-        extent = item.geometry.as_ref().map_or(extent, |g| extent.union(g.bounds()));
-        let text = |name: &str| item.properties.get(name).and_then(Value::as_str);
-        let time = item.time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
-        let time_exact = (Timestamp::from_str(&time).ok() != Some(item.time)).then(|| item.time.to_string());
+        extent = item.bounds().map_or(extent, |b| extent.union(b));
+        let properties = item.properties();
+        let text = |name: &str| properties.get(name).and_then(Value::as_str);
+        let time = item.time().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+        let time_exact = (Timestamp::from_str(&time).ok() != Some(item.time())).then(|| item.time().to_string());
         put.execute(params![
             fid,
             journal::geometry_blob(item),
-            item.id,
-            item.source,
+            item.id(),
+            item.source(),
             time,
             text("class"),
             text("title"),
-            item.properties.get("level").and_then(Value::as_i64),
+            properties.get("level").and_then(Value::as_i64),
             text("status"),
-            item.revision.0.cast_signed(),
-            journal::properties_text(item)?,
+            item.revision().0.cast_signed(),
+            item.properties_json(),
             time_exact,
         ])
         .doing(deed)?;

@@ -18,6 +18,7 @@ mod connection;
 mod coverage;
 mod digest;
 mod disk;
+mod history;
 mod journal;
 mod live;
 mod load;
@@ -30,11 +31,13 @@ mod stage;
 mod verify;
 mod wal;
 
-use crate::{CityStore, LayerDraft, LayerStage, LiveLoad, Solid, StoreError, error::Doing};
+use crate::{CityStore, HistoryQuery, LayerDraft, LayerStage, LiveLoad, Solid, StoreError, error::Doing};
 use citywall_model::{
-    Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LocalText, Revision, limits,
+    Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LiveItem, LocalText, Revision,
+    limits,
 };
 use connection::{Readers, Writer};
+use jiff::Timestamp;
 use parking_lot::FairMutex;
 use rusqlite::{Connection, OpenFlags};
 use std::{
@@ -294,6 +297,14 @@ impl CityStore for GeoPackage {
 
     fn changes_after(&self, revision: Revision, max: usize) -> Result<Vec<Change>, StoreError> {
         self.inner.readers.read(|conn| journal::changes_after(conn, revision, max))
+    }
+
+    fn history(&self, query: &HistoryQuery, visit: &mut dyn FnMut(Change) -> bool) -> Result<(), StoreError> {
+        history::visit(&self.inner, query, visit)
+    }
+
+    fn state_at(&self, id: &CollectionId, instant: Timestamp) -> Result<Vec<LiveItem>, StoreError> {
+        history::state_at(&self.inner, id, instant)
     }
 
     fn checkpoint(&self) -> Result<(), StoreError> {

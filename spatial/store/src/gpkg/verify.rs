@@ -9,7 +9,7 @@ use crate::{StoreError, error::Doing};
 use citywall_model::{Bbox, CollectionKind, LiveItem, Revision, geometry};
 use rusqlite::Connection;
 use rustc_hash::FxHashSet;
-use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
+use std::{collections::BTreeMap, ops::ControlFlow};
 
 /// Faults of one check that are worth naming.
 const FAULTS_MAX: usize = 20;
@@ -83,7 +83,7 @@ fn collection(conn: &Connection, entry: &catalog::Entry, last: Revision) -> Resu
     let mut faults = match meta.kind {
         CollectionKind::Layer => layer(conn, entry)?,
         CollectionKind::Elevation => coverage::load(conn, &meta.id).map(|_| Vec::new())?,
-        CollectionKind::Incidents => Vec::new(),
+        _ => Vec::new(),
     };
     if meta.revision > last {
         faults.push(format!("{}: its revision {} is after the city's last, {last}", meta.id, meta.revision));
@@ -159,13 +159,13 @@ fn journal_and_state(conn: &Connection, entries: &[catalog::Entry], last: Revisi
     let live = entries.iter().filter(|entry| entry.meta.kind.is_live());
     let mut states: BTreeMap<&str, State> = live.map(|entry| (entry.meta.id.as_str(), State::default())).collect();
     journal::each_after(conn, Revision(0), usize::MAX, |change| {
-        let revision = change.item.revision;
+        let revision = change.item.revision();
         if revision > last {
             add(&mut faults, format!("citywall_journal, revision {revision}: it is after the city's last, {last}"));
         }
         match states.get_mut(change.collection.as_str()) {
             None => add(&mut faults, format!("citywall_journal, revision {revision}: there is no live collection “{}”", change.collection)),
-            Some(state) if revision <= folded => drop(state.insert(change.item.fid, change.item)),
+            Some(state) if revision <= folded => drop(state.insert(change.item.fid(), change.item)),
             Some(_) => {}
         }
         Ok(())
@@ -176,11 +176,11 @@ fn journal_and_state(conn: &Connection, entries: &[catalog::Entry], last: Revisi
         let (mut ids, mut rows) = (FxHashSet::default(), 0);
         live::each_item(conn, id, |item| {
             rows += 1;
-            if state.remove(&item.fid).is_none_or(|known| *known != item) {
-                add(&mut faults, format!("{id}, fid {}: it is not what the journal says", item.fid));
+            if state.remove(&item.fid()).is_none_or(|known| known != item) {
+                add(&mut faults, format!("{id}, fid {}: it is not what the journal says", item.fid()));
             }
-            if !ids.insert(item.id.clone()) {
-                add(&mut faults, format!("{id}, fid {}: the id “{}” repeats", item.fid, item.id));
+            if !ids.insert(item.id().to_owned()) {
+                add(&mut faults, format!("{id}, fid {}: the id “{}” repeats", item.fid(), item.id()));
             }
             Ok(())
         })?;
@@ -192,7 +192,7 @@ fn journal_and_state(conn: &Connection, entries: &[catalog::Entry], last: Revisi
 }
 
 /// The items of a live collection by fid.
-type State = BTreeMap<u64, Arc<LiveItem>>;
+type State = BTreeMap<u64, LiveItem>;
 
 fn add(faults: &mut Vec<String>, fault: String) {
     if faults.len() < FAULTS_MAX {
