@@ -2,9 +2,11 @@
 #![allow(missing_docs, dead_code, clippy::unwrap_used)]
 
 use citywall_model::{
-    Bbox, Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LocalText, Revision, Schema,
+    Bbox, Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LiveItem, LocalText,
+    Revision, Schema,
 };
-use citywall_store::{CityStore, LayerDraft, LayerStage, LiveLoad, NewFeature, Refusal, Solid, StoreError};
+use citywall_store::{CityStore, HistoryQuery, LayerDraft, LayerStage, LiveLoad, NewFeature, Refusal, Solid, StoreError};
+use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -114,6 +116,14 @@ impl CityStore for MemoryStore {
     fn changes_after(&self, _: Revision, _: usize) -> Result<Vec<Change>, StoreError> {
         Ok(Vec::new())
     }
+    fn history(&self, _: &HistoryQuery, _: &mut dyn FnMut(Change) -> bool) -> Result<(), StoreError> {
+        unreachable!("the generator asks for no past")
+    }
+
+    fn state_at(&self, _: &CollectionId, _: Timestamp) -> Result<Vec<LiveItem>, StoreError> {
+        unreachable!("the generator asks for no past")
+    }
+
     fn checkpoint(&self) -> Result<(), StoreError> {
         Ok(())
     }
