@@ -28,12 +28,13 @@ fn links(folder: &str, library: &str) -> bool {
 fn arrows_point_one_way() {
     let allowed = [
         ("spatial/model", ""),
+        ("spatial/cql2", "model"),
         ("spatial/wire", ""),
         ("spatial/crs", ""),
         ("spatial/store", "model"),
         ("spatial/import", "model crs store"),
         ("spatial/index", "model"),
-        ("spatial/query", "model store index"),
+        ("spatial/query", "model store index cql2"),
         ("spatial/tiles", "model query"),
         ("spatial/demo", "model store"),
         ("viewer", "wire"),

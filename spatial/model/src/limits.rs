@@ -66,3 +66,7 @@ pub const REACTION_DRAFTS_MAX: usize = 100_000;
 pub const REFUSED_TEXT_BYTES_MAX: usize = 4 << 10;
 /// Most refused records that are kept; the oldest go first.
 pub const REFUSED_RECORDS_MAX: usize = 100_000;
+/// Most bytes of one CQL2 filter.
+pub const FILTER_BYTES_MAX: usize = 1 << 20;
+/// Deepest nesting of one CQL2 filter: parentheses, NOT, functions, chains of arithmetic.
+pub const FILTER_DEPTH_MAX: usize = 48;

@@ -238,9 +238,15 @@ impl LiveItem {
     /// One property, `null` where it is not there. O(the properties' size).
     #[must_use]
     pub fn property(&self, name: &str) -> serde_json::Value {
+        self.property_json(name).and_then(|raw| serde_json::from_str(raw).ok()).unwrap_or_default()
+    }
+
+    /// The JSON text of one property. O(the properties' size), without an allocation.
+    #[must_use]
+    pub fn property_json(&self, name: &str) -> Option<&str> {
         let mut deserializer = serde_json::Deserializer::from_str(self.properties_json());
         let found = serde::Deserializer::deserialize_map(&mut deserializer, Find(name)).ok().flatten();
-        found.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+        found.map(RawValue::get)
     }
 
     /// Where it is in its life.
