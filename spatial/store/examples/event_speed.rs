@@ -3,11 +3,9 @@
 //! `cargo run --release -p citywall-store --example event_speed -- [FOLDER]`
 #![allow(clippy::unwrap_used)]
 
-use citywall_model::{
-    Areas, Change, CimCategory, CityProfile, CollectionId, CollectionKind, LiveItem, LiveParts, LocalText, Revision, Wkb,
-};
+use citywall_model::{Areas, Change, CimCategory, CityProfile, CollectionId, CollectionKind, LiveParts, LocalText, Revision, Wkb};
 use citywall_store::{CityStore, GeoPackage};
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{path::PathBuf, time::Instant};
 
 fn main() {
     let folder = std::env::args().nth(1).map_or_else(std::env::temp_dir, PathBuf::from);

@@ -5,9 +5,7 @@
 //! 1,000,000 rows in the system's folder for temporary files.
 #![allow(clippy::unwrap_used)]
 
-use citywall_model::{
-    Areas, Change, CimCategory, CityProfile, CollectionId, CollectionKind, LiveItem, LiveParts, LocalText, Revision, Value, Wkb,
-};
+use citywall_model::{Areas, Change, CimCategory, CityProfile, CollectionId, CollectionKind, LiveParts, LocalText, Revision, Value, Wkb};
 use citywall_store::{CityStore, GeoPackage, LayerDraft, NewFeature};
 use std::{
     path::PathBuf,

@@ -3,15 +3,12 @@
 
 mod common;
 
-use citywall_model::{Areas, Change, LiveItem, LiveParts, Revision, Value, Wkb, limits};
+use citywall_model::{Areas, Change, LiveParts, Revision, Value, Wkb, limits};
 use citywall_store::{CityStore, GeoPackage, StoreError};
 use common::*;
 use std::{
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 fn event(revision: Revision) -> Change {

@@ -3,14 +3,13 @@
 
 mod common;
 
-use citywall_model::{Areas, Change, LiveItem, LiveParts, Revision, Value, Wkb};
+use citywall_model::{Areas, Change, LiveParts, Revision, Value, Wkb};
 use citywall_store::{CityStore, GeoPackage};
 use common::*;
 use std::{
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::Arc,
 };
 
 /// Tells the test below that it runs in the child that will be killed, and on which file.
@@ -59,10 +58,10 @@ fn what_was_acknowledged_survives_kill_9_and_an_unfinished_import_does_not() {
         let last = store.revision();
         assert!(last.0 >= acknowledged, "{last} is there, {acknowledged} was acknowledged");
         let changes = store.changes_after(Revision(1), usize::MAX).unwrap();
-        assert!(changes.iter().map(|c| c.item.revision.0).eq(2..=last.0), "no gap, no repetition");
-        assert!(changes.iter().all(|c| *c.item == *change(c.item.revision.0).item));
+        assert!(changes.iter().map(|c| c.item.revision().0).eq(2..=last.0), "no gap, no repetition");
+        assert!(changes.iter().all(|c| c.item == change(c.item.revision().0).item));
         let items = store.load_live(&id("events")).unwrap().items;
-        assert!(items.iter().all(|item| item.revision.0 + 100 > last.0), "every item is at its last change");
+        assert!(items.iter().all(|item| item.revision().0 + 100 > last.0), "every item is at its last change");
         assert_eq!(store.load_layer(&id("roads")).unwrap().len(), 1);
         assert!(tables(&path).iter().all(|t| !t.starts_with("citywall_stage") && !t.starts_with("citywall_solids")));
         assert_eq!(store.verify().unwrap(), Vec::<String>::new());

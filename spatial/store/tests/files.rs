@@ -9,10 +9,7 @@ use common::*;
 use std::{
     fs,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 fn refused(path: &Path) -> StoreError {
@@ -251,8 +248,8 @@ struct Content {
     revision: Revision,
     collections: Vec<citywall_model::CollectionMeta>,
     rows: Vec<String>,
-    live: Vec<Arc<LiveItem>>,
-    changes: Vec<Arc<LiveItem>>,
+    live: Vec<LiveItem>,
+    changes: Vec<LiveItem>,
 }
 
 fn content(store: &GeoPackage) -> Result<Content, StoreError> {

@@ -3,11 +3,11 @@
 
 mod common;
 
-use citywall_model::{Areas, Change, LiveItem, LiveParts, Revision, Value, Wkb};
+use citywall_model::{Areas, Change, LiveParts, Revision, Value, Wkb};
 use citywall_store::{CityStore, GeoPackage, LayerDraft, NewFeature};
 use common::*;
 use geo_types::{Geometry, MultiPolygon};
-use std::{path::Path, process::Command, sync::Arc};
+use std::{path::Path, process::Command};
 
 fn ogrinfo(path: &Path, arguments: &[&str]) -> String {
     let output = Command::new("ogrinfo").arg("-ro").args(arguments).arg(path).output().expect("ogrinfo is installed");

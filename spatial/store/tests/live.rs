@@ -8,7 +8,7 @@ use citywall_store::{CityStore, GeoPackage, StoreError};
 use common::*;
 use jiff::Timestamp;
 use proptest::prelude::*;
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 fn change(revision: u64, fid: u64, title: &str) -> Change {
     let item = LiveParts {
@@ -26,7 +26,7 @@ fn change(revision: u64, fid: u64, title: &str) -> Change {
 }
 
 fn items(store: &GeoPackage) -> Vec<LiveItem> {
-    store.load_live(&id("events")).unwrap().items.iter().map(|item| (**item).clone()).collect()
+    store.load_live(&id("events")).unwrap().items
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn what_is_appended_is_there_after_reopening_and_after_a_checkpoint() {
     create_events(&store);
     store.append(&[change(1, 1, "a"), change(2, 2, "b")]).unwrap();
     store.append(&[change(3, 1, "c")]).unwrap();
-    let expected = vec![(*change(3, 1, "c").item).clone(), (*change(2, 2, "b").item).clone()];
+    let expected = vec![change(3, 1, "c").item, change(2, 2, "b").item];
     assert_eq!(items(&store), expected);
     drop(store);
     let store = GeoPackage::open(&path).unwrap();
@@ -43,11 +43,11 @@ fn what_is_appended_is_there_after_reopening_and_after_a_checkpoint() {
     store.checkpoint().unwrap();
     assert_eq!(items(&store), expected);
     store.append(&[change(4, 2, "d")]).unwrap();
-    assert_eq!(items(&store)[1], *change(4, 2, "d").item);
+    assert_eq!(items(&store)[1], change(4, 2, "d").item);
     store.checkpoint().unwrap();
     store.checkpoint().unwrap();
-    assert_eq!(items(&store)[1], *change(4, 2, "d").item);
-    let titles: Vec<_> = store.changes_after(Revision(1), 2).unwrap().iter().map(|c| c.item.properties["title"].clone()).collect();
+    assert_eq!(items(&store)[1], change(4, 2, "d").item);
+    let titles: Vec<_> = store.changes_after(Revision(1), 2).unwrap().iter().map(|c| c.item.property("title")).collect();
     assert_eq!(titles, ["b", "c"], "the journal is kept");
     assert_eq!(store.collections().unwrap()[0].count, 2);
     drop(store);
@@ -115,7 +115,7 @@ prop_compose! {
         place in prop::option::of((-180.0..=180.0, -90.0..=90.0)),
         properties in prop::collection::btree_map("class|title|level|status|[a-z]{1,3}", json(), 0..5),
         source in ".{1,4}",
-    ) -> LiveItem {
+    ) -> LiveParts {
         LiveParts {
             fid,
             id: format!("id {fid}").into(),
@@ -132,7 +132,7 @@ prop_compose! {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Append(Vec<LiveItem>),
+    Append(Vec<LiveParts>),
     Checkpoint,
     Reopen,
     Publish,
@@ -164,9 +164,10 @@ proptest! {
                     let changes: Vec<Change> = items.into_iter().map(|mut item| {
                         last = last.next();
                         item.revision = last;
-                        model.insert(item.fid, item.clone());
+                        let item = LiveItem::from(item);
+                        model.insert(item.fid(), item.clone());
                         history.push(item.clone());
-                        Change { collection: id("events"), item: item.into(), before: None, late: false, actor: "tester".into() }
+                        Change { collection: id("events"), item, before: None, late: false, actor: "tester".into() }
                     }).collect();
                     store.append(&changes).unwrap();
                 }
@@ -182,7 +183,7 @@ proptest! {
             prop_assert_eq!(items(&store), model.values().cloned().collect::<Vec<_>>());
         }
         let journal = store.changes_after(Revision(0), usize::MAX).unwrap();
-        prop_assert_eq!(journal.iter().map(|c| (*c.item).clone()).collect::<Vec<_>>(), history);
+        prop_assert_eq!(journal.iter().map(|c| c.item.clone()).collect::<Vec<_>>(), history);
         prop_assert!(journal.iter().all(|c| &*c.actor == "tester"));
         drop(store);
         assert_sound(&path);
