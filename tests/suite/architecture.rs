@@ -35,7 +35,6 @@ fn arrows_point_one_way() {
         ("spatial/import", "model crs store"),
         ("spatial/index", "model"),
         ("spatial/query", "model store index cql2"),
-        ("spatial/query", "model store index"),
         ("spatial/rules", "model index query cql2"),
         ("spatial/tiles", "model query"),
         ("spatial/demo", "model store"),
