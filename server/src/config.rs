@@ -3,6 +3,10 @@
 //! Everything has a default: a server on loopback needs no file. A key that is not known is an
 //! error that names the line.
 
+mod live;
+
+pub use live::LiveConfig;
+
 use crate::limits;
 use anyhow::{Context, bail};
 use citywall_model::limits as engine;
@@ -30,6 +34,8 @@ pub struct Config {
     pub log_level: String,
     /// Access tokens. Without any, only loopback is served and everything there is allowed.
     pub tokens: Vec<TokenConfig>,
+    /// Live collections, and what their items must be.
+    pub live: Vec<LiveConfig>,
     /// Limits that an operator may want to change.
     pub limits: LimitsConfig,
 }
@@ -44,6 +50,7 @@ impl Default for Config {
             log: LogFormat::Auto,
             log_level: "info".to_owned(),
             tokens: Vec::new(),
+            live: Vec::new(),
             limits: LimitsConfig::default(),
         }
     }
@@ -120,7 +127,10 @@ impl Config {
     /// The file cannot be read, is no TOML, or has an unknown key (the message names the line).
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the configuration {}", path.display()))?;
-        Self::parse(&text).with_context(|| format!("in the configuration {}", path.display()))
+        let mut config = Self::parse(&text).with_context(|| format!("in the configuration {}", path.display()))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        config.live.iter_mut().try_for_each(|live| live.read_classes(folder))?;
+        Ok(config)
     }
 
     fn parse(text: &str) -> anyhow::Result<Self> {
@@ -160,6 +170,7 @@ impl Config {
                 _ => bail!("{place} (“{}”): give either secret or sha256", token.name),
             }
         }
+        live::check(&self.live)?;
         if let Some(url) = &self.public_url {
             check_origin("public_url", url)?;
         }

@@ -14,6 +14,7 @@ mod geojson;
 mod html;
 mod http;
 mod importing;
+mod ingest;
 mod jobs;
 mod limits;
 mod live;

@@ -3,11 +3,11 @@
 use crate::{
     app::{self, App, Open},
     config::Config,
-    feed, limits, logging,
+    feed, ingest, limits, logging,
 };
 use anyhow::{Context, bail};
 use axum::{Router, body::Body, http::Request};
-use citywall_model::{CimCategory, CollectionId, CollectionKind, LocalText, limits as engine};
+use citywall_model::limits as engine;
 use citywall_query::City;
 use citywall_store::{CityStore, GeoPackage};
 use hyper::{body::Incoming, server::conn::http1};
@@ -99,27 +99,18 @@ fn local_address(bound: SocketAddr) -> String {
 }
 
 async fn load(app: &Arc<App>, address: &str) -> anyhow::Result<(Arc<dyn CityStore>, Arc<City>)> {
-    let (file, address) = (app.file.clone(), address.to_owned());
+    let (app_too, address) = (app.clone(), address.to_owned());
     let loaded = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
-        let store = GeoPackage::open(&file)?;
+        let store = GeoPackage::open(&app_too.file)?;
         store.set_address(&address)?;
         let store: Arc<dyn CityStore> = Arc::new(store);
         let city = City::open(store.clone())?;
-        ensure_events(&city)?;
+        ingest::ensure(&city, &app_too.config.live)?;
         Ok((store, Arc::new(city)))
     });
     let (store, city) = loaded.await.context("loading failed")??;
     app.set_city(city.clone());
     Ok((store, city))
-}
-
-/// Every city takes events.
-fn ensure_events(city: &City) -> anyhow::Result<()> {
-    let id = CollectionId::new("events")?;
-    if city.view(&id).is_err() {
-        city.create_live(&id, CollectionKind::Incidents, &LocalText::new("事件", "Events"), CimCategory::IotSensing, false)?;
-    }
-    Ok(())
 }
 
 fn announce(app: &App, city: &City, address: &str) {
