@@ -30,7 +30,7 @@ pub use feature::FeatureRef;
 pub use geometry::{Bbox, GeometryError, Wkb};
 pub use grid::Grid;
 pub use intern::intern;
-pub use live::{AREA_PROPERTIES, Areas, LifeState, LiveItem, LiveParts};
+pub use live::{AREA_PROPERTIES, Areas, LifeState, LiveItem, LiveParts, LiveRecord};
 pub use profile::{AreaLevel, CityProfile, View};
 pub use revision::Revision;
 pub use table::{FeatureTable, FeatureTableBuilder, RowIds};

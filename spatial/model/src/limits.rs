@@ -62,6 +62,10 @@ pub const SUBSCRIBERS_MAX: usize = 4_096;
 pub const INTERNED_MAX: usize = 262_144;
 /// Most drafts that a reaction may add to one commit.
 pub const REACTION_DRAFTS_MAX: usize = 100_000;
+/// Most messages that wait for one target; the next ones are refused, and counted.
+pub const OUTBOX_MESSAGES_MAX: usize = 1_000_000;
+/// Most undelivered messages of one target that are kept for review; the oldest go first.
+pub const DEAD_LETTERS_MAX: usize = 10_000;
 /// Most bytes of a refused record that are kept for review.
 pub const REFUSED_TEXT_BYTES_MAX: usize = 4 << 10;
 /// Most refused records that are kept; the oldest go first.

@@ -91,6 +91,33 @@ pub struct LiveParts {
     pub properties: Properties,
 }
 
+/// An item as a file holds it: what [`LiveItem::from_record`] packs without reading its parts.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveRecord<'a> {
+    /// See [`LiveParts::fid`].
+    pub fid: u64,
+    /// The client's own id.
+    pub id: &'a str,
+    /// Who reported it.
+    pub source: &'a Arc<str>,
+    /// When it happened.
+    pub time: Timestamp,
+    /// Since when the item has been as it is here.
+    pub since: Timestamp,
+    /// The change that made the item what it is here.
+    pub revision: Revision,
+    /// The areas that it lies in.
+    pub areas: &'a Areas,
+    /// Where it is in its life, as its properties say.
+    pub state: LifeState,
+    /// 1 to 4, or 0 without one, as its properties say.
+    pub level: u8,
+    /// Its place as checked WKB; empty without one.
+    pub geometry: &'a [u8],
+    /// Its properties as the text of a JSON object.
+    pub properties: &'a str,
+}
+
 /// What every item has, in a fixed place.
 #[derive(Debug, PartialEq)]
 struct Head {
@@ -141,6 +168,29 @@ impl LiveItem {
             level: u8::try_from(level.unwrap_or(0)).unwrap_or(0),
             id_bytes,
             geometry_bytes: u32::try_from(geometry.len()).unwrap_or(0),
+        };
+        Self(ThinArc::from_header_and_slice(head, &bytes))
+    }
+
+    /// Packs what a [`LiveItem`] once held. Nothing is checked or parsed: O(bytes).
+    #[must_use]
+    pub fn from_record(record: &LiveRecord<'_>) -> Self {
+        let id_bytes = u16::try_from(record.id.len()).unwrap_or(u16::MAX);
+        let mut bytes = Vec::with_capacity(record.id.len() + record.geometry.len() + record.properties.len());
+        bytes.extend_from_slice(&record.id.as_bytes()[..usize::from(id_bytes)]);
+        bytes.extend_from_slice(record.geometry);
+        bytes.extend_from_slice(record.properties.as_bytes());
+        let head = Head {
+            fid: record.fid,
+            revision: record.revision,
+            time: record.time,
+            since: record.since,
+            source: record.source.clone(),
+            areas: record.areas.clone(),
+            state: record.state,
+            level: record.level,
+            id_bytes,
+            geometry_bytes: u32::try_from(record.geometry.len()).unwrap_or(0),
         };
         Self(ThinArc::from_header_and_slice(head, &bytes))
     }

@@ -141,6 +141,11 @@ impl<T> At<T> for std::io::Result<T> {
     }
 }
 
+/// The instant of a number of microseconds in the file.
+pub(crate) fn instant(micros: i64, place: &str) -> Result<jiff::Timestamp, StoreError> {
+    jiff::Timestamp::from_microsecond(micros).map_err(|e| StoreError::damaged(place, e))
+}
+
 impl StoreError {
     /// A row that does not make sense.
     pub(crate) fn damaged(place: impl Into<String>, reason: impl ToString) -> Self {

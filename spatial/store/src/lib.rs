@@ -12,13 +12,15 @@
 
 mod error;
 mod gpkg;
+mod outbox;
 
 pub use error::StoreError;
 pub use gpkg::GeoPackage;
+pub use outbox::{DeadLetter, Outbox, OutboxDepth, OutboxMessage};
 
 use citywall_model::{
-    Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LiveItem, LocalText, Revision,
-    Value, Wkb,
+    Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LiveItem, LocalText, RefusedRecord,
+    Revision, Value, Wkb,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -131,6 +133,17 @@ pub struct HistoryQuery {
     pub fid: Option<u64>,
 }
 
+/// How many records of a collection were refused for a reason, since the file was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedCount {
+    /// The collection.
+    pub collection: CollectionId,
+    /// The short reason.
+    pub reason: String,
+    /// How many.
+    pub count: u64,
+}
+
 /// A city's durable state. One implementation per back end; all methods may be called from any
 /// thread and block until they are done.
 pub trait CityStore: Send + Sync {
@@ -234,6 +247,27 @@ pub trait CityStore: Send + Sync {
     /// # Errors
     /// There is no such collection, or the file cannot be read.
     fn state_at(&self, id: &CollectionId, instant: Timestamp) -> Result<Vec<LiveItem>, StoreError>;
+
+    /// Keeps records that were not taken, for review: the latest
+    /// [`citywall_model::limits::REFUSED_RECORDS_MAX`] of them, each text cut off at
+    /// [`citywall_model::limits::REFUSED_TEXT_BYTES_MAX`]. Their numbers are given here. They are
+    /// written within about a second, so a crash may lose the last of them.
+    ///
+    /// # Errors
+    /// The file cannot be written; what waits is written later.
+    fn refuse(&self, records: &[RefusedRecord]) -> Result<(), StoreError>;
+
+    /// The refused records after a number, of one collection or of all, oldest first, at most `max`.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn refused(&self, collection: Option<&CollectionId>, after: u64, max: usize) -> Result<Vec<RefusedRecord>, StoreError>;
+
+    /// How many records were refused, by collection and reason.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn refused_counts(&self) -> Result<Vec<RefusedCount>, StoreError>;
 
     /// Folds the journal into the live collections' tables, so that a start is quick and GDAL
     /// sees what is current. Gives way to events; cheap if nothing changed.

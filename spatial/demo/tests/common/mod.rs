@@ -3,9 +3,9 @@
 
 use citywall_model::{
     Bbox, Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LiveItem, LocalText,
-    Revision, Schema,
+    RefusedRecord, Revision, Schema,
 };
-use citywall_store::{CityStore, HistoryQuery, LayerDraft, LayerStage, LiveLoad, NewFeature, Refusal, Solid, StoreError};
+use citywall_store::{CityStore, HistoryQuery, LayerDraft, LayerStage, LiveLoad, NewFeature, Refusal, RefusedCount, Solid, StoreError};
 use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
@@ -122,6 +122,18 @@ impl CityStore for MemoryStore {
 
     fn state_at(&self, _: &CollectionId, _: Timestamp) -> Result<Vec<LiveItem>, StoreError> {
         unreachable!("the generator asks for no past")
+    }
+
+    fn refuse(&self, _: &[RefusedRecord]) -> Result<(), StoreError> {
+        unreachable!("the generator refuses nothing")
+    }
+
+    fn refused(&self, _: Option<&CollectionId>, _: u64, _: usize) -> Result<Vec<RefusedRecord>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn refused_counts(&self) -> Result<Vec<RefusedCount>, StoreError> {
+        Ok(Vec::new())
     }
 
     fn checkpoint(&self) -> Result<(), StoreError> {

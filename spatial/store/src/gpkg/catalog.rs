@@ -17,6 +17,8 @@ pub(super) const REVISION: &str = "revision";
 pub(super) const FOLDED: &str = "folded";
 /// The number for the next table of a staged version.
 pub(super) const NEXT_TABLE: &str = "next_table";
+/// The place of the next message in a queue to a target.
+pub(super) const NEXT_POSITION: &str = "next_position";
 
 /// A collection as the file keeps it.
 #[derive(Clone, Debug)]
@@ -39,18 +41,34 @@ impl Entry {
 
 /// A setting as text.
 pub(super) fn setting(conn: &Connection, key: &str) -> Result<String, StoreError> {
-    let damaged = |reason: &str| StoreError::damaged("citywall_meta", format!("“{key}” {reason}"));
-    let (value, digest): (String, u32) = conn
+    find(conn, key)?.ok_or_else(|| StoreError::damaged("citywall_meta", format!("“{key}” is missing")))
+}
+
+/// A setting as text; `None` where there is none yet.
+fn find(conn: &Connection, key: &str) -> Result<Option<String>, StoreError> {
+    let found: Option<(String, u32)> = conn
         .prepare_cached("SELECT value, digest FROM citywall_meta WHERE key = ?1")
         .and_then(|mut row| row.query_row([key], |row| Ok((row.get(0)?, row.get(1)?))).optional())
-        .doing("reading a setting")?
-        .ok_or_else(|| damaged("is missing"))?;
-    if digest == digest_of([key, &value]) { Ok(value) } else { Err(damaged("is not what was written (its digest does not match)")) }
+        .doing("reading a setting")?;
+    match found {
+        Some((value, digest)) if digest != digest_of([key, &value]) => {
+            Err(StoreError::damaged("citywall_meta", format!("“{key}” is not what was written (its digest does not match)")))
+        }
+        found => Ok(found.map(|(value, _)| value)),
+    }
 }
 
 /// A setting as a number.
 pub(super) fn number(conn: &Connection, key: &str) -> Result<u64, StoreError> {
-    let text = setting(conn, key)?;
+    parsed(key, &setting(conn, key)?)
+}
+
+/// A setting as a number; `default` where there is none yet.
+pub(super) fn number_or(conn: &Connection, key: &str, default: u64) -> Result<u64, StoreError> {
+    find(conn, key)?.map_or(Ok(default), |text| parsed(key, &text))
+}
+
+fn parsed(key: &str, text: &str) -> Result<u64, StoreError> {
     text.parse().map_err(|_| StoreError::damaged("citywall_meta", format!("“{key}” is “{text}”, no number")))
 }
 

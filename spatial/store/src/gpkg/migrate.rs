@@ -13,7 +13,12 @@ pub(super) type Step = fn(&Connection) -> Result<(), StoreError>;
 
 /// The steps, the first from format 1 to 2. To change the format: raise [`schema::FORMAT`],
 /// change what [`schema::create`] makes, and add the step that leads there.
-pub(super) const STEPS: &[Step] = &[];
+pub(super) const STEPS: &[Step] = &[|conn| {
+    for tables in [super::outbox::TABLES, super::refused::TABLES] {
+        conn.execute_batch(tables).doing("raising the file's format")?;
+    }
+    Ok(())
+}];
 
 const _: () = assert!(STEPS.len() + 1 == schema::FORMAT as usize, "every format but the first has a step that leads to it");
 
@@ -114,8 +119,9 @@ mod tests {
     use citywall_model::CityProfile;
 
     const LATER: &[Step] = &[
-        |conn| conn.execute_batch("CREATE TABLE citywall_second (x)").doing("step 2"),
-        |conn| conn.execute_batch("ALTER TABLE citywall_second ADD COLUMN y").doing("step 3"),
+        STEPS[0],
+        |conn| conn.execute_batch("CREATE TABLE citywall_second (x)").doing("step 3"),
+        |conn| conn.execute_batch("ALTER TABLE citywall_second ADD COLUMN y").doing("step 4"),
     ];
 
     fn older_file() -> (tempfile::TempDir, std::path::PathBuf) {
@@ -137,29 +143,29 @@ mod tests {
         let store = GeoPackage::open_with(&path, LATER).unwrap();
         assert_eq!(store.profile().unwrap(), CityProfile::named("Old"));
         drop(store);
-        assert_eq!(format_and_columns(&path), (3, 2));
-        let kept = lock::beside(&path, ".format-1.bak");
-        assert_eq!(format_and_columns(&kept), (1, 0));
+        assert_eq!(format_and_columns(&path), (4, 2));
+        let kept = lock::beside(&path, ".format-2.bak");
+        assert_eq!(format_and_columns(&kept), (2, 0));
         assert_eq!(GeoPackage::open_read_only(&kept).unwrap().verify().unwrap(), Vec::<String>::new());
         // A file of the newest format is left alone.
         drop(GeoPackage::open_with(&path, LATER).unwrap());
-        assert!(matches!(GeoPackage::open(&path).map(drop), Err(StoreError::TooNew { found: 3, known: 1, .. })));
+        assert!(matches!(GeoPackage::open(&path).map(drop), Err(StoreError::TooNew { found: 4, known: 2, .. })));
     }
 
     #[test]
     fn a_step_that_fails_leaves_the_file_as_it_was() {
         let (_folder, path) = older_file();
-        let failing: &[Step] = &[LATER[0], |_| Err(StoreError::damaged("a test", "it fails"))];
+        let failing: &[Step] = &[LATER[0], LATER[1], |_| Err(StoreError::damaged("a test", "it fails"))];
         assert!(GeoPackage::open_with(&path, failing).is_err());
-        assert_eq!(format_and_columns(&path), (1, 0));
+        assert_eq!(format_and_columns(&path), (2, 0));
         assert!(GeoPackage::open(&path).is_ok());
     }
 
     #[test]
     fn an_earlier_copy_is_not_overwritten() {
         let (_folder, path) = older_file();
-        std::fs::write(lock::beside(&path, ".format-1.bak"), "an earlier copy").unwrap();
+        std::fs::write(lock::beside(&path, ".format-2.bak"), "an earlier copy").unwrap();
         assert!(matches!(GeoPackage::open_with(&path, LATER).map(drop), Err(StoreError::Exists(_))));
-        assert_eq!(format_and_columns(&path), (1, 0));
+        assert_eq!(format_and_columns(&path), (2, 0));
     }
 }

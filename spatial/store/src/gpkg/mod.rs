@@ -7,6 +7,7 @@
 //!   removes what was replaced
 //! - elevation grids: [`coverage`]
 //! - live collections: [`journal`] → [`live`]
+//! - beside them: [`outbox`] what is sent elsewhere, [`refused`] what was not taken
 //! - the whole: [`backup`], [`verify`] (with [`digest`]); [`blob`] is GeoPackage's geometry
 
 mod backup;
@@ -24,17 +25,19 @@ mod live;
 mod load;
 mod lock;
 mod migrate;
+mod outbox;
 mod publish;
 mod rebuild;
+mod refused;
 mod schema;
 mod stage;
 mod verify;
 mod wal;
 
-use crate::{CityStore, HistoryQuery, LayerDraft, LayerStage, LiveLoad, Solid, StoreError, error::Doing};
+use crate::{CityStore, HistoryQuery, LayerDraft, LayerStage, LiveLoad, RefusedCount, Solid, StoreError, error::Doing};
 use citywall_model::{
-    Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LiveItem, LocalText, Revision,
-    limits,
+    Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LiveItem, LocalText, RefusedRecord,
+    Revision, limits,
 };
 use connection::{Readers, Writer};
 use jiff::Timestamp;
@@ -66,6 +69,7 @@ struct Inner {
     disk: disk::DiskWatch,
     /// The last committed revision; of a file that is open for reading, the one that was read last.
     revision: AtomicU64,
+    refused: refused::Waiting,
     lock: Option<lock::FileLock>,
 }
 
@@ -172,6 +176,7 @@ impl GeoPackage {
             readers: Readers::new(path),
             disk: disk::DiskWatch::new(path, limits::DISK_FREE_BYTES_MIN),
             revision: AtomicU64::new(revision.0),
+            refused: refused::Waiting::default(),
             lock,
         };
         Self { inner: Arc::new(inner) }
@@ -202,6 +207,16 @@ impl GeoPackage {
         match faults.first() {
             Some(first) => Err(StoreError::damaged(from.display().to_string(), format!("{} faults, the first: {first}", faults.len()))),
             None => backup::restore(from, to),
+        }
+    }
+}
+
+impl Drop for GeoPackage {
+    fn drop(&mut self) {
+        if self.inner.writing.is_some()
+            && let Err(error) = refused::flush(&self.inner)
+        {
+            tracing::warn!("the last refused records are lost: {error}");
         }
     }
 }
@@ -307,7 +322,20 @@ impl CityStore for GeoPackage {
         history::state_at(&self.inner, id, instant)
     }
 
+    fn refuse(&self, records: &[RefusedRecord]) -> Result<(), StoreError> {
+        refused::refuse(&self.inner, records)
+    }
+
+    fn refused(&self, collection: Option<&CollectionId>, after: u64, max: usize) -> Result<Vec<RefusedRecord>, StoreError> {
+        refused::records(&self.inner, collection, after, max)
+    }
+
+    fn refused_counts(&self) -> Result<Vec<RefusedCount>, StoreError> {
+        refused::counts(&self.inner)
+    }
+
     fn checkpoint(&self) -> Result<(), StoreError> {
+        refused::flush(&self.inner)?;
         live::checkpoint(&self.inner)
     }
 
