@@ -12,7 +12,7 @@ use crate::{
 use axum::{
     Router,
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -152,6 +152,10 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/collections/{id}", get(api::features::collection))
         .route("/collections/{id}/items", get(api::features::items).post(api::ingest::post_items))
         .route("/collections/{id}/items/{fid}", get(api::features::item))
+        .route("/collections/{id}/queryables", get(api::features::schema::queryables_document))
+        .route("/collections/{id}/sortables", get(api::features::schema::sortables_document))
+        .route("/collections/{id}/schema", get(api::features::schema::schema_document))
+        .route("/functions", get(api::features::schema::functions))
         .route("/collections/{id}/tiles/{matrix}/{z}/{row}/{col}", get(api::tiles::collection_tile))
         .route("/tiles/{matrix}/{z}/{row}/{col}", get(api::tiles::dataset_tile))
         .route("/city", get(api::city::document))
@@ -199,7 +203,7 @@ fn cors(config: &Config) -> Option<CorsLayer> {
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::HEAD])
         .allow_headers([header::AUTHORIZATION, header::ACCEPT, header::IF_NONE_MATCH])
-        .expose_headers([header::ETAG, header::LINK]);
+        .expose_headers([header::ETAG, header::LINK, HeaderName::from_static("content-crs")]);
     Some(layer)
 }
 

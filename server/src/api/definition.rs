@@ -100,7 +100,24 @@ fn paths() -> Value {
         id: "getItems",
         summary: "Items of a collection",
         description: "The items that match, a page at a time. Any attribute of the collection may be given as a parameter of its own and must then be equal, such as status=open. Unknown parameters are refused.",
-        parameters: &["collectionId", "bbox", "bbox-crs", "datetime", "limit", "cursor", "f", "lang"],
+        parameters: &[
+            "collectionId",
+            "bbox",
+            "bbox-crs",
+            "datetime",
+            "filter",
+            "filter-lang",
+            "filter-crs",
+            "q",
+            "sortby",
+            "properties",
+            "crs",
+            "limit",
+            "cursor",
+            "explain",
+            "f",
+            "lang",
+        ],
         ok: answer("A page of items", "application/geo+json", "FeatureCollection"),
         problems: &["400", "404"],
     });
@@ -113,7 +130,11 @@ fn paths() -> Value {
         "/collections": get(Operation { tag: "Data", id: "getCollections", summary: "All collections", description: "Layers and live collections alike.", parameters: page, ok: answer("The collections", "application/json", "Collections"), problems: &[] }),
         "/collections/{collectionId}": get(Operation { tag: "Data", id: "getCollection", summary: "One collection", description: "Its title, source, extent, attributes, counts, version and revision.", parameters: &["collectionId", "f", "lang"], ok: answer("The collection", "application/json", "Collection"), problems: &["404"] }),
         "/collections/{collectionId}/items": items,
-        "/collections/{collectionId}/items/{itemId}": get(Operation { tag: "Data", id: "getItem", summary: "One item", description: "By its id, which is text and unique in its collection.", parameters: &["collectionId", "itemId", "f", "lang"], ok: answer("The item", "application/geo+json", "Feature"), problems: &["404"] }),
+        "/collections/{collectionId}/items/{itemId}": get(Operation { tag: "Data", id: "getItem", summary: "One item", description: "By its id, which is text and unique in its collection.", parameters: &["collectionId", "itemId", "crs", "f", "lang"], ok: answer("The item", "application/geo+json", "Feature"), problems: &["400", "404"] }),
+        "/collections/{collectionId}/queryables": get(Operation { tag: "Data", id: "getQueryables", summary: "What a filter can name", description: "The properties that “filter” can name, as JSON Schema 2020-12. Items of a live collection may have more.", parameters: &["collectionId"], ok: data("The queryables", "application/schema+json", "Any"), problems: &["404"] }),
+        "/collections/{collectionId}/sortables": get(Operation { tag: "Data", id: "getSortables", summary: "What items can be sorted by", description: "The properties that “sortby” can name, as JSON Schema 2020-12.", parameters: &["collectionId"], ok: data("The sortables", "application/schema+json", "Any"), problems: &["404"] }),
+        "/collections/{collectionId}/schema": get(Operation { tag: "Data", id: "getSchema", summary: "The schema of its items", description: "The properties and their roles, as JSON Schema 2020-12.", parameters: &["collectionId"], ok: data("The schema", "application/schema+json", "Any"), problems: &["404"] }),
+        "/functions": get(Operation { tag: "Capabilities", id: "getFunctions", summary: "What a filter can call", description: "The functions besides those of the CQL2 standard.", parameters: &[], ok: data("The functions", "application/json", "Functions"), problems: &[] }),
         "/collections/{collectionId}/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}": get(Operation { tag: "Tiles", id: "getCollectionTile", summary: "A vector tile of one collection", description: "One layer, named like the collection. With v=REVISION the answer may be kept for ever.", parameters: &["collectionId", "tileMatrix", "tileRow", "tileCol", "v"], ok: tile_ok.clone(), problems: &["400", "404"] }),
         "/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}": get(Operation { tag: "Tiles", id: "getTile", summary: "A vector tile of several collections", description: "One layer per collection.", parameters: &["collections", "tileMatrix", "tileRow", "tileCol", "v"], ok: tile_ok, problems: &["400", "404"] }),
         "/live": get(Operation { tag: "Live", id: "getLive", summary: "Live changes (WebSocket)", description: "Send {\"type\":\"subscribe\",\"collections\":[…],\"after\":REVISION} first; without “after” a snapshot comes, then deltas that each name the revision they follow. A heartbeat comes every 5 s. A reader that falls behind is cut off with the reason.", parameters: &[], ok: json!({"101": {"description": "The line is open; messages are LiveMessage objects."}}), problems: &["400"] }),
@@ -193,6 +214,12 @@ fn parameters() -> Value {
     );
     bbox["style"] = json!("form");
     bbox["explode"] = json!(false);
+    let listed = |name: &str, description: &str, schema: Value| {
+        let mut parameter = query(name, description, schema);
+        parameter["style"] = json!("form");
+        parameter["explode"] = json!(false);
+        parameter
+    };
     json!({
         "collectionId": path("collectionId", "The collection's id.", text.clone()),
         "itemId": path("itemId", "The item's id.", text.clone()),
@@ -205,6 +232,14 @@ fn parameters() -> Value {
         "bbox": bbox,
         "bbox-crs": query("bbox-crs", "The CRS of the window, in its authority's axis order.", json!({"type": "string", "format": "uri", "default": super::features::CRS84})),
         "datetime": query("datetime", "When live items happened: an instant, or an interval with “..” for an open end. Items without a time match.", json!({"type": "string", "example": "2026-03-01T00:00:00+08:00/.."})),
+        "filter": query("filter", "A CQL2 filter; /collections/{collectionId}/queryables lists the properties that it can name. Days are those of the city's time zone.", json!({"type": "string", "example": "height > 50 AND S_INTERSECTS(geometry, BBOX(117, 39, 117.5, 39.5))"})),
+        "filter-lang": query("filter-lang", "The language of the filter.", json!({"type": "string", "enum": ["cql2-text", "cql2-json"], "default": "cql2-text"})),
+        "filter-crs": query("filter-crs", "The CRS of the filter's coordinates, in its authority's axis order.", json!({"type": "string", "format": "uri", "default": super::features::CRS84})),
+        "crs": query("crs", "The CRS of the answer's coordinates, in its authority's axis order: one that the collection lists, or any other that PROJ knows.", json!({"type": "string", "format": "uri", "default": super::features::CRS84})),
+        "q": query("q", "Words that an item's id or texts must have. All of those between two commas must be there; case does not count; Latin letters find Chinese by its pinyin or its initials.", json!({"type": "string", "maxLength": 400, "example": "tianjin zhan"})),
+        "sortby": listed("sortby", "Properties to sort by, the first one first; with “-” before it the greatest comes first. What has no value comes last. /collections/{collectionId}/sortables lists them.", json!({"type": "array", "maxItems": 8, "items": {"type": "string"}, "example": ["-height"]})),
+        "properties": listed("properties", "The only properties to write; all without it.", json!({"type": "array", "items": {"type": "string"}})),
+        "explain": query("explain", "With true the answer is how the request would be answered, instead of the items.", json!({"type": "boolean", "default": false})),
         "limit": query("limit", "Most items in a page.", json!({"type": "integer", "minimum": 1, "maximum": limits::ITEMS_LIMIT_MAX, "default": limits::ITEMS_LIMIT_DEFAULT})),
         "cursor": query("cursor", "Where the page before ended; taken from its “next” link.", text.clone()),
         "collections": query("collections", "Collections, separated by commas; all without it.", text),
@@ -247,6 +282,9 @@ fn schemas() -> Value {
             "numberMatched": {"type": "integer"}, "numberReturned": {"type": "integer"}, "timeStamp": {"type": "string", "format": "date-time"},
             "revision": {"type": "integer"}, "links": links()
         })),
+        "Functions": object(&["functions"], json!({"functions": {"type": "array", "items": {"type": "object", "required": ["name", "returns"], "properties": {
+            "name": {"type": "string"}, "description": {"type": "string"}, "arguments": {"type": "array", "items": {"type": "object"}}, "returns": {"type": "array", "items": {"type": "string"}}
+        }}}})),
         "Receipt": object(&["id", "revision"], json!({"id": {"type": "string"}, "revision": {"type": "integer", "description": "The change that made the item so; the item's own if the record changed nothing."}})),
         "Problem": object(&["type", "title", "status", "detail"], json!({
             "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"},

@@ -1,7 +1,7 @@
 //! OGC API – Features Part 1: Core (17-069r4): collections and their items.
 //!
-//! Besides Core, `bbox-crs` (Part 2, 18-058) takes a window in any CRS, in the axis order of its
-//! authority.
+//! Besides Core: CRS by reference (Part 2, 18-058r1) in [`crs`], filtering (Part 3, 19-079r2) in
+//! `query`, schemas (Part 5, 23-058r1) in [`schema`].
 
 use super::{city, json, value};
 use crate::{
@@ -15,16 +15,18 @@ use axum::{
     http::{HeaderValue, header},
     response::IntoResponse,
 };
-use citywall_model::{CollectionMeta, TimeFilter, limits};
-use citywall_query::{CollectionView, Cursor, Equals, ItemsPage, ItemsQuery};
+use citywall_model::CollectionMeta;
+use citywall_query::{CollectionView, ItemsPage};
 use serde_json::{Map, Value, json as object};
 use std::{
     hash::{Hash, Hasher},
     sync::Arc,
 };
 
+pub mod crs;
+mod query;
+pub mod schema;
 mod window;
-use window::windows;
 
 /// What this module conforms to.
 pub const CONFORMANCE: &[&str] = &[
@@ -32,13 +34,33 @@ pub const CONFORMANCE: &[&str] = &[
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/html",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+    "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/filter",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/features-filter",
+    "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/schemas",
+    "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/core-roles-features",
+    "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/queryables",
+    "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/sortables",
+    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-text",
+    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-json",
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-cql2",
+    "http://www.opengis.net/spec/cql2/1.0/conf/advanced-comparison-operators",
+    "http://www.opengis.net/spec/cql2/1.0/conf/case-insensitive-comparison",
+    "http://www.opengis.net/spec/cql2/1.0/conf/accent-insensitive-comparison",
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-spatial-functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-spatial-functions-plus",
+    "http://www.opengis.net/spec/cql2/1.0/conf/spatial-functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/temporal-functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/array-functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/property-property",
+    "http://www.opengis.net/spec/cql2/1.0/conf/functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/arithmetic",
 ];
 
-/// Longitude, latitude on WGS 84: the CRS of every answer.
+/// Longitude, latitude on WGS 84: the CRS of an answer that asks for no other.
 pub const CRS84: &str = "http://www.opengis.net/def/crs/OGC/1.3/CRS84";
-
-/// The parameters of an items request, besides the collection's own properties.
-pub const ITEMS_PARAMETERS: [&str; 5] = ["bbox", "bbox-crs", "datetime", "limit", "cursor"];
 
 /// `GET /collections`
 pub async fn collections(State(app): State<Arc<App>>, ask: Ask) -> Answer {
@@ -82,7 +104,7 @@ fn collection_object(links: &Links, view: &CollectionView) -> Value {
         "description": meta.source,
         "extent": extent,
         "itemType": "feature",
-        "crs": [CRS84],
+        "crs": crs::offered(meta.extent),
         "storageCrs": format!("http://www.opengis.net/def/crs/EPSG/0/{}", meta.storage_crs),
         "sourceCrs": meta.source_crs,
         "kind": city::kind(meta.kind),
@@ -99,6 +121,9 @@ fn collection_object(links: &Links, view: &CollectionView) -> Value {
             link("items", links.to(&format!("/collections/{id}/items?f=html")), "text/html", "The items as a page"),
             {"rel": "item", "href": links.tiles(id), "type": "application/vnd.mapbox-vector-tile", "title": "Vector tiles", "templated": true},
             link("collection", links.to("/collections"), "application/json", "All collections"),
+            link("http://www.opengis.net/def/rel/ogc/1.0/queryables", links.to(&format!("/collections/{id}/queryables")), "application/schema+json", "What a filter can name"),
+            link("http://www.opengis.net/def/rel/ogc/1.0/sortables", links.to(&format!("/collections/{id}/sortables")), "application/schema+json", "What items can be sorted by"),
+            link("http://www.opengis.net/def/rel/ogc/1.0/schema", links.to(&format!("/collections/{id}/schema")), "application/schema+json", "The schema of its items"),
         ]
     });
     if view.is_live() {
@@ -115,25 +140,30 @@ fn collection_object(links: &Links, view: &CollectionView) -> Value {
 pub async fn items(State(app): State<Arc<App>>, ask: Ask, PathOf(id): PathOf<String>) -> Answer {
     let view = app.city()?.view(&collection_id(&id)?)?;
     let meta = view.meta();
-    let known = known_parameters(&meta);
-    let (params, format, language) = ask.read(&known)?;
-    let query = items_query(&params, &meta)?;
+    let queryables = schema::queryables(app.city()?, &meta);
+    let known = query::known_parameters(&meta);
+    let (params, format, language) = ask.read(&known.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let items = query::items_request(&params, &meta, &queryables)?;
     let etag = etag(&meta, view.changed().0);
     if format == Format::Json && ask.holds(&etag) {
         return Ok(not_modified(&etag));
     }
+    if items.explain {
+        return Ok(value(&query::explain(&view, &items)));
+    }
     let links = ask.links.clone();
     let mut response = match format {
         Format::Json => {
-            let write = move || write_items(&links, &view, &params, &query);
+            let content_crs = crs::header(&items.crs);
+            let write = move || write_items(&links, &view, &params, &items);
             let body = app.blocking(write).await?;
             let mut response = json("application/geo+json", body);
-            response.headers_mut().insert("content-crs", HeaderValue::from_static("<http://www.opengis.net/def/crs/OGC/1.3/CRS84>"));
+            response.headers_mut().insert("content-crs", content_crs);
             response
         }
         Format::Html => {
             let city = app.city()?.clone();
-            let page = move || html::items(&links, language, &city, &view, &params, &query);
+            let page = move || html::items(&links, language, &city, &view, &params, &items.query);
             app.blocking(page).await?.into_response()
         }
     };
@@ -141,54 +171,19 @@ pub async fn items(State(app): State<Arc<App>>, ask: Ask, PathOf(id): PathOf<Str
     Ok(response)
 }
 
-/// The standard parameters and the collection's own properties (Features Part 1, 7.15.5).
-fn known_parameters(meta: &CollectionMeta) -> Vec<&str> {
-    let live: &[&str] = if meta.kind.is_live() { &["source", "class", "title", "level", "status"] } else { &[] };
-    let fields = meta.schema.fields.iter().map(|field| &*field.name).chain(live.iter().copied());
-    // A property whose name means something else already cannot be asked for.
-    ITEMS_PARAMETERS.into_iter().chain(fields.filter(|name| !ITEMS_PARAMETERS.contains(name) && !["f", "lang"].contains(name))).collect()
-}
-
-/// Reads the parameters of an items request.
-fn items_query(params: &Params, meta: &CollectionMeta) -> Result<ItemsQuery, Problem> {
-    let equals = known_parameters(meta)
-        .into_iter()
-        .skip(ITEMS_PARAMETERS.len())
-        .filter_map(|name| params.get(name).map(|value| Equals { property: name.to_owned(), value: value.to_owned() }));
-    Ok(ItemsQuery {
-        windows: windows(params.get("bbox"), params.get("bbox-crs"))?,
-        time: time(params.get("datetime"))?,
-        equals: equals.collect(),
-        after: params.get("cursor").map(str::parse::<Cursor>).transpose()?,
-        limit: limit(params.get("limit"))?,
-    })
-}
-
-fn time(datetime: Option<&str>) -> Result<Option<TimeFilter>, Problem> {
-    datetime.map(str::parse).transpose().map_err(|error| Problem::parameter("datetime", error))
-}
-
-/// A limit above the most that there can be means the most (Features Part 1, /req/core/fc-limit-response-1).
-fn limit(limit: Option<&str>) -> Result<usize, Problem> {
-    let Some(text) = limit else { return Ok(limits::ITEMS_LIMIT_DEFAULT) };
-    match text.parse::<u64>() {
-        Ok(0) | Err(_) => Err(Problem::parameter("limit", format!("“{text}” is no whole number from 1 to {}", limits::ITEMS_LIMIT_MAX))),
-        Ok(limit) => Ok(usize::try_from(limit).unwrap_or(usize::MAX).min(limits::ITEMS_LIMIT_MAX)),
-    }
-}
-
 /// A FeatureCollection. What is known only at its end (links, counts) comes after the features.
-fn write_items(links: &Links, view: &CollectionView, params: &Params, query: &ItemsQuery) -> Result<Vec<u8>, Problem> {
-    let mut out = Vec::with_capacity(query.limit.min(1_000) * 256);
+fn write_items(links: &Links, view: &CollectionView, params: &Params, items: &query::ItemsRequest) -> Result<Vec<u8>, Problem> {
+    let mut out = Vec::with_capacity(items.query.limit.min(1_000) * 256);
     out.extend_from_slice(b"{\"type\":\"FeatureCollection\",\"features\":[");
     let start = out.len();
-    let mut writer = write::FeatureWriter::default();
-    let page = view.items(query, |item| {
+    let mut writer = write::FeatureWriter::new(items.properties.clone(), items.crs.as_ref().map(crs::Turn::new).transpose()?);
+    let page = view.items(&items.query, |item| {
         if out.len() > start {
             out.push(b',');
         }
         writer.feature(&mut out, item);
     })?;
+    writer.finish()?;
     let links: Vec<Value> = page_links(links, view.id().as_str(), params, &page);
     let time = jiff::Timestamp::now().round(jiff::Unit::Millisecond).unwrap_or_default();
     let tail = format!(
@@ -210,7 +205,7 @@ fn page_links(links: &Links, id: &str, params: &Params, page: &ItemsPage) -> Vec
         link("alternate", format!("{items}{}", params.without(&["f"]).with("f", "html")), "text/html", "This page for a person"),
         link("collection", links.collection(id), "application/json", "The collection"),
     ];
-    if let Some(next) = page.next {
+    if let Some(next) = &page.next {
         let query = params.without(&["f", "cursor"]).with("f", "json").with("cursor", next.to_string());
         all.push(link("next", format!("{items}{query}"), "application/geo+json", "The next page"));
     }
@@ -219,7 +214,8 @@ fn page_links(links: &Links, id: &str, params: &Params, page: &ItemsPage) -> Vec
 
 /// `GET /collections/{id}/items/{fid}`
 pub async fn item(State(app): State<Arc<App>>, ask: Ask, PathOf((id, item)): PathOf<(String, String)>) -> Answer {
-    let (_, format, language) = ask.read(&[])?;
+    let (params, format, language) = ask.read(&["crs"])?;
+    let crs = crs::asked(&params, "crs")?;
     let city = app.city()?;
     let view = city.view(&collection_id(&id)?)?;
     let meta = view.meta();
@@ -237,14 +233,16 @@ pub async fn item(State(app): State<Arc<App>>, ask: Ask, PathOf((id, item)): Pat
     ]);
     let body = view.item(&item, |feature| {
         let mut out = Vec::new();
-        write::feature_with(&mut out, feature, &format!("\"links\":{links}"));
-        out
+        let mut writer = write::FeatureWriter::new(None, crs.as_ref().map(crs::Turn::new).transpose()?);
+        writer.feature_with(&mut out, feature, &format!("\"links\":{links}"));
+        writer.finish().map(|()| out)
     });
-    let body = body.ok_or_else(missing)?;
+    let body = body.ok_or_else(missing)??;
     if ask.holds(&etag) {
         return Ok(not_modified(&etag));
     }
     let mut response = json("application/geo+json", body);
+    response.headers_mut().insert("content-crs", crs::header(&crs));
     response.headers_mut().insert(header::ETAG, etag.parse().unwrap_or(HeaderValue::from_static("W/\"\"")));
     Ok(response)
 }

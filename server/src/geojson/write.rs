@@ -3,6 +3,7 @@
 //! Coordinates get at most nine decimals (a tenth of a millimetre), as much as stands behind
 //! any city's data; attributes keep their full value.
 
+use crate::{api::features::crs::Turn, http::Problem};
 use citywall_model::{FeatureRef, FeatureTable, Schema, ValueRef};
 use serde_json::value::RawValue;
 
@@ -12,47 +13,80 @@ pub fn feature(out: &mut Vec<u8>, item: FeatureRef<'_>) {
     FeatureWriter::default().feature(out, item);
 }
 
-/// Appends an item as a Feature with further members, which are JSON without the braces.
-pub fn feature_with(out: &mut Vec<u8>, item: FeatureRef<'_>, members: &str) {
-    feature(out, item);
-    out.pop();
-    out.push(b',');
-    out.extend_from_slice(members.as_bytes());
-    out.push(b'}');
-}
-
 /// Writes the items of one collection, and its property names only once: most properties of an
 /// imported feature are null, and a run of them is one copy.
 #[derive(Default)]
 pub struct FeatureWriter {
     names: Option<Names>,
+    properties: Option<Vec<String>>,
+    turn: Option<Turn>,
+    lost: Option<String>,
 }
 
 impl FeatureWriter {
+    /// A writer of these properties, or of all, in a CRS, or in longitude and latitude.
+    pub fn new(properties: Option<Vec<String>>, turn: Option<Turn>) -> Self {
+        Self { properties, turn, ..Self::default() }
+    }
+
     /// Appends an item as [`feature`] does.
     pub fn feature(&mut self, out: &mut Vec<u8>, item: FeatureRef<'_>) {
         out.extend_from_slice(b"{\"type\":\"Feature\",\"id\":");
         string(out, &item.id());
         out.extend_from_slice(b",\"geometry\":");
-        match item.geometry() {
-            Some(wkb) => geometry(out, wkb),
-            None => out.extend_from_slice(b"null"),
+        match (item.geometry(), &self.turn) {
+            (None, _) => out.extend_from_slice(b"null"),
+            (Some(wkb), None) => geometry(out, wkb),
+            (Some(wkb), Some(turn)) => match turn.wkb(wkb) {
+                Ok(wkb) => geometry(out, &wkb),
+                Err(reason) => {
+                    out.extend_from_slice(b"null");
+                    self.lost.get_or_insert(reason);
+                }
+            },
         }
         out.extend_from_slice(b",\"properties\":{");
-        match item {
-            FeatureRef::Row(table, row) => self.names.get_or_insert_with(|| Names::of(table.schema())).row(out, table, row),
-            FeatureRef::Live(live) => {
-                item.each_property(|name, value| {
-                    string(out, name);
-                    out.push(b':');
-                    write_value(out, value);
-                    out.push(b',');
-                });
-                out.extend_from_slice(b"\"recorded\":");
-                out.extend_from_slice(itoa::Buffer::new().format(live.revision().0).as_bytes());
+        match (item, &self.properties) {
+            (FeatureRef::Row(table, row), None) => self.names.get_or_insert_with(|| Names::of(table.schema())).row(out, table, row),
+            (item, only) => {
+                let mut write = |name: &str, value: ValueRef<'_>| {
+                    if only.as_ref().is_none_or(|only| only.iter().any(|own| own == name)) {
+                        string(out, name);
+                        out.push(b':');
+                        write_value(out, value);
+                        out.push(b',');
+                    }
+                };
+                item.each_property(&mut write);
+                if let FeatureRef::Live(live) = item {
+                    write("recorded", ValueRef::Integer(live.revision().0.cast_signed()));
+                }
+                if out.last() == Some(&b',') {
+                    out.pop();
+                }
             }
         }
         out.extend_from_slice(b"}}");
+    }
+
+    /// Appends an item with further members, which are JSON without the braces.
+    pub fn feature_with(&mut self, out: &mut Vec<u8>, item: FeatureRef<'_>, members: &str) {
+        self.feature(out, item);
+        out.pop();
+        out.push(b',');
+        out.extend_from_slice(members.as_bytes());
+        out.push(b'}');
+    }
+
+    /// Says whether every geometry had a place in the CRS.
+    ///
+    /// # Errors
+    /// One had none.
+    pub fn finish(self) -> Result<(), Problem> {
+        match self.lost {
+            None => Ok(()),
+            Some(reason) => Err(Problem::parameter("crs", format!("an item has no place in it: {reason}"))),
+        }
     }
 }
 
@@ -323,7 +357,7 @@ mod tests {
         builder.push(8, None, [ValueRef::Null, ValueRef::Null, ValueRef::Null, ValueRef::Json("{broken")]);
         let table = builder.finish();
         let mut out = Vec::new();
-        feature_with(&mut out, FeatureRef::Row(&table, 0), "\"links\":[]");
+        FeatureWriter::default().feature_with(&mut out, FeatureRef::Row(&table, 0), "\"links\":[]");
         let value: Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(
             value,

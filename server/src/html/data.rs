@@ -167,7 +167,8 @@ pub fn items(
         });
         rows.push((item.id().into_owned(), cells));
     })?;
-    let next = found.next.map(|next| format!("{}{}", links.items(id), params.without(&["cursor"]).with("cursor", next.to_string())));
+    let next =
+        found.next.as_ref().map(|next| format!("{}{}", links.items(id), params.without(&["cursor"]).with("cursor", next.to_string())));
     let body = html! {
         h1 { (language.of(&meta.title)) }
         p.lead { (language.of(&city.profile().name)) " · " (number(found.matched as u64)) " " (say("个要素符合条件", "items match")) ", " (say("显示", "showing")) " " (number(found.returned as u64)) }

@@ -5,6 +5,7 @@ mod access;
 mod bad_input;
 mod command_line;
 mod features;
+mod filter;
 mod harness;
 mod ingest;
 mod life;

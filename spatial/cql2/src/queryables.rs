@@ -1,6 +1,7 @@
 //! The properties that a filter can name.
 
-use citywall_model::{AREA_PROPERTIES, CollectionMeta, FieldType};
+use crate::value::Val;
+use citywall_model::{AREA_PROPERTIES, CollectionMeta, FeatureRef, FieldType, Value};
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 
@@ -114,6 +115,23 @@ impl Queryables {
             let any = || Queryable { name: name.into(), kind: QueryableKind::Any, reads: Reads::Named(name.into()) };
             self.is_open.then(any)
         })
+    }
+}
+
+impl Queryable {
+    /// The value by which items are put in order: an instant is its seconds since 1970, an array or
+    /// a geometry has none.
+    #[must_use]
+    pub fn rank(&self, item: FeatureRef<'_>) -> Value {
+        match Val::read(&self.reads, item) {
+            Val::Null | Val::Json(_) => Value::Null,
+            Val::Boolean(b) => Value::Boolean(b),
+            Val::Integer(n) => Value::Integer(n),
+            Val::Number(n) => Value::Number(n),
+            Val::Text(text) => Value::Text(text.into_owned()),
+            #[expect(clippy::cast_precision_loss, reason = "a quarter of a microsecond in this century")]
+            Val::Instant(at) => Value::Number(at.first.as_nanosecond() as f64 / 1e9),
+        }
     }
 }
 

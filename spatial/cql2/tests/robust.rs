@@ -92,6 +92,18 @@ fn null_is_unknown_as_in_sql() {
 }
 
 #[test]
+fn a_day_lasts_from_midnight_to_midnight_of_the_time_zone() {
+    let layer = layer();
+    let shanghai = layer.queryables.clone().in_zone(jiff::tz::TimeZone::fixed(jiff::tz::offset(8)));
+    let found = |text: &str| layer.count(&Filter::from_text(text).unwrap().bind(&shanghai).unwrap());
+    // 2001-02-03T04:05:06Z is noon in Shanghai; its midnights are at 16:00 UTC.
+    assert_eq!(found("built = DATE('2001-02-03')"), 1);
+    assert_eq!(found("built >= TIMESTAMP('1493-05-01T15:59:59Z') AND built < DATE('2001-02-03')"), 1);
+    assert_eq!(found("T_INTERSECTS(TIMESTAMP('2001-02-02T16:00:00Z'), DATE('2001-02-03'))"), 3);
+    assert_eq!(found("T_INTERSECTS(TIMESTAMP('2001-02-02T15:59:59Z'), DATE('2001-02-03'))"), 0);
+}
+
+#[test]
 fn an_error_names_the_place_what_was_expected_and_what_was_found() {
     let layer = layer();
     for (text, message) in [

@@ -201,13 +201,33 @@ pub fn to_geo(bytes: &[u8]) -> Option<Geometry<f64>> {
 #[must_use]
 pub fn bounds(bytes: &[u8]) -> Bbox {
     let mut bbox = Bbox::EMPTY;
-    let walked = Walker::new(bytes).walk(&mut |x, y, _| {
+    let walked = Walker::new(bytes).walk(&mut |_, [x, y, _]| {
         // An empty point is written as NaN, which min and max pass over.
         bbox = bbox.with(x, y);
         Ok(())
     });
     debug_assert!(walked.is_ok());
     bbox
+}
+
+/// Visits the x and y of every vertex of checked WKB, which `visit` may change in place; those of
+/// an empty point are NaN. O(vertices).
+pub fn map_positions(bytes: &mut [u8], mut visit: impl FnMut(&mut f64, &mut f64)) {
+    let mut places = Vec::new();
+    let walked = Walker::new(bytes).walk(&mut |at, _| {
+        places.push(at);
+        Ok(())
+    });
+    debug_assert!(walked.is_ok());
+    for at in places {
+        let Some(position) = bytes.get_mut(at..at + 16) else { return };
+        let (x_bytes, y_bytes) = position.split_at_mut(8);
+        let number = |bytes: &[u8]| bytes.try_into().map_or(f64::NAN, f64::from_le_bytes);
+        let (mut x, mut y) = (number(x_bytes), number(y_bytes));
+        visit(&mut x, &mut y);
+        x_bytes.copy_from_slice(&x.to_le_bytes());
+        y_bytes.copy_from_slice(&y.to_le_bytes());
+    }
 }
 
 /// Checks that bytes are WKB that the city can hold.
@@ -220,7 +240,7 @@ pub fn check(bytes: &[u8]) -> Result<(), GeometryError> {
     }
     let mut index = 0;
     let mut walker = Walker::new(bytes);
-    walker.walk(&mut |x, y, z| {
+    walker.walk(&mut |_, [x, y, z]| {
         if !(x.is_finite() && y.is_finite() && z.is_finite()) {
             return Err(GeometryError::NotFinite { index });
         }
@@ -239,7 +259,8 @@ struct Walker<'a> {
     at: usize,
 }
 
-type Visit<'v> = &'v mut dyn FnMut(f64, f64, f64) -> Result<(), GeometryError>;
+/// Is told of each vertex where its bytes start, and its x, y and z.
+type Visit<'v> = &'v mut dyn FnMut(usize, [f64; 3]) -> Result<(), GeometryError>;
 
 impl<'a> Walker<'a> {
     fn new(bytes: &'a [u8]) -> Self {
@@ -303,10 +324,11 @@ impl<'a> Walker<'a> {
 
     fn vertices(&mut self, n: u32, has_z: bool, visit: Visit<'_>) -> Result<(), GeometryError> {
         for _ in 0..n {
+            let start = self.at;
             let x = f64::from_le_bytes(self.take()?);
             let y = f64::from_le_bytes(self.take()?);
             let z = if has_z { f64::from_le_bytes(self.take()?) } else { 0.0 };
-            visit(x, y, z)?;
+            visit(start, [x, y, z])?;
         }
         Ok(())
     }
@@ -323,6 +345,13 @@ mod tests {
         let wkb = Wkb::from_geo(&shape).expect("a good shape");
         assert_eq!(wkb.bounds(), Bbox::new(1.0, 2.0, 5.0, 7.0));
         assert_eq!(wkb.to_geo(), Some(shape));
+    }
+
+    #[test]
+    fn positions_are_changed_in_place() {
+        let mut bytes = encode(&Geometry::LineString(line_string![(x: 1.0, y: 2.0), (x: 3.0, y: 4.0)]));
+        map_positions(&mut bytes, |x, y| (*x, *y) = (*y, *x + 10.0));
+        assert_eq!(to_geo(&bytes), Some(Geometry::LineString(line_string![(x: 2.0, y: 11.0), (x: 4.0, y: 13.0)])));
     }
 
     #[test]

@@ -5,11 +5,14 @@ use crate::{
     city::{CollectionView, Kind},
     layer::Layer,
     live::LiveState,
+    search::Search,
+    sort::{Place, SortKey, Sorter},
 };
+use citywall_cql2::Bound;
 use citywall_index::Inside;
-use citywall_model::{Bbox, FeatureRef, LiveItem, Revision, TimeFilter, ValueRef, geometry, limits};
+use citywall_model::{Bbox, FeatureRef, FeatureTable, LiveItem, Revision, TimeFilter, ValueRef, geometry, limits};
 use geo::{Intersects, Rect, coord};
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 /// A question for the items of a collection. All conditions hold at once.
 #[derive(Clone, Debug)]
@@ -21,6 +24,12 @@ pub struct ItemsQuery {
     pub time: Option<TimeFilter>,
     /// Properties with an exact value.
     pub equals: Vec<Equals>,
+    /// A CQL2 filter that is bound to this version of the collection.
+    pub filter: Option<Arc<Bound>>,
+    /// Words that the item's texts must have.
+    pub search: Option<Search>,
+    /// The order of the items; equal ones, and all without a key, follow their fid.
+    pub sort: Vec<SortKey>,
     /// Where the page before ended.
     pub after: Option<Cursor>,
     /// The most items to return, at most [`limits::ITEMS_LIMIT_MAX`].
@@ -29,7 +38,16 @@ pub struct ItemsQuery {
 
 impl Default for ItemsQuery {
     fn default() -> Self {
-        Self { windows: Vec::new(), time: None, equals: Vec::new(), after: None, limit: limits::ITEMS_LIMIT_DEFAULT }
+        Self {
+            windows: Vec::new(),
+            time: None,
+            equals: Vec::new(),
+            filter: None,
+            search: None,
+            sort: Vec::new(),
+            after: None,
+            limit: limits::ITEMS_LIMIT_DEFAULT,
+        }
     }
 }
 
@@ -63,18 +81,19 @@ impl Equals {
     }
 }
 
-/// Where a page ended: pages follow the fid, which never changes and never comes again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a page ended. Pages follow the sort keys and then the fid, which never changes and never
+/// comes again: no item comes twice or is left out while others change.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Cursor {
-    /// The last fid of the page before.
-    pub fid: u64,
+    /// The last item of the page before.
+    pub place: Place,
     /// The revision of the layer's version, 0 for a live collection: a new version has new fids.
     pub version: Revision,
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.version, self.fid)
+        write!(f, "{}.{}", self.version, self.place)
     }
 }
 
@@ -82,14 +101,14 @@ impl FromStr for Cursor {
     type Err = QueryError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = text.split_once('.').and_then(|(version, fid)| Some((version.parse().ok()?, fid.parse().ok()?)));
-        let (version, fid) = parts.ok_or_else(|| bad("cursor", "not a cursor of this server; follow the “next” link"))?;
-        Ok(Self { fid, version: Revision(version) })
+        let parts = text.split_once('.').and_then(|(version, place)| Some((version.parse().ok()?, place.parse().ok()?)));
+        let (version, place) = parts.ok_or_else(|| bad("cursor", "not a cursor of this server; follow the “next” link"))?;
+        Ok(Self { place, version: Revision(version) })
     }
 }
 
 /// What came of a query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ItemsPage {
     /// How many items match in all.
     pub matched: usize,
@@ -106,63 +125,86 @@ fn bad(parameter: &'static str, reason: impl Into<String>) -> QueryError {
 }
 
 impl CollectionView {
-    /// Visits a page of the matching items in ascending order of fid.
+    /// Visits a page of the matching items in the order of the sort keys and then of the fid.
     ///
-    /// O(log n + k) for k items whose envelope meets the windows; O(n) without a window.
+    /// O(log n + k) for k items whose envelope meets the windows of the query, or those that its
+    /// filter gives; O(n) without a window. Sorting costs O(k log limit).
     ///
     /// # Errors
-    /// The limit is out of range, or the cursor is of another version of the layer.
+    /// The limit is out of range, or the cursor is of another version of the layer or of another order.
     pub fn items(&self, query: &ItemsQuery, mut visit: impl FnMut(FeatureRef<'_>)) -> Result<ItemsPage, QueryError> {
         if !(1..=limits::ITEMS_LIMIT_MAX).contains(&query.limit) {
             return Err(bad("limit", format!("{} is not between 1 and {}", query.limit, limits::ITEMS_LIMIT_MAX)));
         }
         let version = self.version();
-        if query.after.is_some_and(|cursor| cursor.version != version) {
-            return Err(bad("cursor", "the layer has a new version since; start again from the first page"));
+        if let Some(cursor) = &query.after {
+            if cursor.version != version {
+                return Err(bad("cursor", "the layer has a new version since; start again from the first page"));
+            }
+            if cursor.place.keys.len() != query.sort.len() {
+                return Err(bad("cursor", "the order is another one than on the page before"));
+            }
         }
-        let after = query.after.map_or(0, |cursor| cursor.fid);
+        let after = query.after.as_ref().map(|cursor| &cursor.place);
         let mut page = ItemsPage { matched: 0, returned: 0, next: None, revision: self.revision() };
-        let mut last = 0;
-        let mut take = |feature: FeatureRef<'_>| {
-            page.matched += 1;
-            if feature.fid() > after {
-                if page.returned < query.limit {
-                    page.returned += 1;
-                    last = feature.fid();
-                    visit(feature);
-                } else if page.next.is_none() {
-                    page.next = Some(Cursor { fid: last, version });
+        let mut last = Place::default();
+        let candidates = self.candidates(query);
+        if query.sort.is_empty() {
+            let after = after.map_or(0, |place| place.fid);
+            candidates.each(|item| {
+                if !query.holds(item) {
+                    return;
                 }
-            }
-        };
-        match &self.kind {
-            Kind::Elevation(_) => {}
-            Kind::Layer(layer) => {
-                let test = |row: u32| query.equals.iter().all(|e| e.holds(FeatureRef::Row(&layer.table, row)));
-                if query.windows.is_empty() {
-                    let rows = 0..u32::try_from(layer.table.len()).unwrap_or(u32::MAX);
-                    rows.filter(|row| test(*row)).for_each(|row| take(FeatureRef::Row(&layer.table, row)));
-                } else {
-                    let rows = layer.rows_in(&query.windows);
-                    rows.into_iter().filter(|row| test(*row)).for_each(|row| take(FeatureRef::Row(&layer.table, row)));
+                page.matched += 1;
+                if item.fid() > after {
+                    if page.returned < query.limit {
+                        page.returned += 1;
+                        last.fid = item.fid();
+                        visit(item);
+                    } else if page.next.is_none() {
+                        page.next = Some(Cursor { place: last.clone(), version });
+                    }
                 }
-            }
-            Kind::Live(live) => {
-                let state = live.state.read();
-                let test = |item: &LiveItem| {
-                    query.time.is_none_or(|t| t.contains(item.time())) && query.equals.iter().all(|e| e.holds(FeatureRef::Live(item)))
-                };
-                // The page's items are taken out of the lock, so that a slow reader holds up no writer.
-                let hits: Vec<LiveItem> = if query.windows.is_empty() {
-                    state.items.values().filter(|item| test(item)).cloned().collect()
-                } else {
-                    state.items_in(&query.windows).into_iter().filter(|item| test(item)).cloned().collect()
-                };
-                drop(state);
-                hits.iter().for_each(|item| take(FeatureRef::Live(item)));
-            }
+            });
+            return Ok(page);
         }
+        let mut sorter = Sorter::new(&query.sort, after, query.limit);
+        candidates.each(|item| {
+            if query.holds(item) {
+                page.matched += 1;
+                sorter.take(item);
+            }
+        });
+        let more = sorter.is_cut();
+        for (item, place) in sorter.finish() {
+            page.returned += 1;
+            last = place;
+            visit(item);
+        }
+        page.next = more.then_some(Cursor { place: last, version });
         Ok(page)
+    }
+
+    /// Visits every matching item in the order of the fid, whatever the page; the limit, the cursor
+    /// and the sort keys are passed over. Returns at once where `visit` says `false`.
+    pub fn each(&self, query: &ItemsQuery, mut visit: impl FnMut(FeatureRef<'_>) -> bool) {
+        let mut goes_on = true;
+        self.candidates(query).each(|item| {
+            if goes_on && query.holds(item) {
+                goes_on = visit(item);
+            }
+        });
+    }
+
+    /// What the tree finds for a query.
+    fn candidates(&self, query: &ItemsQuery) -> Candidates<'_> {
+        match &self.kind {
+            Kind::Elevation(_) => Candidates::Items(Vec::new()),
+            Kind::Layer(layer) => Candidates::Rows(&layer.table, layer.candidates(query)),
+            // Items are taken out of the lock, so that neither a slow reader nor a slow filter
+            // holds up the writer; copying one copies a pointer.
+            Kind::Live(live) => Candidates::Items(live.state.read().candidates(query)),
+        }
     }
 
     /// Visits every item whose envelope meets the window, in no particular order; of a live
@@ -194,37 +236,83 @@ impl CollectionView {
     }
 }
 
+/// Items that may match, in the order of their fid.
+enum Candidates<'v> {
+    /// Rows of a layer; all of them without a list.
+    Rows(&'v FeatureTable, Option<Vec<u32>>),
+    /// Items of a live collection.
+    Items(Vec<LiveItem>),
+}
+
+impl Candidates<'_> {
+    fn each<'c>(&'c self, visit: impl FnMut(FeatureRef<'c>)) {
+        match self {
+            Self::Rows(table, Some(rows)) => rows.iter().map(|row| FeatureRef::Row(table, *row)).for_each(visit),
+            Self::Rows(table, None) => {
+                (0..u32::try_from(table.len()).unwrap_or(u32::MAX)).map(|row| FeatureRef::Row(table, row)).for_each(visit);
+            }
+            Self::Items(items) => items.iter().map(FeatureRef::Live).for_each(visit),
+        }
+    }
+}
+
+impl ItemsQuery {
+    /// What no tree has answered: properties and the filter.
+    fn holds(&self, item: FeatureRef<'_>) -> bool {
+        self.equals.iter().all(|equals| equals.holds(item))
+            && self.filter.as_ref().is_none_or(|filter| filter.holds(item))
+            && self.search.as_ref().is_none_or(|search| search.holds(item))
+    }
+
+    /// The windows to ask the tree for, and whether the geometry itself must meet them; the
+    /// filter's are only where its items' envelopes are.
+    fn asked(&self) -> Option<(&[Bbox], bool)> {
+        match self.windows.as_slice() {
+            [] => Some((self.filter.as_ref()?.windows()?, false)),
+            windows => Some((windows, true)),
+        }
+    }
+}
+
 impl Layer {
-    /// The rows whose geometry meets one of the windows, ascending.
-    fn rows_in(&self, windows: &[Bbox]) -> Vec<u32> {
+    /// The rows that the tree finds, ascending; `None` if all have to be looked at.
+    fn candidates(&self, query: &ItemsQuery) -> Option<Vec<u32>> {
+        let (windows, exact) = query.asked()?;
         let mut rows = Vec::new();
         for window in windows {
             let area = rectangle(window);
             self.search(window, |row, inside| {
-                if inside == Inside::Whole || self.table.geometry(row).is_some_and(|wkb| meets(wkb, &area)) {
+                if !exact || inside == Inside::Whole || self.table.geometry(row).is_some_and(|wkb| meets(wkb, &area)) {
                     rows.push(row);
                 }
             });
         }
         rows.sort_unstable();
         rows.dedup();
-        rows
+        Some(rows)
     }
 }
 
 impl LiveState {
-    /// The items whose geometry meets one of the windows, in order of fid.
-    fn items_in(&self, windows: &[Bbox]) -> Vec<&LiveItem> {
-        let mut items: Vec<&LiveItem> = Vec::new();
+    /// The items that the tree finds, at their time, in order of fid.
+    fn candidates(&self, query: &ItemsQuery) -> Vec<LiveItem> {
+        let filter_time = query.filter.as_ref().and_then(|filter| filter.time());
+        let times = [query.time, filter_time];
+        let timely = |item: &LiveItem| times.iter().flatten().all(|time| time.contains(item.time()));
+        let Some((windows, exact)) = query.asked() else {
+            return self.items.values().filter(|item| timely(item)).cloned().collect();
+        };
+        let mut items: Vec<LiveItem> = Vec::new();
         for window in windows {
             let area = rectangle(window);
             self.search(window, |item, inside| {
-                if inside == Inside::Whole || item.geometry().is_some_and(|wkb| meets(wkb, &area)) {
-                    items.push(item);
+                let met = !exact || inside == Inside::Whole || item.geometry().is_some_and(|wkb| meets(wkb, &area));
+                if met && timely(item) {
+                    items.push(item.clone());
                 }
             });
         }
-        items.sort_unstable_by_key(|item| item.fid());
+        items.sort_unstable_by_key(LiveItem::fid);
         items.dedup_by_key(|item| item.fid());
         items
     }

@@ -15,6 +15,8 @@ mod layer;
 mod live;
 mod merge;
 mod reaction;
+mod search;
+mod sort;
 mod writer;
 
 pub use city::{City, CollectionView};
@@ -23,4 +25,6 @@ pub use error::{IngestError, QueryError, Refused};
 pub use items::{Cursor, Equals, ItemsPage, ItemsQuery};
 pub use live::Counts;
 pub use reaction::Reaction;
+pub use search::Search;
+pub use sort::{Place, SortKey};
 pub use writer::{Effect, Outcome, Receipt};

@@ -1,7 +1,7 @@
 //! `bbox` and `bbox-crs`.
 
 use crate::http::Problem;
-use citywall_crs::{Crs, Transform};
+use citywall_crs::Transform;
 use citywall_model::Bbox;
 
 /// The windows of a `bbox`: none without one, two across the antimeridian.
@@ -11,13 +11,8 @@ use citywall_model::Bbox;
 /// # Errors
 /// The box is not four or six finite numbers in order, or the CRS is unknown.
 pub fn windows(bbox: Option<&str>, crs: Option<&str>) -> Result<Vec<Bbox>, Problem> {
-    let crs = crs.filter(|crs| !is_crs84(crs));
-    let Some(bbox) = bbox else {
-        return match crs.map(parse_crs).transpose() {
-            Ok(_) => Ok(Vec::new()),
-            Err(problem) => Err(problem),
-        };
-    };
+    let crs = crs.map(|crs| super::crs::parse(crs, "bbox-crs")).transpose()?.flatten();
+    let Some(bbox) = bbox else { return Ok(Vec::new()) };
     let refuse = |reason: String| Err(Problem::parameter("bbox", reason));
     let mut numbers = Vec::new();
     for part in bbox.split(',') {
@@ -33,7 +28,6 @@ pub fn windows(bbox: Option<&str>, crs: Option<&str>) -> Result<Vec<Bbox>, Probl
         _ => return refuse(format!("{} numbers where four (west, south, east, north) or six (with heights) are needed", numbers.len())),
     };
     if let Some(crs) = crs {
-        let crs = parse_crs(crs)?;
         if crs.north_first() {
             (west, south, east, north) = (south, west, north, east);
         }
@@ -61,14 +55,6 @@ pub fn windows(bbox: Option<&str>, crs: Option<&str>) -> Result<Vec<Bbox>, Probl
     } else {
         vec![Bbox::new(west, south, 180.0, north), Bbox::new(-180.0, south, east, north)]
     })
-}
-
-fn is_crs84(crs: &str) -> bool {
-    matches!(crs, super::CRS84 | "CRS84" | "OGC:CRS84" | "urn:ogc:def:crs:OGC:1.3:CRS84")
-}
-
-fn parse_crs(crs: &str) -> Result<Crs, Problem> {
-    Crs::parse(crs).map_err(|error| Problem::parameter("bbox-crs", error))
 }
 
 #[cfg(test)]

@@ -1,0 +1,187 @@
+//! The parameters of an items request, among them filters (OGC API – Features Part 3, 19-079r2),
+//! `sortby` (OGC API – Records, 20-004r1), `properties` and `q`.
+
+use super::{crs, window::windows};
+use crate::http::{Params, Problem};
+use citywall_cql2::{Filter, QueryableKind, Queryables};
+use citywall_crs::Crs;
+use citywall_model::{AREA_PROPERTIES, CollectionMeta, TimeFilter, limits};
+use citywall_query::{CollectionView, Cursor, Equals, ItemsQuery, Search, SortKey};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The parameters of an items request, besides the collection's own properties.
+pub const ITEMS_PARAMETERS: [&str; 13] = [
+    "bbox",
+    "bbox-crs",
+    "datetime",
+    "filter",
+    "filter-lang",
+    "filter-crs",
+    "q",
+    "sortby",
+    "properties",
+    "crs",
+    "explain",
+    "limit",
+    "cursor",
+];
+
+/// The most keys of `sortby`.
+const SORT_KEYS_MAX: usize = 8;
+/// The longest `q`, in bytes.
+const SEARCH_BYTES_MAX: usize = 400;
+
+/// What an items request asks for.
+pub struct ItemsRequest {
+    /// Which items.
+    pub query: ItemsQuery,
+    /// The properties to write; all without a list.
+    pub properties: Option<Vec<String>>,
+    /// The CRS to write; longitude and latitude without one.
+    pub crs: Option<Crs>,
+    /// True if the plan is asked for instead of the items.
+    pub explain: bool,
+}
+
+/// The standard parameters and the collection's own properties (Features Part 1, 7.15.5).
+pub fn known_parameters(meta: &CollectionMeta) -> Vec<String> {
+    let own = own_parameters(meta);
+    ITEMS_PARAMETERS.into_iter().map(str::to_owned).chain(own).collect()
+}
+
+/// The properties that can be asked for by their name. One whose name means something else already cannot.
+fn own_parameters(meta: &CollectionMeta) -> Vec<String> {
+    let live: &[&str] = if meta.kind.is_live() { &["source", "class", "title", "level", "status"] } else { &[] };
+    let areas: &[&str] = if meta.kind.is_live() { &AREA_PROPERTIES } else { &[] };
+    let fields = meta.schema.fields.iter().map(|field| &*field.name).chain(live.iter().copied()).chain(areas.iter().copied());
+    fields.filter(|name| !ITEMS_PARAMETERS.contains(name) && !["f", "lang"].contains(name)).map(str::to_owned).collect()
+}
+
+/// Reads the parameters of an items request.
+pub fn items_request(params: &Params, meta: &CollectionMeta, queryables: &Queryables) -> Result<ItemsRequest, Problem> {
+    let equals = own_parameters(meta)
+        .into_iter()
+        .filter_map(|name| params.get(&name).map(|value| Equals { property: name.clone(), value: value.to_owned() }));
+    let query = ItemsQuery {
+        windows: windows(params.get("bbox"), params.get("bbox-crs"))?,
+        time: time(params.get("datetime"))?,
+        equals: equals.collect(),
+        filter: filter(params, queryables)?.map(Arc::new),
+        search: search(params.get("q"))?,
+        sort: sort(params.get("sortby"), queryables)?,
+        after: params.get("cursor").map(str::parse::<Cursor>).transpose()?,
+        limit: limit(params.get("limit"))?,
+    };
+    let explain = match params.get("explain") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(other) => return Err(Problem::parameter("explain", format!("“{other}” is neither true nor false"))),
+    };
+    Ok(ItemsRequest { query, properties: properties(params.get("properties"), queryables)?, crs: crs::asked(params, "crs")?, explain })
+}
+
+/// The filter, bound to the collection.
+fn filter(params: &Params, queryables: &Queryables) -> Result<Option<citywall_cql2::Bound>, Problem> {
+    let refuse = |error: citywall_cql2::FilterError| Problem::parameter("filter", error);
+    let is_json = match params.get("filter-lang") {
+        None | Some("cql2-text") => false,
+        Some("cql2-json") => true,
+        Some(other) => {
+            return Err(Problem::parameter("filter-lang", format!("“{other}” is no language here; known are cql2-text, cql2-json")));
+        }
+    };
+    let crs = crs::asked(params, "filter-crs")?;
+    let Some(text) = params.get("filter") else { return Ok(None) };
+    let mut filter = if is_json { Filter::from_json(text) } else { Filter::from_text(text) }.map_err(refuse)?;
+    if let Some(crs) = crs {
+        let turn = crs::Turn::back(&crs, "filter-crs")?;
+        filter.map_coordinates(|positions| turn.to_lon_lat(positions)).map_err(refuse)?;
+    }
+    filter.bind(queryables).map(Some).map_err(refuse)
+}
+
+fn time(datetime: Option<&str>) -> Result<Option<TimeFilter>, Problem> {
+    datetime.map(str::parse).transpose().map_err(|error| Problem::parameter("datetime", error))
+}
+
+fn search(q: Option<&str>) -> Result<Option<Search>, Problem> {
+    let Some(text) = q else { return Ok(None) };
+    if text.len() > SEARCH_BYTES_MAX {
+        return Err(Problem::parameter("q", format!("{} bytes where at most {SEARCH_BYTES_MAX} are taken", text.len())));
+    }
+    Search::new(text).map(Some).ok_or_else(|| Problem::parameter("q", "there is no word in it"))
+}
+
+/// `name`, `+name` or `-name`, separated by commas.
+fn sort(sortby: Option<&str>, queryables: &Queryables) -> Result<Vec<SortKey>, Problem> {
+    let Some(text) = sortby else { return Ok(Vec::new()) };
+    let keys: Vec<&str> = text.split(',').collect();
+    if keys.len() > SORT_KEYS_MAX {
+        return Err(Problem::parameter("sortby", format!("{} keys where at most {SORT_KEYS_MAX} are taken", keys.len())));
+    }
+    let key = |key: &str| {
+        // A plus sign that nobody encoded has become a space.
+        let key = key.trim();
+        let (name, descending) = match key.strip_prefix('-') {
+            Some(name) => (name, true),
+            None => (key.strip_prefix('+').unwrap_or(key), false),
+        };
+        let property = queryables.get(name).filter(|property| sortable(property.kind));
+        let property = property
+            .ok_or_else(|| Problem::parameter("sortby", format!("items cannot be sorted by “{name}”; /sortables lists what they can")))?;
+        Ok(SortKey { property, descending })
+    };
+    keys.into_iter().map(key).collect()
+}
+
+/// True if items can be put in order by properties of this type.
+pub fn sortable(kind: QueryableKind) -> bool {
+    !matches!(kind, QueryableKind::Geometry | QueryableKind::Array)
+}
+
+fn properties(properties: Option<&str>, queryables: &Queryables) -> Result<Option<Vec<String>>, Problem> {
+    let Some(text) = properties else { return Ok(None) };
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let names = names.map(|name| match queryables.get(name) {
+        Some(_) => Ok(name.to_owned()),
+        None => Err(Problem::parameter("properties", format!("there is no property “{name}”; /schema lists them"))),
+    });
+    names.collect::<Result<_, _>>().map(Some)
+}
+
+/// A limit above the most that there can be means the most (Features Part 1, /req/core/fc-limit-response-1).
+fn limit(limit: Option<&str>) -> Result<usize, Problem> {
+    let Some(text) = limit else { return Ok(limits::ITEMS_LIMIT_DEFAULT) };
+    match text.parse::<u64>() {
+        Ok(0) | Err(_) => Err(Problem::parameter("limit", format!("“{text}” is no whole number from 1 to {}", limits::ITEMS_LIMIT_MAX))),
+        Ok(limit) => Ok(usize::try_from(limit).unwrap_or(usize::MAX).min(limits::ITEMS_LIMIT_MAX)),
+    }
+}
+
+/// How a request would be answered.
+pub fn explain(view: &CollectionView, items: &ItemsRequest) -> Value {
+    let query = &items.query;
+    let counts = view.counts();
+    let (index, windows) = match (query.windows.as_slice(), query.filter.as_ref().and_then(|filter| filter.windows())) {
+        ([], None) => ("none: every item is looked at", json!([])),
+        ([], Some([])) => ("none: no item can match", json!([])),
+        ([], Some(windows)) => ("R-tree, windows of the filter", json!(windows)),
+        (windows, _) => ("R-tree, window of bbox, then the geometry itself", json!(windows)),
+    };
+    let equals: Vec<String> = query.equals.iter().map(|equals| format!("{} = {}", equals.property, equals.value)).collect();
+    let sort: Vec<String> =
+        query.sort.iter().map(|key| format!("{}{}", if key.descending { "-" } else { "+" }, key.property.name)).collect();
+    json!({
+        "collection": view.id(),
+        "items": counts.total,
+        "index": index,
+        "windows": windows,
+        "time": query.filter.as_ref().and_then(|filter| filter.time()).or(query.time).map(|time| [time.start, time.end].map(|at| at.map(|at| at.to_string()))),
+        "equals": equals,
+        "filter": query.filter.as_ref().map(|filter| filter.text().to_owned()),
+        "order": if sort.is_empty() { json!(["fid"]) } else { json!(sort) },
+        "limit": query.limit,
+        "revision": view.changed(),
+    })
+}
