@@ -19,7 +19,7 @@ use axum::{
 };
 use citywall_model::limits as engine;
 use citywall_query::City;
-use citywall_tiles::TileCache;
+use citywall_tiles::FreshTiles;
 use std::{
     path::PathBuf,
     sync::{Arc, OnceLock, atomic::Ordering},
@@ -46,13 +46,12 @@ pub struct App {
     pub hub: Hub,
     /// Imports.
     pub jobs: Jobs,
-    /// Compressed tiles.
-    pub tiles: TileCache,
     /// Turns true once the server stops.
     pub closing: watch::Sender<bool>,
     /// When the process started.
     pub started: Instant,
     city: OnceLock<Arc<City>>,
+    tiles: OnceLock<Arc<FreshTiles>>,
     requests: Semaphore,
     readers: Arc<Semaphore>,
     public: Option<Links>,
@@ -69,10 +68,10 @@ impl App {
             metrics: Metrics::default(),
             hub: Hub::new(),
             jobs: Jobs::default(),
-            tiles: TileCache::new(engine::TILE_CACHE_BYTES_MAX),
             closing: watch::Sender::new(false),
             started: Instant::now(),
             city: OnceLock::new(),
+            tiles: OnceLock::new(),
             requests: Semaphore::new(config.limits.requests_max),
             readers: Arc::new(Semaphore::new(2 * cores)),
             public: config.public_url.as_deref().map(Links::new),
@@ -89,6 +88,14 @@ impl App {
         self.city.get().ok_or_else(|| Problem::later("the city is being loaded", 1))
     }
 
+    /// The tiles, once the city is loaded.
+    ///
+    /// # Errors
+    /// 503 until then.
+    pub fn tiles(&self) -> Result<&Arc<FreshTiles>, Problem> {
+        self.tiles.get().ok_or_else(|| Problem::later("the city is being loaded", 1))
+    }
+
     /// Lets requests in.
     pub fn set_city(self: &Arc<Self>, city: Arc<City>) {
         let app = Arc::downgrade(self);
@@ -97,6 +104,7 @@ impl App {
                 app.hub.push(commit);
             }
         });
+        let _ = self.tiles.set(FreshTiles::follow(&city, engine::TILE_CACHE_BYTES_MAX));
         let _ = self.city.set(city);
     }
 
@@ -156,8 +164,18 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/collections/{id}/sortables", get(api::features::schema::sortables_document))
         .route("/collections/{id}/schema", get(api::features::schema::schema_document))
         .route("/functions", get(api::features::schema::functions))
+        .route("/collections/{id}/tiles", get(api::tiles::collection_tilesets))
+        .route("/collections/{id}/tiles/{matrix}", get(api::tiles::collection_tileset))
         .route("/collections/{id}/tiles/{matrix}/{z}/{row}/{col}", get(api::tiles::collection_tile))
+        .route("/collections/{id}/map/tiles/{matrix}/{z}/{row}/{col}", get(api::tiles::collection_map_tile))
+        .route("/tiles", get(api::tiles::dataset_tilesets))
+        .route("/tiles/{matrix}", get(api::tiles::dataset_tileset))
         .route("/tiles/{matrix}/{z}/{row}/{col}", get(api::tiles::dataset_tile))
+        .route("/tileMatrixSets", get(api::tiles::matrix_sets))
+        .route("/tileMatrixSets/{matrix}", get(api::tiles::matrix_set))
+        .route("/wmts", get(api::tiles::kvp))
+        .route("/wmts/1.0.0/WMTSCapabilities.xml", get(api::tiles::rest_capabilities))
+        .route("/wmts/1.0.0/{layer}/default/{matrix}/{z}/{row}/{col}", get(api::tiles::rest_tile))
         .route("/city", get(api::city::document))
         .route("/live", get(api::live::socket))
         .route("/live/sse", get(api::live::events))

@@ -24,7 +24,7 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Answer {
     let mut gauges = vec![
         ("citywall_ready", "1 once the city is loaded.", if app.city().is_ok() { 1.0 } else { 0.0 }),
         ("citywall_uptime_seconds", "Since the process started.", app.started.elapsed().as_secs_f64()),
-        ("citywall_tile_cache_bytes", "Compressed tiles in memory.", number(app.tiles.size().1)),
+        ("citywall_tile_cache_bytes", "Compressed tiles in memory.", number(app.tiles().map_or(0, |tiles| tiles.size().1))),
     ];
     if let Some(bytes) = resident_bytes() {
         gauges.push(("process_resident_memory_bytes", "Resident memory.", number(bytes)));

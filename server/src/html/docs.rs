@@ -18,6 +18,16 @@ pub fn conformance(links: &Links, language: Language, classes: &[&str]) -> Respo
     page(links, language, say("符合性", "Conformance"), &[(say("符合性", "Conformance"), links.to("/conformance?f=html"))], &body)
 }
 
+/// A JSON document as it is, for those that have no page of their own.
+pub fn document(links: &Links, language: Language, title: &str, path: &str, document: &Value) -> Response {
+    let body = html! {
+        h1 { (title) }
+        pre { (format!("{document:#}")) }
+        div.go { a href=(links.to(&format!("{path}?f=json"))) { "JSON" } }
+    };
+    page(links, language, title, &[(title, links.to(&format!("{path}?f=html")))], &body)
+}
+
 /// `GET /api.html`
 pub fn definition(links: &Links, language: Language, document: &Value) -> Response {
     let empty = serde_json::Map::new();

@@ -6,5 +6,5 @@ mod frame;
 mod login;
 
 pub use data::{collection, collections, item, items, landing};
-pub use docs::{conformance, definition};
+pub use docs::{conformance, definition, document};
 pub use login::login;

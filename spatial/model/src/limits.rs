@@ -74,3 +74,5 @@ pub const REFUSED_RECORDS_MAX: usize = 100_000;
 pub const FILTER_BYTES_MAX: usize = 1 << 20;
 /// Deepest nesting of one CQL2 filter: parentheses, NOT, functions, chains of arithmetic.
 pub const FILTER_DEPTH_MAX: usize = 48;
+/// Most changes of one collection that are remembered to tell which tiles they touched.
+pub const TOUCHES_MAX: usize = 65_536;

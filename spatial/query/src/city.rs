@@ -315,6 +315,15 @@ impl CollectionView {
         }
     }
 
+    /// The heights of an elevation collection; `None` of any other.
+    #[must_use]
+    pub fn grid(&self) -> Option<&Grid> {
+        match &self.kind {
+            Kind::Elevation(elevation) => Some(&elevation.grid),
+            Kind::Layer(_) | Kind::Live(_) => None,
+        }
+    }
+
     /// True for a live collection.
     #[must_use]
     pub fn is_live(&self) -> bool {

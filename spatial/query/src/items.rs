@@ -207,8 +207,8 @@ impl CollectionView {
         }
     }
 
-    /// Visits every item whose envelope meets the window, in no particular order; of a live
-    /// collection only what is not cleared. This is what a map draws.
+    /// Visits every item whose envelope meets the window, in an order that the version alone
+    /// decides; of a live collection in order of fid, and only what is not cleared. This is what a map draws.
     pub fn window(&self, window: &Bbox, mut visit: impl FnMut(FeatureRef<'_>)) {
         match &self.kind {
             Kind::Elevation(_) => {}
@@ -220,6 +220,8 @@ impl CollectionView {
                         hits.push(item.clone());
                     }
                 });
+                // The tree's own order depends on its past; the same city gives the same answer.
+                hits.sort_unstable_by_key(LiveItem::fid);
                 hits.iter().for_each(|item| visit(FeatureRef::Live(item)));
             }
         }

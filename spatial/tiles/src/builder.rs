@@ -84,7 +84,7 @@ impl TileBuilder {
     /// one that is there already gives way.
     pub fn layer(&mut self, name: &str) -> LayerBuilder<'_> {
         self.layers.retain(|layer| layer.name() != name);
-        self.layers.push(Layer::new(name, self.tile.z()));
+        self.layers.push(Layer::new(name, self.tile.detail()));
         let at = self.layers.len() - 1;
         LayerBuilder { pen: &mut self.pen, layer: &mut self.layers[at] }
     }

@@ -1,24 +1,52 @@
 //! Finished tiles, compressed, in a bounded amount of memory.
 
 use crate::{Tile, TileId};
-use citywall_model::{CollectionId, Revision, limits::TILE_CACHE_BYTES_MAX};
+use citywall_model::{CollectionId, Revision};
 use flate2::{Compression, bufread::GzDecoder, write::GzEncoder};
-use moka::{policy::EvictionPolicy, sync::Cache};
+use moka::{
+    ops::compute::{CompResult, Op},
+    policy::EvictionPolicy,
+    sync::Cache,
+};
 use std::{
     io::{Read, Write},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-/// What a tile shows and at which state: a tile of a changed collection has another key, so that
-/// nothing ever has to be taken out of the cache but for room.
+/// What a tile shows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TileKey {
+pub(crate) struct TileKey {
     /// The layers, in order.
     pub collections: Arc<[CollectionId]>,
     /// Where.
     pub tile: TileId,
-    /// The latest revision of any of the collections.
-    pub revision: Revision,
+}
+
+/// A tile in the cache.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) tile: Arc<CachedTile>,
+    /// The revision that it shows.
+    pub(crate) revision: Revision,
+    /// It was still right at this one.
+    pub(crate) checked: Checked,
+}
+
+/// A revision that only grows, shared by all copies of an entry.
+#[derive(Clone, Debug)]
+pub(crate) struct Checked(Arc<AtomicU64>);
+
+impl Checked {
+    pub(crate) fn get(&self) -> Revision {
+        Revision(self.0.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn raise(&self, to: Revision) {
+        self.0.fetch_max(to.0, Ordering::AcqRel);
+    }
 }
 
 /// A tile ready to be sent.
@@ -81,44 +109,53 @@ pub fn compress(bytes: &[u8]) -> Vec<u8> {
 /// What an entry takes besides its bytes, roughly.
 const ENTRY_BYTES: usize = 256;
 
-/// Tiles by key, at most [`TILE_CACHE_BYTES_MAX`] bytes of them; the ones not asked for longest go
+/// Tiles by key, in a bounded number of bytes; the ones not asked for longest go
 /// first. Cheap to clone; all clones are one cache.
 #[derive(Clone, Debug)]
-pub struct TileCache {
-    tiles: Cache<TileKey, Arc<CachedTile>>,
-}
-
-impl Default for TileCache {
-    fn default() -> Self {
-        Self::new(TILE_CACHE_BYTES_MAX)
-    }
+pub(crate) struct TileCache {
+    tiles: Cache<TileKey, Entry>,
 }
 
 impl TileCache {
     /// An empty cache for so many bytes.
     #[must_use]
-    pub fn new(bytes_max: u64) -> Self {
-        let weigh = |_: &TileKey, tile: &Arc<CachedTile>| u32::try_from(tile.gzip.len() + ENTRY_BYTES).unwrap_or(u32::MAX);
+    pub(crate) fn new(bytes_max: u64) -> Self {
+        let weigh = |_: &TileKey, entry: &Entry| u32::try_from(entry.tile.gzip.len() + ENTRY_BYTES).unwrap_or(u32::MAX);
         // Least recently used: under the default policy the tiles of a new revision, which nobody has
         // asked for yet, would have to prove themselves against those of the old one.
         Self { tiles: Cache::builder().max_capacity(bytes_max).weigher(weigh).eviction_policy(EvictionPolicy::lru()).build() }
     }
 
-    /// The tile of a key, built if it is not there. Of several that ask at once, one builds and the
-    /// others wait for it.
-    pub fn get_or_build(&self, key: TileKey, build: impl FnOnce() -> Tile) -> Arc<CachedTile> {
-        self.tiles.get_with(key, || Arc::new(CachedTile::new(&build())))
+    /// The tile of a key if it is there.
+    pub(crate) fn get(&self, key: &TileKey) -> Option<Entry> {
+        self.tiles.get(key)
     }
 
-    /// The tile of a key, if it is there.
-    #[must_use]
-    pub fn get(&self, key: &TileKey) -> Option<Arc<CachedTile>> {
-        self.tiles.get(key)
+    /// The tile of a key, made if there is none or the one that is there is `stale`, and whether it
+    /// was made. Of several that ask at once, one makes it and the others wait for it.
+    pub(crate) fn put_if(
+        &self,
+        key: &TileKey,
+        stale: impl FnOnce(&Entry) -> bool,
+        make: impl FnOnce() -> (CachedTile, Revision, Revision),
+    ) -> (Entry, bool) {
+        let done = self.tiles.entry_by_ref(key).and_compute_with(|known| match known {
+            Some(known) if !stale(known.value()) => Op::Nop,
+            _ => {
+                let (tile, revision, checked) = make();
+                Op::Put(Entry { tile: Arc::new(tile), revision, checked: Checked(Arc::new(AtomicU64::new(checked.0))) })
+            }
+        });
+        match done {
+            CompResult::Inserted(entry) | CompResult::ReplacedWith(entry) => (entry.into_value(), true),
+            CompResult::Unchanged(entry) | CompResult::Removed(entry) => (entry.into_value(), false),
+            CompResult::StillNone(_) => unreachable!("a tile that is not there is made"),
+        }
     }
 
     /// The number of tiles and the bytes that they take, both approximate.
     #[must_use]
-    pub fn size(&self) -> (u64, u64) {
+    pub(crate) fn size(&self) -> (u64, u64) {
         (self.tiles.entry_count(), self.tiles.weighted_size())
     }
 }
@@ -127,9 +164,9 @@ impl TileCache {
 mod tests {
     use super::*;
 
-    fn key(revision: u64, x: u32) -> TileKey {
+    fn key(x: u32) -> TileKey {
         let collections = [CollectionId::new("buildings").unwrap()].into();
-        TileKey { collections, tile: TileId::new(10, x, 0).unwrap(), revision: Revision(revision) }
+        TileKey { collections, tile: TileId::new(10, x, 0).unwrap() }
     }
 
     fn tile(len: usize) -> Tile {
@@ -138,16 +175,21 @@ mod tests {
     }
 
     #[test]
-    fn a_tile_is_built_once_per_revision() {
-        let cache = TileCache::default();
-        let mut built = 0;
-        for revision in [1, 1, 1, 2, 2] {
-            cache.get_or_build(key(revision, 0), || {
-                built += 1;
-                tile(100)
-            });
+    fn a_tile_is_made_again_only_when_it_is_stale() {
+        let cache = TileCache::new(1 << 20);
+        let mut made = 0;
+        for stale in [true, false, false, true, false] {
+            let (_, is_new) = cache.put_if(
+                &key(0),
+                |_| stale,
+                || {
+                    made += 1;
+                    (CachedTile::new(&tile(100)), Revision(1), Revision(1))
+                },
+            );
+            assert_eq!(is_new, stale);
         }
-        assert_eq!(built, 2);
+        assert_eq!(made, 2);
     }
 
     #[test]
@@ -162,7 +204,7 @@ mod tests {
     fn the_cache_stays_within_its_bytes() {
         let cache = TileCache::new(100_000);
         for x in 0..200 {
-            cache.get_or_build(key(1, x), || tile(10_000));
+            cache.put_if(&key(x), |_| false, || (CachedTile::new(&tile(10_000)), Revision(1), Revision(1)));
         }
         cache.tiles.run_pending_tasks();
         let (tiles, bytes) = cache.size();

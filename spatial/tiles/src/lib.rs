@@ -1,4 +1,4 @@
-//! Vector tiles of any collection: Mapbox Vector Tile 2.1 in the WebMercatorQuad tile matrix set.
+//! Vector tiles of any collection: Mapbox Vector Tile 2.1 in the tile matrix sets of [`MatrixSet`].
 //!
 //! One path serves layers and live collections: whoever has the features that meet a tile's
 //! [`TileId::window`] gives them to a [`TileBuilder`] one by one. Each goes straight from its WKB to
@@ -11,7 +11,9 @@
 //! - The feature id is the fid. Where the item's id is something else, it is the attribute
 //!   [`ID_FIELD`]. Nulls are left out; arrays and objects are their JSON text.
 //!
-//! This crate knows nothing of indexes, queries or HTTP.
+//! - A tile is made new when a shape in it changed, and only then ([`FreshTiles`]).
+//!
+//! This crate knows nothing of indexes or HTTP.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -19,14 +21,21 @@ mod attributes;
 mod builder;
 mod cache;
 mod draw;
+mod fresh;
 mod layer;
+mod matrix;
 mod protobuf;
 pub mod rules;
 mod shape;
+pub mod terrain;
 mod tile;
+mod touched;
 mod wkb;
 
 pub use builder::{LayerBuilder, LayerCounts, Tile, TileBuilder};
-pub use cache::{CachedTile, TileCache, TileKey, compress};
+pub use cache::{CachedTile, compress};
+pub use fresh::{Fresh, FreshTiles, draw};
 pub use layer::ID_FIELD;
+pub use matrix::{MatrixSet, MatrixSetError};
 pub use tile::{BUFFER, EXTENT, TileError, TileId};
+pub use touched::{TouchLog, Touched};

@@ -1,5 +1,6 @@
 //! Tile addresses in the WebMercatorQuad tile matrix set (OGC 17-083r4, annex D.1).
 
+use crate::matrix::MatrixSet;
 use citywall_model::{Bbox, limits};
 use std::f64::consts::PI;
 
@@ -8,9 +9,11 @@ pub const EXTENT: u32 = 4096;
 /// Units that a tile reaches over each edge, so that outlines and wide lines meet unseen.
 pub const BUFFER: u32 = 64;
 
-/// A tile address: zoom level, column from the west, row from the north.
+/// A tile address: zoom level, column from the west, row from the north, in a tile matrix set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TileId {
+    set: MatrixSet,
+    /// The quadtree's level.
     z: u8,
     x: u32,
     y: u32,
@@ -20,17 +23,21 @@ pub struct TileId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TileError {
-    /// The zoom level passes [`limits::TILE_ZOOM_MAX`].
-    #[error("zoom level {z} passes the deepest one, {max}", max = limits::TILE_ZOOM_MAX)]
+    /// The set has no such zoom level.
+    #[error("zoom level {z} is not one of {set}'s, {first} to {last}", first = set.levels().0, last = set.levels().1)]
     Zoom {
+        /// The set.
+        set: MatrixSet,
         /// The zoom level asked for.
         z: u32,
     },
     /// The column or row is outside the zoom level.
-    #[error("zoom level {z} has columns and rows 0 to {last}, not column {x}, row {y}", last = (1u64 << z) - 1)]
+    #[error("zoom level {z} of {set} has {columns} columns and {rows} rows, not column {x}, row {y}", columns = set.size(*z).0, rows = set.size(*z).1)]
     Range {
+        /// The set.
+        set: MatrixSet,
         /// The zoom level asked for.
-        z: u8,
+        z: u32,
         /// The column asked for.
         x: u32,
         /// The row asked for.
@@ -39,14 +46,40 @@ pub enum TileError {
 }
 
 impl TileId {
-    /// Checks an address.
+    /// Checks an address of WebMercatorQuad.
     ///
     /// # Errors
     /// See [`TileError`].
     pub fn new(z: u32, x: u32, y: u32) -> Result<Self, TileError> {
-        let zoom = u8::try_from(z).ok().filter(|z| *z <= limits::TILE_ZOOM_MAX).ok_or(TileError::Zoom { z })?;
-        let side = 1 << zoom;
-        if x < side && y < side { Ok(Self { z: zoom, x, y }) } else { Err(TileError::Range { z: zoom, x, y }) }
+        Self::of(MatrixSet::WebMercatorQuad, z, x, y)
+    }
+
+    /// Checks an address: the set, its tile matrix, column and row.
+    ///
+    /// # Errors
+    /// See [`TileError`].
+    pub fn of(set: MatrixSet, z: u32, x: u32, y: u32) -> Result<Self, TileError> {
+        let (first, last) = set.levels();
+        if !(first..=last).contains(&z) {
+            return Err(TileError::Zoom { set, z });
+        }
+        let (columns, rows) = set.size(z);
+        if u64::from(x) >= columns || u64::from(y) >= rows {
+            return Err(TileError::Range { set, z, x, y });
+        }
+        Ok(Self { set, z: u8::try_from(set.depth(z)).unwrap_or(limits::TILE_ZOOM_MAX), x, y })
+    }
+
+    /// The tile matrix set.
+    #[must_use]
+    pub fn set(self) -> MatrixSet {
+        self.set
+    }
+
+    /// The level of WebMercatorQuad whose tiles are as wide: what a zoom level shows is decided by it.
+    #[must_use]
+    pub fn detail(self) -> u8 {
+        if self.set.is_geographic() { self.z + 1 } else { self.z }
     }
 
     /// The tile that holds a position; what lies beyond the map's edge (latitude 85.05°) belongs
@@ -61,7 +94,7 @@ impl TileId {
         Self::new(z, index((longitude + 180.0) / 360.0), index(mercator(latitude)))
     }
 
-    /// The zoom level.
+    /// The level of the quadtree: 0 has one row.
     #[must_use]
     pub fn z(self) -> u8 {
         self.z
@@ -92,15 +125,39 @@ impl TileId {
         self.grown(f64::from(BUFFER) / f64::from(EXTENT))
     }
 
-    /// Tiles along the edge of the zoom level.
+    /// Longitude and latitude of a place in a picture of the tile: pixels from its western and
+    /// northern edge.
+    pub(crate) fn pixels(self, size: u32) -> impl Fn(f64, f64) -> (f64, f64) {
+        let side = f64::from(self.side());
+        let columns = if self.set.is_geographic() { 2.0 * side } else { side };
+        let (tile, size) = (self, f64::from(size));
+        move |column, row| {
+            let (x, y) = (f64::from(tile.x) + column / size, f64::from(tile.y) + row / size);
+            let latitude = if tile.set.is_geographic() {
+                90.0 - y / side * 180.0
+            } else {
+                (PI * (1.0 - 2.0 * y / side)).sinh().atan().to_degrees()
+            };
+            (x / columns * 360.0 - 180.0, latitude)
+        }
+    }
+
+    /// Rows of the zoom level.
     fn side(self) -> u32 {
         1 << self.z
     }
 
     fn grown(self, margin: f64) -> Bbox {
         let side = f64::from(self.side());
-        let longitude = |column: f64| (column / side * 360.0 - 180.0).clamp(-180.0, 180.0);
-        let latitude = |row: f64| (PI * (1.0 - 2.0 * row / side)).sinh().atan().to_degrees();
+        let columns = if self.set.is_geographic() { 2.0 * side } else { side };
+        let longitude = |column: f64| (column / columns * 360.0 - 180.0).clamp(-180.0, 180.0);
+        let latitude = |row: f64| {
+            if self.set.is_geographic() {
+                (90.0 - row / side * 180.0).clamp(-90.0, 90.0)
+            } else {
+                (PI * (1.0 - 2.0 * row / side)).sinh().atan().to_degrees()
+            }
+        };
         let (x, y) = (f64::from(self.x), f64::from(self.y));
         Bbox::new(longitude(x - margin), latitude(y + 1.0 + margin), longitude(x + 1.0 + margin), latitude(y - margin))
     }
@@ -141,16 +198,25 @@ const SERIES_ERROR_MAX: f64 = 1.0 / 256.0;
 impl Projection {
     pub(crate) fn new(tile: TileId) -> Self {
         let scale = f64::from(tile.side()) * f64::from(EXTENT);
+        let geographic = tile.set.is_geographic();
+        let units_per_degree = if geographic { scale / 180.0 } else { scale / 360.0 };
         let mut projection = Self {
             scale,
-            x_offset: f64::from(tile.x) * f64::from(EXTENT) - scale / 2.0,
+            x_offset: f64::from(tile.x) * f64::from(EXTENT) - units_per_degree * 180.0,
             y_offset: f64::from(tile.y) * f64::from(EXTENT),
-            units_per_degree: scale / 360.0,
+            units_per_degree,
             center: tile.bbox().center().1,
             series: [0.0; 6],
             reach: 0.0,
         };
-        projection.fit();
+        if geographic {
+            // Latitude itself: the series ends after its second term and holds everywhere.
+            projection.series[0] = (90.0 - projection.center) * units_per_degree - projection.y_offset;
+            projection.series[1] = -units_per_degree;
+            projection.reach = f64::INFINITY;
+        } else {
+            projection.fit();
+        }
         projection
     }
 
@@ -203,9 +269,11 @@ mod tests {
 
     #[test]
     fn addresses_are_checked() {
-        assert_eq!(TileId::new(23, 0, 0), Err(TileError::Zoom { z: 23 }));
-        assert_eq!(TileId::new(300, 0, 0), Err(TileError::Zoom { z: 300 }));
-        assert_eq!(TileId::new(1, 2, 0), Err(TileError::Range { z: 1, x: 2, y: 0 }));
+        let set = MatrixSet::WebMercatorQuad;
+        assert_eq!(TileId::new(23, 0, 0), Err(TileError::Zoom { set, z: 23 }));
+        assert_eq!(TileId::new(300, 0, 0), Err(TileError::Zoom { set, z: 300 }));
+        assert_eq!(TileId::new(1, 2, 0), Err(TileError::Range { set, z: 1, x: 2, y: 0 }));
+        assert!(TileId::of(MatrixSet::TiandituC, 0, 0, 0).is_err() && TileId::of(MatrixSet::TiandituC, 1, 1, 0).is_ok());
         assert!(TileId::new(22, (1 << 22) - 1, (1 << 22) - 1).is_ok());
     }
 
@@ -217,6 +285,20 @@ mod tests {
         let world = TileId::new(0, 0, 0).expect("a tile").bbox();
         assert!((world.y_max - 85.051_128_779_806_6).abs() < 1e-9 && world.x_min == -180.0);
         assert!(tile.window().contains(&tile.bbox()));
+    }
+
+    #[test]
+    fn a_geographic_tile_is_a_square_of_degrees() {
+        // Level 1 of 天地图's c set: 256 pixels of 0.703125°, the origin at -180, 90.
+        let tile = TileId::of(MatrixSet::TiandituC, 1, 1, 0).expect("a tile");
+        assert_eq!(tile.bbox(), Bbox::new(0.0, -90.0, 180.0, 90.0));
+        assert_eq!(tile, TileId { set: MatrixSet::TiandituC, ..TileId::of(MatrixSet::WorldCrs84Quad, 0, 1, 0).expect("a tile") });
+        let tile = TileId::of(MatrixSet::WorldCrs84Quad, 10, 1690, 289).expect("a tile");
+        let (bbox, projection) = (tile.bbox(), Projection::new(tile));
+        for (longitude, latitude, x, y) in [(bbox.x_min, bbox.y_max, 0.0, 0.0), (bbox.x_max, bbox.y_min, 4096.0, 4096.0)] {
+            let at = projection.project(longitude, latitude);
+            assert!((at[0] - x).abs() < 1e-6 && (at[1] - y).abs() < 1e-6, "{at:?}");
+        }
     }
 
     proptest! {

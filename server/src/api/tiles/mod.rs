@@ -1,8 +1,15 @@
 //! OGC API – Tiles Part 1: Core (20-057): vector tiles of a collection, or of several in one.
 //!
-//! WebMercatorQuad only (OGC 17-083r4, annex D.1); `row` counts from the north, `col` from the west.
-//! A tile is made from the state at its revision and never shown at another: a changed
-//! collection gives another cache key and another ETag.
+//! `row` counts from the north, `col` from the west. A tile is made new when a shape in it has
+//! changed and only then: its ETag and `citywall-revision` name the change that made it what it is.
+
+mod metadata;
+mod raster;
+mod wmts;
+
+pub use metadata::{collection_tileset, collection_tilesets, dataset_tileset, dataset_tilesets, matrix_set, matrix_sets};
+pub use raster::collection_map_tile;
+pub use wmts::{kvp, rest_capabilities, rest_tile};
 
 use super::features::etag;
 use crate::{
@@ -16,14 +23,23 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use citywall_model::{CollectionId, Revision};
+use citywall_model::Revision;
 use citywall_query::CollectionView;
-use citywall_tiles::{CachedTile, Tile, TileBuilder, TileId, TileKey};
+use citywall_tiles::{CachedTile, MatrixSet, MatrixSetError, TileId};
 use std::sync::{Arc, atomic::Ordering};
 
 /// What this module conforms to.
-pub const CONFORMANCE: &[&str] =
-    &["http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/core", "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/mvt"];
+pub const CONFORMANCE: &[&str] = &[
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tileset",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tilesets-list",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/dataset-tilesets",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/geodata-tilesets",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/collections-selection",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/mvt",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/png",
+    "http://www.opengis.net/spec/tms/2.0/conf/json-tilematrixset",
+];
 
 const MVT: &str = "application/vnd.mapbox-vector-tile";
 
@@ -36,6 +52,9 @@ pub async fn collection_tile(
     let params = ask.params(&["v"])?;
     let view = app.city()?.view(&collection_id(&id)?)?;
     let tile = tile_id(&matrix, &z, &row, &col)?;
+    if view.grid().is_some() {
+        return raster::terrain(&app, &ask, view, tile).await;
+    }
     answer(&app, &ask, vec![view], tile, params.get("v")).await
 }
 
@@ -46,9 +65,16 @@ pub async fn dataset_tile(
     PathOf((matrix, z, row, col)): PathOf<(String, String, String, String)>,
 ) -> Answer {
     let params = ask.params(&["collections", "v"])?;
+    let views = selected(&app, params.get("collections"))?;
+    let tile = tile_id(&matrix, &z, &row, &col)?;
+    answer(&app, &ask, views, tile, params.get("v")).await
+}
+
+/// The collections of a tile: those of a comma-separated list, or every one that has features.
+fn selected(app: &App, list: Option<&str>) -> Result<Vec<CollectionView>, Problem> {
     let city = app.city()?;
-    let views = match params.get("collections") {
-        None => city.collections(),
+    let views = match list {
+        None => city.collections().into_iter().filter(|view| view.grid().is_none()).collect(),
         Some(list) => {
             let ids: Result<Vec<_>, Problem> = list.split(',').map(|name| collection_id(name.trim())).collect();
             let views = ids?.iter().map(|id| city.view(id)).collect::<Result<Vec<_>, _>>();
@@ -61,69 +87,43 @@ pub async fn dataset_tile(
             format!("{} where at most TILE_COLLECTIONS_MAX ({}) fit into a tile", views.len(), limits::TILE_COLLECTIONS_MAX),
         ));
     }
-    let tile = tile_id(&matrix, &z, &row, &col)?;
-    answer(&app, &ask, views, tile, params.get("v")).await
+    Ok(views)
 }
 
 fn tile_id(matrix: &str, z: &str, row: &str, col: &str) -> Result<TileId, Problem> {
-    if matrix != "WebMercatorQuad" {
-        return Err(Problem::missing(format!(
-            "there is no tile matrix set “{}”; known is WebMercatorQuad",
-            matrix.chars().take(60).collect::<String>()
-        )));
-    }
+    let set: MatrixSet = matrix.parse().map_err(|error: MatrixSetError| Problem::missing(error.to_string()))?;
     let number = |name: &str, text: &str| {
         text.parse::<u32>()
             .map_err(|_| Problem::parameter(name, format!("“{}” is no whole number", text.chars().take(40).collect::<String>())))
     };
     let (z, row, col) = (number("tileMatrix", z)?, number("tileRow", row)?, number("tileCol", col)?);
-    TileId::new(z, col, row).map_err(|error| Problem::missing(error.to_string()))
+    TileId::of(set, z, col, row).map_err(|error| Problem::missing(error.to_string()))
 }
 
 async fn answer(app: &Arc<App>, ask: &Ask, views: Vec<CollectionView>, tile: TileId, wanted_revision: Option<&str>) -> Answer {
-    // The revisions are read before the items: a tile may show more than its revision says, never less.
-    let revisions: Vec<u64> = views.iter().map(|view| view.changed().0).collect();
-    let revision = revisions.iter().copied().max().unwrap_or(0);
-    let etag = combined_etag(&views, &revisions);
+    let newest = views.iter().map(|view| view.changed().0).max().unwrap_or(0);
+    let (tiles, drawn) = (app.tiles()?.clone(), views.clone());
+    let fresh = app.blocking(move || Ok(tiles.tile(&drawn, tile))).await?;
+    let counter = if fresh.built { &app.metrics.tile_misses } else { &app.metrics.tile_hits };
+    counter.fetch_add(1, Ordering::Relaxed);
+    let etag = combined_etag(&views, fresh.revision);
     if ask.holds(&etag) {
         return Ok(not_modified(&etag));
     }
-    let collections: Arc<[CollectionId]> = views.iter().map(|view| view.id().clone()).collect();
-    // The sum tells apart what the largest revision alone would not: it grows with each of them.
-    let key = TileKey { collections, tile, revision: Revision(revisions.iter().sum()) };
-    let made = match app.tiles.get(&key) {
-        Some(made) => {
-            app.metrics.tile_hits.fetch_add(1, Ordering::Relaxed);
-            made
-        }
-        None => {
-            app.metrics.tile_misses.fetch_add(1, Ordering::Relaxed);
-            let app_too = app.clone();
-            app.blocking(move || Ok(app_too.tiles.get_or_build(key, || draw(&views, tile)))).await?
-        }
-    };
-    let mut response = body(&made, &ask.headers);
+    let mut response = body(&fresh.tile, &ask.headers);
     let headers = response.headers_mut();
     headers.insert(header::ETAG, etag.parse().unwrap_or(HeaderValue::from_static("W/\"\"")));
-    let is_pinned = wanted_revision.is_some_and(|wanted| wanted.parse() == Ok(revision));
+    // An address with a revision means that state for ever: it must have reached the tile.
+    let is_pinned = fresh.checked.0 >= newest && wanted_revision.is_some_and(|wanted| wanted.parse() == Ok(newest));
     headers.insert(
         header::CACHE_CONTROL,
         HeaderValue::from_static(if is_pinned { "private, max-age=31536000, immutable" } else { "no-cache" }),
     );
-    headers.insert("citywall-revision", HeaderValue::from(revision));
-    if made.thinned {
-        headers.insert("citywall-thinned", HeaderValue::from(made.dropped));
+    headers.insert("citywall-revision", HeaderValue::from(fresh.revision.0));
+    if fresh.tile.thinned {
+        headers.insert("citywall-thinned", HeaderValue::from(fresh.tile.dropped));
     }
     Ok(response)
-}
-
-fn draw(views: &[CollectionView], tile: TileId) -> Tile {
-    let mut builder = TileBuilder::new(tile);
-    for view in views {
-        let mut layer = builder.layer(view.id().as_str());
-        view.window(&tile.window(), |item| layer.add(item));
-    }
-    builder.finish()
 }
 
 /// The tile as the client takes it; 204 for one without features.
@@ -149,8 +149,9 @@ fn takes_gzip(accept: &str) -> bool {
     })
 }
 
-fn combined_etag(views: &[CollectionView], revisions: &[u64]) -> String {
-    let tags = views.iter().zip(revisions).map(|(view, revision)| etag(&view.meta(), *revision));
+/// The tag of a tile: what it is of, and the revision that made it what it is.
+fn combined_etag(views: &[CollectionView], revision: Revision) -> String {
+    let tags = views.iter().map(|view| etag(&view.meta(), revision.0));
     match tags.reduce(|all, tag| format!("{}.{}", all.trim_end_matches('"'), tag.trim_start_matches("W/\""))) {
         Some(tag) => tag,
         None => "W/\"empty\"".to_owned(),
