@@ -96,3 +96,92 @@ fn addresses_of_no_tile_are_refused() {
     server.get("/collections/squares/tiles/WebMercatorQuad/99999999999/0/0").problem(400);
     server.get("/collections/squares/tiles/WebMercatorQuad/2/0/0?q=1").problem(400);
 }
+
+#[test]
+fn tilesets_and_their_matrix_sets_are_described() {
+    let city = City::new();
+    let server = city.serve();
+    let sets = server.get("/tileMatrixSets").json();
+    let ids: Vec<&str> = sets["tileMatrixSets"].as_array().unwrap().iter().map(|set| set["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["WebMercatorQuad", "WorldCRS84Quad", "w", "c"]);
+    // The first and the last row of 天地图's c set: 0.703125° and 5.364418029785156e-06° to the pixel.
+    let c = server.get("/tileMatrixSets/c").json();
+    let matrices = c["tileMatrices"].as_array().unwrap();
+    assert_eq!((&matrices[0]["id"], &matrices[0]["cellSize"], &matrices[0]["matrixWidth"]), (&"1".into(), &0.703125.into(), &2.into()));
+    assert_eq!((&matrices[17]["cellSize"], &matrices[17]["matrixHeight"]), (&5.364_418_029_785_156e-06.into(), &131_072.into()));
+    assert_eq!((&matrices[0]["pointOfOrigin"], &c["orderedAxes"][0]), (&serde_json::json!([90.0, -180.0]), &"Lat".into()));
+    let list = server.get("/collections/squares/tiles").json();
+    assert_eq!(list["tilesets"].as_array().unwrap().len(), 4);
+    let tileset = server.get("/collections/squares/tiles/WorldCRS84Quad").json();
+    assert_eq!(tileset["layers"][0]["id"], "squares");
+    let template = tileset["links"].as_array().unwrap().iter().find(|link| link["templated"] == true).unwrap()["href"].as_str().unwrap();
+    assert!(template.ends_with("/collections/squares/tiles/WorldCRS84Quad/{tileMatrix}/{tileRow}/{tileCol}"));
+    let tile_json = server.get("/tiles/WebMercatorQuad?collections=squares,events&f=tilejson").json();
+    assert_eq!((&tile_json["tilejson"], tile_json["vector_layers"].as_array().unwrap().len()), (&"3.0.0".into(), 2));
+    assert!(tile_json["tiles"][0].as_str().unwrap().ends_with("/tiles/WebMercatorQuad/{z}/{y}/{x}?collections=squares,events"));
+    server.get("/collections/squares/tiles/WorldCRS84Quad?f=tilejson").problem(400);
+    server.get("/tileMatrixSets/nothing").problem(404);
+}
+
+#[test]
+fn the_same_place_is_in_the_tile_of_every_matrix_set() {
+    let city = City::new();
+    let server = city.serve();
+    // Level 11 of WorldCRS84Quad has tiles of 180/2048°.
+    let (row, col) = ((90.0 - 39.1) / 180.0 * 2048.0, (117.1 + 180.0) / 180.0 * 2048.0);
+    let (row, col) = (row as u32, col as u32);
+    for address in [format!("WorldCRS84Quad/11/{row}/{col}"), format!("c/12/{row}/{col}")] {
+        let tile = server.get(&format!("/collections/squares/tiles/{address}"));
+        assert_eq!(tile.status, 200, "{address}");
+        assert!(tile.body.windows(7).any(|window| window == b"squares"));
+    }
+    server.get("/collections/squares/tiles/c/0/0/0").problem(404);
+    server.get("/collections/squares/tiles/w/19/0/0").problem(404);
+}
+
+#[test]
+fn a_tile_that_nothing_touches_keeps_its_tag() {
+    let city = City::new();
+    let server = city.serve();
+    let address = |lon, lat| {
+        let (row, col) = place(lon, lat);
+        format!("/collections/events/tiles/WebMercatorQuad/12/{row}/{col}")
+    };
+    assert_eq!(server.post_event(&event("e1", 117.1, 39.1)).status, 201);
+    let tag = server.get(&address(117.1, 39.1)).header("etag").to_owned();
+    assert_eq!(server.post_event(&event("far", 118.1, 39.9)).status, 201);
+    assert_eq!(server.send("GET", &address(117.1, 39.1), &[("if-none-match", &tag)], b"").status, 304, "the change is elsewhere");
+    assert_eq!(server.post_event(&event("near", 117.1, 39.1)).status, 201);
+    assert_eq!(server.send("GET", &address(117.1, 39.1), &[("if-none-match", &tag)], b"").status, 200);
+}
+
+#[test]
+fn wmts_answers_in_its_own_words() {
+    let city = City::new();
+    let server = city.serve();
+    let text = |path: &str| {
+        let answer = server.get(path);
+        (answer.status, String::from_utf8(answer.body.clone()).unwrap_or_default())
+    };
+    let (status, xml) = text("/wmts?service=WMTS&request=GetCapabilities");
+    assert_eq!((status, xml == text("/wmts/1.0.0/WMTSCapabilities.xml").1), (200, true));
+    assert!(xml.contains("<ows:Identifier>squares</ows:Identifier>") && xml.contains("urn:ogc:def:crs:EPSG::4490"));
+    let (row, col) = place(117.1, 39.1);
+    let kvp = format!(
+        "/wmts?SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0&LAYER=squares&STYLE=default&FORMAT=application/vnd.mapbox-vector-tile&TILEMATRIXSET=WebMercatorQuad&TILEMATRIX=12&TILEROW={row}&TILECOL={col}"
+    );
+    let rest = server.get(&format!("/wmts/1.0.0/squares/default/WebMercatorQuad/12/{row}/{col}.mvt"));
+    assert_eq!((rest.status, &rest.body), (200, &server.get(&kvp).body));
+    assert_eq!(rest.body, server.get(&format!("{TILE}/{row}/{col}")).body);
+    for (path, status, word) in [
+        ("/wmts", 400, "MissingParameterValue"),
+        ("/wmts?service=WMS&request=GetMap", 400, "InvalidParameterValue"),
+        ("/wmts?request=GetFeatureInfo", 501, "OperationNotSupported"),
+        ("/wmts?request=GetTile&layer=squares", 400, "tilematrixset"),
+        ("/wmts/1.0.0/nothing/default/w/1/0/0.mvt", 404, "nothing"),
+    ] {
+        let (found, xml) = text(path);
+        assert_eq!(found, status, "{path}");
+        assert!(xml.contains("ExceptionReport") && xml.contains(word), "{xml}");
+    }
+}

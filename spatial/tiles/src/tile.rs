@@ -133,11 +133,8 @@ impl TileId {
         let (tile, size) = (self, f64::from(size));
         move |column, row| {
             let (x, y) = (f64::from(tile.x) + column / size, f64::from(tile.y) + row / size);
-            let latitude = if tile.set.is_geographic() {
-                90.0 - y / side * 180.0
-            } else {
-                (PI * (1.0 - 2.0 * y / side)).sinh().atan().to_degrees()
-            };
+            let latitude =
+                if tile.set.is_geographic() { 90.0 - y / side * 180.0 } else { (PI * (1.0 - 2.0 * y / side)).sinh().atan().to_degrees() };
             (x / columns * 360.0 - 180.0, latitude)
         }
     }

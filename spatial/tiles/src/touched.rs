@@ -37,8 +37,7 @@ impl Touch {
         let shape_meets = |item: &LiveItem| {
             item.bounds().is_some_and(|bounds| {
                 window.contains(&bounds)
-                    || bounds.intersects(window)
-                        && item.geometry().and_then(geometry::to_geo).is_some_and(|shape| shape.intersects(area))
+                    || bounds.intersects(window) && item.geometry().and_then(geometry::to_geo).is_some_and(|shape| shape.intersects(area))
             })
         };
         self.envelope.intersects(window) && [&self.before, &self.after].into_iter().flatten().any(shape_meets)

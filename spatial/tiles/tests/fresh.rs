@@ -13,7 +13,6 @@ use proptest::{
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
 
-
 const EDITS: usize = 1_000;
 
 fn shape(next: &mut dyn FnMut() -> f64) -> geo::Geometry {
@@ -57,7 +56,13 @@ fn after_a_thousand_edits_exactly_the_touched_tiles_were_made_new() {
             let before = places.get(&key).cloned().flatten();
             let clears = before.is_some() && next() < 0.2;
             let only_title = before.is_some() && next() < 0.3;
-            let after = if clears { None } else if only_title { before.clone() } else { Some(shape(&mut next)) };
+            let after = if clears {
+                None
+            } else if only_title {
+                before.clone()
+            } else {
+                Some(shape(&mut next))
+            };
             let mut properties = Properties::new();
             properties.insert("title".into(), json!(format!("{round}-{}", next())));
             properties.insert("status".into(), json!(if clears { "cleared" } else { "open" }));

@@ -36,7 +36,8 @@ pub async fn matrix_sets(ask: Ask) -> Answer {
     let document = json!({"tileMatrixSets": sets});
     Ok(match format {
         Format::Json => value(&document),
-        Format::Html => html::document(&ask.links, language, language.say("瓦片矩阵集", "Tile matrix sets"), "/tileMatrixSets", &document).into_response(),
+        Format::Html => html::document(&ask.links, language, language.say("瓦片矩阵集", "Tile matrix sets"), "/tileMatrixSets", &document)
+            .into_response(),
     })
 }
 
@@ -97,7 +98,10 @@ fn tilesets(ask: &Ask, path: &str, title: &str, raster: bool) -> Answer {
         .map(|set| {
             let own = ask.links.to(&format!("{path}/{set}"));
             let mut set = head(&ask.links, title, set, raster);
-            set["links"].as_array_mut().into_iter().for_each(|links| links.insert(0, link("self", own.clone(), "application/json", "The tileset")));
+            set["links"]
+                .as_array_mut()
+                .into_iter()
+                .for_each(|links| links.insert(0, link("self", own.clone(), "application/json", "The tileset")));
             set
         })
         .collect();
@@ -125,7 +129,8 @@ pub async fn collection_tileset(State(app): State<Arc<App>>, ask: Ask, PathOf((i
     let view = app.city()?.view(&collection_id(&id)?)?;
     let title = view.meta().title.en;
     let bounds = view.meta().extent;
-    let tileset = Tileset { title, path: format!("/collections/{id}/tiles"), query: String::new(), set: parse(&matrix)?, views: vec![view], bounds };
+    let tileset =
+        Tileset { title, path: format!("/collections/{id}/tiles"), query: String::new(), set: parse(&matrix)?, views: vec![view], bounds };
     tileset.answer(&ask, params.get("f"))
 }
 
@@ -135,8 +140,14 @@ pub async fn dataset_tileset(State(app): State<Arc<App>>, ask: Ask, PathOf(matri
     let city = app.city()?;
     let views = selected(&app, params.get("collections"))?;
     let query = params.get("collections").map_or(String::new(), |list| format!("?collections={list}"));
-    let tileset =
-        Tileset { title: city.profile().name.en.clone(), path: "/tiles".to_owned(), query, set: parse(&matrix)?, views, bounds: city.extent() };
+    let tileset = Tileset {
+        title: city.profile().name.en.clone(),
+        path: "/tiles".to_owned(),
+        query,
+        set: parse(&matrix)?,
+        views,
+        bounds: city.extent(),
+    };
     tileset.answer(&ask, params.get("f"))
 }
 
@@ -159,7 +170,9 @@ impl Tileset {
         let document = self.document(&ask.links);
         Ok(match format {
             Format::Json => value(&document),
-            Format::Html => html::document(&ask.links, language, &self.title, &format!("{}/{}", self.path, self.set), &document).into_response(),
+            Format::Html => {
+                html::document(&ask.links, language, &self.title, &format!("{}/{}", self.path, self.set), &document).into_response()
+            }
         })
     }
 
@@ -188,7 +201,8 @@ impl Tileset {
         document["layers"] = self.views.iter().map(|view| layer(links, view)).collect();
         if let Some(bounds) = self.bounds {
             let [west, south, east, north]: [f64; 4] = bounds.into();
-            document["boundingBox"] = json!({"lowerLeft": [west, south], "upperRight": [east, north], "crs": "http://www.opengis.net/def/crs/OGC/1.3/CRS84"});
+            document["boundingBox"] =
+                json!({"lowerLeft": [west, south], "upperRight": [east, north], "crs": "http://www.opengis.net/def/crs/OGC/1.3/CRS84"});
         }
         document
     }

@@ -26,7 +26,9 @@ pub async fn collection_map_tile(
     let view = app.city()?.view(&collection_id(&id)?)?;
     let tile = tile_id(&matrix, &z, &row, &col)?;
     if view.grid().is_none() {
-        return Err(Problem::missing(format!("“{id}” has no map tiles: only elevation is drawn here; its vector tiles are under /collections/{id}/tiles")));
+        return Err(Problem::missing(format!(
+            "“{id}” has no map tiles: only elevation is drawn here; its vector tiles are under /collections/{id}/tiles"
+        )));
     }
     picture(&app, &ask, view, tile, "hillshade", terrain::hillshade).await
 }
@@ -44,7 +46,8 @@ async fn picture(app: &Arc<App>, ask: &Ask, view: CollectionView, tile: TileId, 
     if ask.holds(&etag) {
         return Ok(not_modified(&etag));
     }
-    let drawn = app.blocking(move || view.grid().map_or(Ok(None), |grid| draw(grid, tile)).map_err(|error| Problem::internal(&error))).await?;
+    let drawn =
+        app.blocking(move || view.grid().map_or(Ok(None), |grid| draw(grid, tile)).map_err(|error| Problem::internal(&error))).await?;
     let mut response = match drawn {
         Some(png) => {
             let mut response = Response::new(png.into());

@@ -104,7 +104,8 @@ fn capabilities(app: &App, links: &Links) -> Response {
         let meta = view.meta();
         let (format, ending) = if view.grid().is_some() { (PNG, "png") } else { (MVT, "mvt") };
         let Bbox { x_min, y_min, x_max, y_max } = meta.extent.unwrap_or(Bbox::WORLD);
-        let template = links.to(&format!("/wmts/1.0.0/{}/default/{{TileMatrixSet}}/{{TileMatrix}}/{{TileRow}}/{{TileCol}}.{ending}", meta.id));
+        let template =
+            links.to(&format!("/wmts/1.0.0/{}/default/{{TileMatrixSet}}/{{TileMatrix}}/{{TileRow}}/{{TileCol}}.{ending}", meta.id));
         // Writing into a text does not fail.
         let _ = write!(
             layers,
@@ -157,5 +158,7 @@ fn matrix_set(set: MatrixSet) -> String {
             )
         })
         .collect();
-    format!("<TileMatrixSet><ows:Identifier>{set}</ows:Identifier><ows:SupportedCRS>{crs}</ows:SupportedCRS>{known}{matrices}</TileMatrixSet>")
+    format!(
+        "<TileMatrixSet><ows:Identifier>{set}</ows:Identifier><ows:SupportedCRS>{crs}</ows:SupportedCRS>{known}{matrices}</TileMatrixSet>"
+    )
 }
