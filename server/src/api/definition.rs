@@ -16,7 +16,7 @@ pub fn document(links: &Links, app: &App) -> Value {
         },
         "servers": [{"url": links.to("")}],
         "tags": tags(),
-        "paths": paths(),
+        "paths": paths().into_iter().chain(super::tiles::paths()).collect::<Map<_, _>>(),
         "components": {
             "parameters": parameters(),
             "responses": responses(),
@@ -43,19 +43,19 @@ fn tags() -> Value {
     ])
 }
 
-fn reference(kind: &str, name: &str) -> Value {
+pub(super) fn reference(kind: &str, name: &str) -> Value {
     json!({"$ref": format!("#/components/{kind}/{name}")})
 }
 
 /// An operation with its parameters and answers.
-struct Operation<'a> {
-    tag: &'a str,
-    id: &'a str,
-    summary: &'a str,
-    description: &'a str,
-    parameters: &'a [&'a str],
-    ok: Value,
-    problems: &'a [&'a str],
+pub(super) struct Operation<'a> {
+    pub(super) tag: &'a str,
+    pub(super) id: &'a str,
+    pub(super) summary: &'a str,
+    pub(super) description: &'a str,
+    pub(super) parameters: &'a [&'a str],
+    pub(super) ok: Value,
+    pub(super) problems: &'a [&'a str],
 }
 
 impl Operation<'_> {
@@ -79,22 +79,21 @@ impl Operation<'_> {
     }
 }
 
-fn answer(description: &str, media: &str, schema: &str) -> Value {
+pub(super) fn answer(description: &str, media: &str, schema: &str) -> Value {
     json!({"200": {"description": description, "content": {media: {"schema": reference("schemas", schema)}, "text/html": {"schema": {"type": "string"}}}}})
 }
 
-fn data(description: &str, media: &str, schema: &str) -> Value {
+pub(super) fn data(description: &str, media: &str, schema: &str) -> Value {
     json!({"200": {"description": description, "content": {media: {"schema": reference("schemas", schema)}}}})
 }
 
-fn paths() -> Value {
+/// What is at one address: the operation of `GET`.
+pub(super) fn get(operation: Operation<'_>) -> Value {
+    json!({"get": operation.json()})
+}
+
+fn paths() -> Map<String, Value> {
     let page = &["f", "lang"];
-    let get = |operation: Operation<'_>| json!({"get": operation.json()});
-    let tile_ok = json!({
-        "200": {"description": "The tile. Citywall-Revision names its state; Citywall-Thinned says how many features were left out because the tile would have been too large.", "content": {"application/vnd.mapbox-vector-tile": {"schema": {"type": "string", "format": "binary"}}}},
-        "204": {"description": "Nothing lies in this tile."},
-        "304": {"description": "The client's copy is current."}
-    });
     let mut items = get(Operation {
         tag: "Data",
         id: "getItems",
@@ -122,7 +121,7 @@ fn paths() -> Value {
         problems: &["400", "404"],
     });
     items["post"] = post_items();
-    json!({
+    let Value::Object(paths) = json!({
         "/": get(Operation { tag: "Capabilities", id: "getLandingPage", summary: "Landing page", description: "The city and the links to everything else.", parameters: page, ok: answer("The landing page", "application/json", "LandingPage"), problems: &[] }),
         "/conformance": get(Operation { tag: "Capabilities", id: "getConformance", summary: "Conformance classes", description: "The standards' classes that the server conforms to.", parameters: page, ok: answer("The classes", "application/json", "Conformance"), problems: &[] }),
         "/api": get(Operation { tag: "Capabilities", id: "getApi", summary: "This document", description: "The API definition.", parameters: page, ok: answer("OpenAPI 3.0", "application/vnd.oai.openapi+json;version=3.0", "Any"), problems: &[] }),
@@ -135,8 +134,6 @@ fn paths() -> Value {
         "/collections/{collectionId}/sortables": get(Operation { tag: "Data", id: "getSortables", summary: "What items can be sorted by", description: "The properties that “sortby” can name, as JSON Schema 2020-12.", parameters: &["collectionId"], ok: data("The sortables", "application/schema+json", "Any"), problems: &["404"] }),
         "/collections/{collectionId}/schema": get(Operation { tag: "Data", id: "getSchema", summary: "The schema of its items", description: "The properties and their roles, as JSON Schema 2020-12.", parameters: &["collectionId"], ok: data("The schema", "application/schema+json", "Any"), problems: &["404"] }),
         "/functions": get(Operation { tag: "Capabilities", id: "getFunctions", summary: "What a filter can call", description: "The functions besides those of the CQL2 standard.", parameters: &[], ok: data("The functions", "application/json", "Functions"), problems: &[] }),
-        "/collections/{collectionId}/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}": get(Operation { tag: "Tiles", id: "getCollectionTile", summary: "A vector tile of one collection", description: "One layer, named like the collection. With v=REVISION the answer may be kept for ever.", parameters: &["collectionId", "tileMatrix", "tileRow", "tileCol", "v"], ok: tile_ok.clone(), problems: &["400", "404"] }),
-        "/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}": get(Operation { tag: "Tiles", id: "getTile", summary: "A vector tile of several collections", description: "One layer per collection.", parameters: &["collections", "tileMatrix", "tileRow", "tileCol", "v"], ok: tile_ok, problems: &["400", "404"] }),
         "/live": get(Operation { tag: "Live", id: "getLive", summary: "Live changes (WebSocket)", description: "Send {\"type\":\"subscribe\",\"collections\":[…],\"after\":REVISION} first; without “after” a snapshot comes, then deltas that each name the revision they follow. A heartbeat comes every 5 s. A reader that falls behind is cut off with the reason.", parameters: &[], ok: json!({"101": {"description": "The line is open; messages are LiveMessage objects."}}), problems: &["400"] }),
         "/live/sse": get(Operation { tag: "Live", id: "getLiveEvents", summary: "Live changes (server-sent events)", description: "The same messages; the event id is the revision reached, so that a browser resumes by itself.", parameters: &["collections", "after"], ok: json!({"200": {"description": "LiveMessage objects, one per event", "content": {"text/event-stream": {"schema": reference("schemas", "LiveMessage")}}}}), problems: &["400"] }),
         "/healthz": get(Operation { tag: "Operation", id: "getHealth", summary: "The process lives", description: "Needs no token.", parameters: &[], ok: data("It lives", "application/json", "Any"), problems: &[] }),
@@ -144,7 +141,10 @@ fn paths() -> Value {
         "/metrics": get(Operation { tag: "Operation", id: "getMetrics", summary: "Metrics (Prometheus)", description: "Text, exposition format 0.0.4.", parameters: &[], ok: json!({"200": {"description": "The metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}}), problems: &[] }),
         "/imports": imports(),
         "/imports/{importId}": get(Operation { tag: "Operation", id: "getImport", summary: "How an import stands", description: "Needs the scope operate.", parameters: &["importId"], ok: data("The import", "application/json", "Import"), problems: &["404"] })
-    })
+    }) else {
+        return Map::new();
+    };
+    paths
 }
 
 fn post_items() -> Value {
@@ -224,6 +224,7 @@ fn parameters() -> Value {
         "collectionId": path("collectionId", "The collection's id.", text.clone()),
         "itemId": path("itemId", "The item's id.", text.clone()),
         "importId": path("importId", "The import's number.", whole.clone()),
+        "tileMatrixSetId": path("tileMatrixSetId", "The tile matrix set.", json!({"type": "string", "enum": ["WebMercatorQuad", "WorldCRS84Quad", "w", "c"]})),
         "tileMatrix": path("tileMatrix", "The zoom level.", json!({"type": "integer", "minimum": 0, "maximum": limits::TILE_ZOOM_MAX})),
         "tileRow": path("tileRow", "The row, from the north.", whole.clone()),
         "tileCol": path("tileCol", "The column, from the west.", whole.clone()),

@@ -4,10 +4,12 @@
 //! changed and only then: its ETag and `citywall-revision` name the change that made it what it is.
 
 mod metadata;
+mod paths;
 mod raster;
 mod wmts;
 
 pub use metadata::{collection_tileset, collection_tilesets, dataset_tileset, dataset_tilesets, matrix_set, matrix_sets};
+pub use paths::paths;
 pub use raster::collection_map_tile;
 pub use wmts::{kvp, rest_capabilities, rest_tile};
 
