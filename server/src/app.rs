@@ -20,6 +20,7 @@ use axum::{
 use citywall_model::limits as engine;
 use citywall_query::City;
 use citywall_tiles::FreshTiles;
+use citywall_tiles3d::Plans;
 use std::{
     path::PathBuf,
     sync::{Arc, OnceLock, atomic::Ordering},
@@ -46,6 +47,8 @@ pub struct App {
     pub hub: Hub,
     /// Imports.
     pub jobs: Jobs,
+    /// Which building stands in which 3D tile.
+    pub plans: Plans,
     /// Turns true once the server stops.
     pub closing: watch::Sender<bool>,
     /// When the process started.
@@ -68,6 +71,7 @@ impl App {
             metrics: Metrics::default(),
             hub: Hub::new(),
             jobs: Jobs::default(),
+            plans: Plans::default(),
             closing: watch::Sender::new(false),
             started: Instant::now(),
             city: OnceLock::new(),
@@ -168,6 +172,10 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/collections/{id}/tiles/{matrix}", get(api::tiles::collection_tileset))
         .route("/collections/{id}/tiles/{matrix}/{z}/{row}/{col}", get(api::tiles::collection_tile))
         .route("/collections/{id}/map/tiles/{matrix}/{z}/{row}/{col}", get(api::tiles::collection_map_tile))
+        .route("/collections/{id}/3dtiles/tileset.json", get(api::tiles3d::tileset))
+        .route("/collections/{id}/3dtiles/blocks.glb", get(api::tiles3d::blocks))
+        .route("/collections/{id}/3dtiles/content/{level}/{x}/{y}", get(api::tiles3d::content))
+        .route("/collections/{id}/3dtiles/subtrees/{level}/{x}/{y}", get(api::tiles3d::subtree))
         .route("/tiles", get(api::tiles::dataset_tilesets))
         .route("/tiles/{matrix}", get(api::tiles::dataset_tileset))
         .route("/tiles/{matrix}/{z}/{row}/{col}", get(api::tiles::dataset_tile))

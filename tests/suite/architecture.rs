@@ -37,6 +37,7 @@ fn arrows_point_one_way() {
         ("spatial/query", "model store index cql2"),
         ("spatial/rules", "model index query cql2"),
         ("spatial/tiles", "model query"),
+        ("spatial/tiles3d", "model store query"),
         ("spatial/demo", "model store"),
         ("viewer", "wire"),
         ("tests", ""),

@@ -16,7 +16,7 @@ pub fn document(links: &Links, app: &App) -> Value {
         },
         "servers": [{"url": links.to("")}],
         "tags": tags(),
-        "paths": paths().into_iter().chain(super::tiles::paths()).collect::<Map<_, _>>(),
+        "paths": paths().into_iter().chain(super::tiles::paths()).chain(super::tiles3d::paths()).collect::<Map<_, _>>(),
         "components": {
             "parameters": parameters(),
             "responses": responses(),
@@ -224,6 +224,9 @@ fn parameters() -> Value {
         "collectionId": path("collectionId", "The collection's id.", text.clone()),
         "itemId": path("itemId", "The item's id.", text.clone()),
         "importId": path("importId", "The import's number.", whole.clone()),
+        "level": path("level", "The level of the quadtree, 0 for the whole layer.", json!({"type": "integer", "minimum": 0})),
+        "x": path("x", "The column, from the west.", json!({"type": "integer", "minimum": 0})),
+        "y": path("y", "The row, from the south.", json!({"type": "integer", "minimum": 0})),
         "tileMatrixSetId": path("tileMatrixSetId", "The tile matrix set.", json!({"type": "string", "enum": ["WebMercatorQuad", "WorldCRS84Quad", "w", "c"]})),
         "tileMatrix": path("tileMatrix", "The zoom level.", json!({"type": "integer", "minimum": 0, "maximum": limits::TILE_ZOOM_MAX})),
         "tileRow": path("tileRow", "The row, from the north.", whole.clone()),

@@ -10,6 +10,7 @@ pub mod ingest;
 pub mod live;
 pub mod map;
 pub mod tiles;
+pub mod tiles3d;
 
 use axum::{
     http::{HeaderValue, header},
