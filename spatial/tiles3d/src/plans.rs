@@ -13,7 +13,10 @@ const GROUND_UNKNOWN_M: [f64; 2] = [-20.0, 100.0];
 
 /// Plans by collection. Cheap to ask: a plan is made when its version is first asked for.
 #[derive(Debug, Default)]
-pub struct Plans(Mutex<FxHashMap<CollectionId, (Revision, Option<Arc<Plan>>)>>);
+pub struct Plans(Mutex<FxHashMap<CollectionId, Version>>);
+
+/// A version and its plan, `None` without polygons.
+type Version = (Revision, Option<Arc<Plan>>);
 
 impl Plans {
     /// The plan of a layer's version; `None` if it has no polygons. `grounds_m` are the least and
