@@ -1,14 +1,15 @@
 //! Puts the wall together: with a window, or without one.
 
 use crate::{
-    args::{Args, QualityArg},
+    args::{Args, Command, QualityArg},
     camera::CameraPlugin,
-    city::{CityFeed, CityPlugin, CurrentScheme, PictureSize, Tiles, WallClock, Wish},
-    net::{Server, TileLoader, spawn_city_watch, spawn_live},
+    city::{CityFeed, CityPlugin, CurrentScheme, PictureSize, ThingBook, Tiles, WallClock, Wish},
+    doctor,
+    net::{Desk, Server, ThingsReader, TileLoader, spawn_city_watch, spawn_live},
     render::{self, CityRenderPlugin, Quality},
-    scene::{Scene, Scheme},
+    scene::{Scenes, Scheme},
     shot,
-    ui::WallUiPlugin,
+    ui::{PanelDesk, WallUiPlugin},
 };
 use anyhow::Context;
 use bevy::{
@@ -33,41 +34,51 @@ const IDLE_FRAME: Duration = Duration::from_millis(33);
 /// # Errors
 /// The address or the scene cannot be used, there is nothing to draw on, or the picture is incomplete.
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    match args.command {
+        Some(Command::SceneSchema) => {
+            println!("{}", crate::scene::schema());
+            return Ok(());
+        }
+        Some(Command::Doctor) => return doctor::run(args),
+        None => {}
+    }
     let server = Server::at(&args.server, args.token.clone()).context("--server")?;
-    let scene = match &args.scene {
-        Some(path) => Scene::read(path)?,
-        None => Scene::default(),
-    };
-    if args.is_headless() { shot::run(build(args, scene, server)?, args) } else { window(args, scene, server) }
+    let scenes = Scenes::open(args.scene.as_deref()).context("--scene")?;
+    if args.is_headless() { shot::run(build(args, scenes, server)?, args) } else { window(args, scenes, server) }
 }
 
-fn window(args: &Args, scene: Scene, server: Server) -> anyhow::Result<()> {
+fn window(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<()> {
     if ["DISPLAY", "WAYLAND_DISPLAY"].iter().all(|v| std::env::var_os(v).is_none_or(|v| v.is_empty())) {
         anyhow::bail!("there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set); --screenshot FILE.png renders without one");
     }
-    match build(args, scene, server)?.run() {
+    match build(args, scenes, server)?.run() {
         AppExit::Success => Ok(()),
         AppExit::Error(code) => anyhow::bail!("the wall ended with error {code}"),
     }
 }
 
-fn build(args: &Args, scene: Scene, server: Server) -> anyhow::Result<App> {
+fn build(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<App> {
     let headless = args.is_headless();
     let high = match args.quality {
         QualityArg::High => true,
         QualityArg::Low => false,
         QualityArg::Auto => args.screenshot.is_some() || !headless,
     };
-    let scheme = Scheme::of(scene.scheme);
+    let scheme = Scheme::of(scenes.current().scheme);
     let workers = thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(*TILE_WORKERS.start(), *TILE_WORKERS.end());
     let loader = TileLoader::start(&server, workers);
     anyhow::ensure!(loader.workers() > 0, "no thread could be started");
+    let things = ThingBook::new(ThingsReader::start(server.clone()));
+    let desk = PanelDesk(Desk::start(server.clone()));
     let feed = CityFeed { updates: Mutex::new(spawn_city_watch(server.clone())), live: spawn_live(server.clone()), server };
     let mut app = App::new();
     plugins(&mut app, args, headless);
     let quality = Quality { msaa: if high { Msaa::Sample4 } else { Msaa::Off } };
     app.insert_resource(feed)
-        .insert_resource(Wish { scene, args: args.clone() })
+        .insert_resource(Wish { args: args.clone() })
+        .insert_resource(scenes)
+        .insert_resource(things)
+        .insert_resource(desk)
         .insert_resource(WallClock::new(args.time))
         .insert_resource(CurrentScheme(scheme))
         .insert_resource(PictureSize(UVec2::new(args.size.0, args.size.1)))

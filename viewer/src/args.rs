@@ -11,18 +11,23 @@ use std::path::PathBuf;
 ///
 /// Mouse: drag turns on the spot (left: move, right: turn), wheel zooms, a click on an incident in
 /// the list flies there. Keys: W A S D or arrows move, Q E turn, R F tilt, + - zoom, Home goes
-/// home, 1–9 fly to bookmarks, N and P to the next and previous incident, F11 full screen, Esc ends.
+/// home, 1–9 fly to bookmarks, N and P to the next and previous incident, M opens the menu of
+/// scenes (then a key or a click shows one), F11 full screen, Esc closes what is open.
 #[derive(Parser, Debug, Clone)]
 #[command(name = "citywall-viewer", version, verbatim_doc_comment)]
 pub struct Args {
+    /// Something else than to open the wall.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// The server's address.
     #[arg(long, value_name = "URL", env = "CITYWALL_SERVER", default_value = "http://127.0.0.1:8080")]
     pub server: String,
     /// A token with the scope “read”, if the server asks for one.
     #[arg(long, env = "CITYWALL_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
-    /// What the wall shows; the overview if absent.
-    #[arg(long, value_name = "FILE")]
+    /// What the wall shows: a scene file, a folder of them, or the name of one that comes with the
+    /// wall (such as traffic); files are read again when they change. The overview if absent.
+    #[arg(long, value_name = "SCENE")]
     pub scene: Option<PathBuf>,
     /// Render one picture without a window and end.
     #[arg(long, value_name = "PNG")]
@@ -51,6 +56,15 @@ pub struct Args {
     /// What a picture may cost: on a wall that the processor draws, low is a third faster.
     #[arg(long, value_enum, default_value_t = QualityArg::Auto)]
     pub quality: QualityArg,
+}
+
+/// What the program does besides the wall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Subcommand)]
+pub enum Command {
+    /// Print the JSON Schema of scene files.
+    SceneSchema,
+    /// Say what this machine can draw, and why.
+    Doctor,
 }
 
 /// What a picture may cost.

@@ -8,6 +8,7 @@ mod app;
 mod args;
 mod camera;
 mod city;
+mod doctor;
 mod geo;
 mod live;
 mod lod;

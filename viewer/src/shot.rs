@@ -2,8 +2,9 @@
 
 use crate::{
     args::Args,
-    city::{City, CityFeed, MarkerBook, PictureSize, Tiles},
+    city::{City, CityFeed, MarkerBook, PictureSize, ThingBook, Tiles},
     render::{self, Picture, Quality},
+    ui::{PanelDesk, PanelsReady},
 };
 use anyhow::Context;
 use bevy::{
@@ -81,6 +82,9 @@ fn settle(app: &mut App, wait: Duration) -> Option<String> {
     let mut settled = 0;
     loop {
         app.update();
+        if app.should_exit().is_some() {
+            return Some("the graphics device refuses to draw (see the log)".to_owned());
+        }
         let missing = missing(app);
         // Nothing is drawn while something is missing: the processor has better to do.
         let world = app.world_mut();
@@ -131,6 +135,12 @@ fn missing(app: &App) -> Option<String> {
             crate::live::Link::Down { reason, .. } if !reason.is_empty() => format!("the live state ({reason})"),
             _ => "the live state".to_owned(),
         });
+    }
+    if world.resource::<ThingBook>().is_waiting() {
+        return Some("the things that the scene marks".to_owned());
+    }
+    if !world.resource::<PanelsReady>().0 {
+        return Some(format!("the panels ({} questions)", world.resource::<PanelDesk>().0.waiting()));
     }
     let areas_named = city.document.as_ref().is_some_and(|d| d.area_levels.is_empty()) || city.labels_version > 0;
     (!areas_named).then(|| "the names of the areas".to_owned())

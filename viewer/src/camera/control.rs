@@ -1,7 +1,8 @@
 //! Mouse and keys move the camera; it follows softly.
 
 use super::{Flight, Orbit};
-use crate::city::{City, PictureSize, WallSystems, Wish, orbit_of};
+use crate::city::{City, PictureSize, WallSystems, orbit_of};
+use crate::scene::Scenes;
 use bevy::{
     input::mouse::{AccumulatedMouseMotion, AccumulatedMouseScroll, MouseScrollUnit},
     math::DVec2,
@@ -136,7 +137,7 @@ fn keys(
     keys: Res<ButtonInput<KeyCode>>,
     time: Res<Time>,
     city: Res<City>,
-    wish: Res<Wish>,
+    scenes: Res<Scenes>,
     mut exit: MessageWriter<AppExit>,
 ) {
     let held = |codes: [KeyCode; 2]| f64::from(u8::from(keys.any_pressed(codes)));
@@ -163,7 +164,7 @@ fn keys(
     }
     if let Some(plane) = city.plane {
         const DIGITS: [KeyCode; 9] = [K::Digit1, K::Digit2, K::Digit3, K::Digit4, K::Digit5, K::Digit6, K::Digit7, K::Digit8, K::Digit9];
-        for (digit, view) in DIGITS.iter().zip(&wish.scene.bookmarks) {
+        for (digit, view) in DIGITS.iter().zip(&scenes.current().bookmarks) {
             if keys.just_pressed(*digit) {
                 rig.fly(orbit_of(view.get_ref(), plane));
             }

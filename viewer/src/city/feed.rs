@@ -7,7 +7,7 @@ use crate::{
     geo::CityPlane,
     net::{CityUpdate, Label, LayerPlan, LiveUpdate, Server, TilePlan},
     render::Picture,
-    scene::{Scene, SceneView},
+    scene::{Scene, SceneView, Scenes},
     tiles::Role,
 };
 use bevy::prelude::*;
@@ -28,11 +28,9 @@ pub struct CityFeed {
     pub live: LiveUpdate,
 }
 
-/// What the wall shows and how it was started.
+/// How the wall was started.
 #[derive(Resource)]
 pub struct Wish {
-    /// The scene.
-    pub scene: Scene,
     /// The command line.
     pub args: Args,
 }
@@ -58,8 +56,12 @@ pub struct City {
     pub failure: Option<String>,
     /// What the wall has to say, for the diagnostics line and the log; each once.
     pub complaints: Vec<Complaint>,
-    /// The camera's home, once known.
+    /// The camera's home, once known: the scene's, or the city's.
     pub home: Option<Orbit>,
+    /// The city's own home.
+    pub city_home: Option<Orbit>,
+    /// True if the document is to be taken in again, since the scene has changed.
+    pub document_is_new: bool,
 }
 
 impl City {
@@ -91,6 +93,7 @@ const COMPLAINTS_MAX: usize = 64;
 pub(super) fn receive(
     feed: Res<CityFeed>,
     wish: Res<Wish>,
+    scenes: Res<Scenes>,
     mut city: ResMut<City>,
     mut tiles: ResMut<Tiles>,
     mut rig: ResMut<Rig>,
@@ -114,9 +117,14 @@ pub(super) fn receive(
                 if document.version != env!("CARGO_PKG_VERSION") {
                     city.complain(format!("服务器版本 {} 与大屏版本 {} 不同", document.version, env!("CARGO_PKG_VERSION")));
                 }
-                take_document(*document, &wish, &mut city, &mut tiles, &mut rig, &mut picture, size.0);
+                take_document(*document, &wish, scenes.current(), &mut city, &mut tiles, &mut rig, &mut picture, size.0);
             }
         }
+    }
+    if std::mem::take(&mut city.document_is_new)
+        && let Some(document) = city.document.clone()
+    {
+        take_document(document, &wish, scenes.current(), &mut city, &mut tiles, &mut rig, &mut picture, size.0);
     }
     for layer in feed.live.take_changed_layers() {
         info!("layer “{layer}” has a new version: its tiles are fetched again");
@@ -127,6 +135,7 @@ pub(super) fn receive(
 fn take_document(
     document: CityDocument,
     wish: &Wish,
+    scene: &Scene,
     city: &mut City,
     tiles: &mut Tiles,
     rig: &mut Rig,
@@ -149,10 +158,11 @@ fn take_document(
         picture.arrived.clear();
         tiles.begin(plane, extent);
     }
-    let plan = TilePlan { plane, layers: plan_layers(&document, &wish.scene, city) };
+    let plan = TilePlan { plane, layers: plan_layers(&document, scene, city) };
     tiles.set_plan(Arc::new(plan), extent);
-    let home = home_of(&document, &wish.scene, plane, extent, size);
-    city.home = Some(home);
+    let city_home = home_of(&document, plane, extent, size);
+    let home = scene.home.as_ref().map_or(city_home, |view| orbit_of(view.get_ref(), plane));
+    (city.home, city.city_home) = (Some(home), Some(city_home));
     if first {
         rig.jump(wish.args.view.map_or(home, |v| {
             Orbit { target: plane.forward(v.longitude, v.latitude), distance: v.distance, bearing: v.bearing, pitch: v.pitch }.clamped()
@@ -201,10 +211,7 @@ fn plan_layers(document: &CityDocument, scene: &Scene, city: &mut City) -> Vec<L
     layers
 }
 
-fn home_of(document: &CityDocument, scene: &Scene, plane: CityPlane, extent: [f64; 4], size: UVec2) -> Orbit {
-    if let Some(view) = &scene.home {
-        return orbit_of(view.get_ref(), plane);
-    }
+fn home_of(document: &CityDocument, plane: CityPlane, extent: [f64; 4], size: UVec2) -> Orbit {
     match document.home {
         Some(home) => {
             let metres_per_px = 40_075_016.686 * home.latitude.to_radians().cos() / 512.0 / home.zoom.exp2();

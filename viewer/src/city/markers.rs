@@ -5,14 +5,16 @@ use crate::{
     geo::CityPlane,
     live::{Incident, LiveState},
     render::{Marker, Picture},
+    scene::{SceneIncidents, Scenes},
 };
 use bevy::prelude::*;
 use rustc_hash::FxHashMap;
 
 /// An arrival that was long ago.
 const LONG_AGO_S: f32 = -1e6;
-/// The bit of a chosen marker.
-const CHOSEN: u32 = 8;
+
+/// How far the surroundings of a chosen incident step back, 0 to 1.
+const STAGE: f32 = 0.8;
 
 type Key = (String, String);
 
@@ -27,6 +29,8 @@ pub struct MarkerBook {
     keys: [Vec<Key>; 5],
     plane: Option<CityPlane>,
     chosen: Option<Key>,
+    scene: u32,
+    wanted: SceneIncidents,
 }
 
 impl MarkerBook {
@@ -70,14 +74,16 @@ pub(super) fn update(
     city: Res<City>,
     clock: Res<WallClock>,
     chosen: Res<Chosen>,
+    scenes: Res<Scenes>,
     mut picture: ResMut<Picture>,
 ) {
     let Some(plane) = city.plane else { return };
     let book = &mut *book;
     let mut state = feed.live.state();
     let changes = state.take_changes();
-    if changes.is_none() || book.plane != Some(plane) {
-        *book = MarkerBook { plane: Some(plane), chosen: chosen.0.clone(), ..Default::default() };
+    if changes.is_none() || book.plane != Some(plane) || book.scene != scenes.version {
+        let wanted = scenes.current().incidents.clone();
+        *book = MarkerBook { plane: Some(plane), chosen: chosen.0.clone(), scene: scenes.version, wanted, ..Default::default() };
         let mut incidents: Vec<&Incident> = state.incidents().collect();
         // The same state is the same picture, whatever the order of its map.
         incidents.sort_by(|a, b| (&a.collection, &a.id).cmp(&(&b.collection, &b.id)));
@@ -95,6 +101,9 @@ pub(super) fn update(
             }
         }
     }
+    // Around the chosen incident there are rings, and the rest steps back.
+    let place = book.chosen.as_ref().and_then(|key| state.get(key)).and_then(|i| i.place);
+    picture.overlay.stage = place.map(|(lon, lat)| (plane.forward(lon, lat).as_vec2().to_array(), STAGE));
     for level in 0..5 {
         picture.marker_counts[level] = book.keys[level].len() as u32;
     }
@@ -105,15 +114,15 @@ fn key_of(incident: &Incident) -> Key {
 }
 
 fn write(book: &mut MarkerBook, state: &LiveState, key: &Key, plane: CityPlane, clock: &WallClock, picture: &mut Picture) {
-    let chosen = book.chosen.clone();
+    let (chosen, scene) = (book.chosen.clone(), book.wanted.clone());
     let marker = |key: &Key| -> Option<(Marker, usize)> {
-        let incident = state.get(key)?;
+        let incident = state.get(key).filter(|i| scene.shown && scene.includes(&i.class))?;
         let (lon, lat) = incident.place?;
         let at = plane.forward(lon, lat);
         let level = usize::from(incident.level.min(4));
         let arrived_s = if clock.is_fixed() { LONG_AGO_S } else { incident.arrived.map_or(LONG_AGO_S, |a| clock.seconds_at(a)) };
-        let bits = level as u32 | if chosen.as_ref() == Some(key) { CHOSEN } else { 0 };
-        Some((Marker { place: [at.x as f32, at.y as f32], arrived_s, bits }, level))
+        let bits = level as u32 | if chosen.as_ref() == Some(key) { Marker::CHOSEN } else { 0 };
+        Some((Marker::still([at.x as f32, at.y as f32], arrived_s, bits), level))
     };
     let moved = |key: &Key| marker(key).map(|m| m.0);
     match marker(key) {
@@ -130,6 +139,7 @@ fn write(book: &mut MarkerBook, state: &LiveState, key: &Key, plane: CityPlane, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::BUCKETS;
     use citywall_wire::LiveMessage;
     use serde_json::json;
     use std::time::Instant;
@@ -160,6 +170,7 @@ mod tests {
         app.insert_resource(CityFeed { server, updates: updates.into(), live: live.clone() })
             .insert_resource(City { plane: Some(CityPlane::around(117.2, 39.1)), ..Default::default() })
             .insert_resource(WallClock::new(None))
+            .insert_resource(Scenes::open(None).unwrap())
             .init_resource::<Chosen>()
             .init_resource::<MarkerBook>()
             .init_resource::<Picture>()
@@ -184,12 +195,12 @@ mod tests {
             Instant::now(),
         );
         app.update();
-        assert_eq!(app.world().resource::<Picture>().marker_counts, [0; 5]);
+        assert_eq!(app.world().resource::<Picture>().marker_counts, [0; BUCKETS]);
         let delta = json!({"type": "delta", "after": 1, "revision": 2, "changes": [{"collection": "events", "revision": 2, "feature": feature(7, 1, "open")}]});
         live.state().apply(message(delta), Instant::now());
         app.update();
         let picture = app.world().resource::<Picture>();
-        assert_eq!(picture.marker_counts, [0, 1, 0, 0, 0]);
+        assert_eq!(picture.marker_counts, [0, 1, 0, 0, 0, 0, 0]);
         assert_eq!(picture.marker_changes[1].len(), 1);
     }
 
@@ -219,7 +230,7 @@ mod tests {
         let plane = CityPlane::around(117.2, 39.1);
         let state = live.state();
         for level in 0..5 {
-            let place = |m: &Marker| (m.place[0].to_bits(), m.place[1].to_bits());
+            let place = |m: &Marker| (m.to[0].to_bits(), m.to[1].to_bits());
             let mut shown: Vec<_> = mirror.0[level].iter().map(place).collect();
             let mut open: Vec<_> = state
                 .incidents()

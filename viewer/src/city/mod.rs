@@ -3,11 +3,14 @@
 mod clock;
 mod feed;
 mod markers;
+mod scenes;
+mod things;
 mod tiles;
 
 pub use clock::WallClock;
 pub use feed::{City, CityFeed, Wish, orbit_of};
 pub use markers::{Chosen, MarkerBook};
+pub use things::ThingBook;
 pub use tiles::Tiles;
 
 use crate::{camera::Rig, render::Picture, scene::Scheme};
@@ -43,13 +46,14 @@ impl Plugin for CityPlugin {
             .init_resource::<MarkerBook>()
             .init_resource::<Chosen>()
             .configure_sets(Update, (WallSystems::Receive, WallSystems::Move, WallSystems::Choose, WallSystems::Write).chain())
-            .add_systems(Update, (clock::tick, feed::receive, tiles::receive).chain().in_set(WallSystems::Receive))
-            .add_systems(Update, (tiles::choose, markers::update, write_frame).chain().in_set(WallSystems::Choose));
+            .add_systems(Update, (clock::tick, scenes::follow, feed::receive, tiles::receive).chain().in_set(WallSystems::Receive))
+            .add_systems(Update, (tiles::choose, markers::update, things::update, write_frame).chain().in_set(WallSystems::Choose));
     }
 }
 
 fn write_frame(rig: Res<Rig>, size: Res<PictureSize>, scheme: Res<CurrentScheme>, clock: Res<WallClock>, mut picture: ResMut<Picture>) {
     let eye = rig.orbit.eye(size.0.x, size.0.y);
     picture.eye = eye.position;
-    picture.frame = crate::render::FrameUniform::new(&eye, &scheme.0, clock.seconds());
+    picture.lines = size.0.y;
+    picture.frame = crate::render::FrameUniform::new(&eye, &scheme.0, &picture.overlay, clock.seconds());
 }

@@ -2,4 +2,4 @@
 
 mod state;
 
-pub use state::{Incident, Link, LiveState, Reply};
+pub use state::{Incident, Link, LiveState, Reply, place_of};

@@ -24,6 +24,10 @@ pub struct Incident {
     pub title: String,
     /// 1 (red) to 4 (blue); 0 without a level.
     pub level: u8,
+    /// Its class, `scheme:code`.
+    pub class: String,
+    /// How far it has come, such as `open` or `dispatched`.
+    pub status: String,
     /// When it happened, RFC 3339.
     pub time: String,
     /// Longitude and latitude, if it has a place.
@@ -193,6 +197,8 @@ impl LiveState {
             id: feature.id.clone(),
             title: title.to_owned(),
             level: level as u8,
+            class: text("class").to_owned(),
+            status: text("status").to_owned(),
             time: text("time").to_owned(),
             place: feature.geometry.as_ref().and_then(place_of),
             revision,
@@ -232,6 +238,7 @@ impl LiveState {
     }
 
     /// Open incidents by level; index 0 has those without one.
+    #[cfg(test)]
     #[must_use]
     pub fn by_level(&self) -> [usize; 5] {
         let mut counts = [0; 5];
@@ -249,7 +256,7 @@ impl LiveState {
 }
 
 /// A place to mark a GeoJSON geometry at: a point itself, else the middle of its positions.
-fn place_of(geometry: &serde_json::Value) -> Option<(f64, f64)> {
+pub fn place_of(geometry: &serde_json::Value) -> Option<(f64, f64)> {
     fn gather(value: &serde_json::Value, sum: &mut (f64, f64, f64), depth: usize) {
         let Some(array) = value.as_array() else { return };
         if let (Some(x), Some(y)) = (array.first().and_then(serde_json::Value::as_f64), array.get(1).and_then(serde_json::Value::as_f64)) {

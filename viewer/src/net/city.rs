@@ -37,6 +37,8 @@ pub struct Label {
     pub place: (f64, f64),
     /// The area in square degrees, by which names are ranked.
     pub size: f64,
+    /// Its outline in degrees.
+    pub shape: geo_types::MultiPolygon,
 }
 
 /// Starts the watch. It ends when nobody listens any more.
@@ -104,27 +106,32 @@ fn labels(server: &Server, collection: &str, name_field: &str) -> Result<Vec<Lab
         .iter()
         .filter_map(|feature| {
             let text = feature.properties.get(name_field)?.as_str()?.trim().to_owned();
-            let (place, size) = middle(feature.geometry.as_ref()?)?;
-            (!text.is_empty()).then_some(Label { text, place, size })
+            let shape = polygons(feature.geometry.as_ref()?)?;
+            let (place, size) = middle(&shape)?;
+            (!text.is_empty()).then_some(Label { text, place, size, shape: geo_types::MultiPolygon(shape) })
         })
         .collect();
     labels.sort_by(|a, b| b.size.total_cmp(&a.size));
     Ok(labels)
 }
 
-/// A place inside the largest polygon of a GeoJSON geometry: its centroid if that lies inside.
-fn middle(geometry: &serde_json::Value) -> Option<((f64, f64), f64)> {
+/// The polygons of a GeoJSON geometry.
+fn polygons(geometry: &serde_json::Value) -> Option<Vec<Polygon>> {
     let coordinates = geometry.get("coordinates")?;
-    let polygons: Vec<Polygon> = match geometry.get("type")?.as_str()? {
-        "Polygon" => polygon(coordinates).into_iter().collect(),
-        "MultiPolygon" => coordinates.as_array()?.iter().filter_map(polygon).collect(),
-        _ => return None,
-    };
-    let largest = polygons.into_iter().max_by(|a, b| a.unsigned_area().total_cmp(&b.unsigned_area()))?;
+    match geometry.get("type")?.as_str()? {
+        "Polygon" => Some(polygon(coordinates).into_iter().collect()),
+        "MultiPolygon" => Some(coordinates.as_array()?.iter().filter_map(polygon).collect()),
+        _ => None,
+    }
+}
+
+/// A place inside the largest polygon: its centroid if that lies inside.
+fn middle(polygons: &[Polygon]) -> Option<((f64, f64), f64)> {
+    let largest = polygons.iter().max_by(|a, b| a.unsigned_area().total_cmp(&b.unsigned_area()))?;
     let size = largest.unsigned_area();
     let rect = largest.bounding_rect()?;
-    let centroid = geo::Centroid::centroid(&largest).filter(|c| largest.contains(c));
-    let point = centroid.or_else(|| Geometry::Polygon(largest).interior_point()).unwrap_or_else(|| rect.center().into());
+    let centroid = geo::Centroid::centroid(largest).filter(|c| largest.contains(c));
+    let point = centroid.or_else(|| Geometry::Polygon(largest.clone()).interior_point()).unwrap_or_else(|| rect.center().into());
     Some(((point.x(), point.y()), size))
 }
 
@@ -146,7 +153,8 @@ mod tests {
     fn a_name_stands_inside_the_largest_part_even_of_a_horseshoe() {
         let horseshoe = json!([[0, 0], [10, 0], [10, 10], [9, 10], [9, 1], [1, 1], [1, 10], [0, 10], [0, 0]]);
         let speck = json!([[20, 20], [21, 20], [21, 21], [20, 20]]);
-        let ((x, y), size) = middle(&json!({"type": "MultiPolygon", "coordinates": [[speck], [horseshoe]]})).unwrap();
+        let geometry = json!({"type": "MultiPolygon", "coordinates": [[speck], [horseshoe]]});
+        let ((x, y), size) = middle(&polygons(&geometry).unwrap()).unwrap();
         assert!((0.0..=10.0).contains(&x) && (0.0..=10.0).contains(&y) && !(x > 1.0 && x < 9.0 && y > 1.0), "{x} {y}");
         assert!((size - 28.0).abs() < 1e-9);
     }
@@ -173,11 +181,8 @@ mod tests {
         assert_eq!(districts.features.len(), 16);
         for district in &districts.features {
             let geometry = district.geometry.as_ref().unwrap();
-            let ((x, y), _) = middle(geometry).unwrap();
-            let parts: Vec<Polygon> = match geometry["type"].as_str().unwrap() {
-                "Polygon" => vec![polygon(&geometry["coordinates"]).unwrap()],
-                _ => geometry["coordinates"].as_array().unwrap().iter().filter_map(polygon).collect(),
-            };
+            let parts = polygons(geometry).unwrap();
+            let ((x, y), _) = middle(&parts).unwrap();
             assert!(parts.iter().any(|p| p.contains(&geo_types::Point::new(x, y))));
         }
     }

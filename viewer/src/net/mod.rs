@@ -4,11 +4,15 @@
 //! nothing here knows of the GPU.
 
 mod city;
+mod desk;
 mod http;
 mod live;
 mod loader;
+mod things;
 
 pub use city::{CityUpdate, Label, spawn_city_watch};
+pub use desk::{Answer, Desk, items_path};
 pub use http::{HttpError, Server};
 pub use live::{LiveUpdate, spawn_live};
 pub use loader::{LayerPlan, TileLoader, TilePlan};
+pub use things::{THINGS_MAX, Thing, Things, ThingsKey, ThingsReader};

@@ -1,11 +1,25 @@
 //! What all shaders know of a frame, word by word as `common.wgsl` declares it.
 
+use super::Overlay;
 use crate::{camera::Eye, scene::Scheme};
 
 /// Where haze begins, in distances from the eye to the target.
 const HAZE_FROM: f32 = 0.95;
 /// How far it reaches from there, in the same measure.
 const HAZE_REACH: f32 = 2.5;
+
+/// The side of a cluster's cell on the screen, pixels at 1080 lines; cells are half to all of it.
+const CELL_PX: f64 = 96.0;
+/// Markers in a cell that become a cluster.
+const CLUSTER_MIN: f32 = 4.0;
+/// Nearer than this, nothing is clustered, metres.
+const CLUSTER_DISTANCE_M: f64 = 2_500.0;
+/// Cells of density along a side, as `heat.wgsl` has it.
+pub(super) const DENSITY_SIDE: u32 = 256;
+/// The side of a cell of density on the screen, pixels at 1080 lines; half to all of it.
+const DENSITY_PX: f64 = 24.0;
+/// The inner ring of an alarm's stage, as a share of the distance to its middle.
+const STAGE_SHARE: f32 = 0.09;
 
 /// The uniform of a frame.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,7 +30,7 @@ pub struct FrameUniform {
 impl FrameUniform {
     /// The uniform for a view; `seconds` is the wall's clock, which moves what moves.
     #[must_use]
-    pub fn new(eye: &Eye, scheme: &Scheme, seconds: f32) -> Self {
+    pub fn new(eye: &Eye, scheme: &Scheme, overlay: &Overlay, seconds: f32) -> Self {
         let mut words = Vec::with_capacity(192);
         words.extend_from_slice(&eye.clip_from_relative().to_cols_array());
         let mut put = |v: [f32; 4]| words.extend_from_slice(&v);
@@ -34,6 +48,21 @@ impl FrameUniform {
         }
         put(scheme.edge);
         scheme.levels.iter().for_each(|c| put(three(*c)));
+        for colour in [scheme.things, scheme.moving, [scheme.plate[0], scheme.plate[1], scheme.plate[2]], scheme.ink, scheme.heat] {
+            put(three(colour));
+        }
+        let metres_per_px = eye.distance / eye.px_per_metre_at_1m() * (eye.size.y / 1080.0);
+        // Powers of two, so that cells are the same from frame to frame while the camera moves.
+        let side = |px: f64| (metres_per_px * px).log2().floor().exp2();
+        let target = eye.position + eye.forward * eye.distance;
+        let cell = side(CELL_PX);
+        let least = if eye.distance > CLUSTER_DISTANCE_M { CLUSTER_MIN } else { 0.0 };
+        put([cell as f32, least, (target.x / cell).floor() as f32, (target.y / cell).floor() as f32]);
+        let grain = side(DENSITY_PX);
+        let corner = |v: f64| ((v / grain).floor() - f64::from(DENSITY_SIDE / 2)) as f32;
+        put([grain as f32, overlay.heat, corner(target.x), corner(target.y)]);
+        let (middle, dim) = overlay.stage.unwrap_or_default();
+        put([middle[0], middle[1], distance * STAGE_SHARE, dim]);
         for style in &scheme.styles {
             put(style.colour);
             put([style.width_m, style.width_px_min, style.width_px_max, style.fade]);

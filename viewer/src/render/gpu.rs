@@ -1,8 +1,13 @@
-//! The city on the GPU: a buffer per tile, a buffer per alarm level, rewritten only where changed.
+//! The city on the GPU: a buffer per tile, and what its markers need; copied once, rewritten only
+//! where changed.
 
 use super::{
     Quality,
-    picture::{Extracted, Marker},
+    density::GpuDensity,
+    digits::Digits,
+    marker::BUCKETS,
+    markers::GpuMarkers,
+    picture::{Extracted, Overlay},
     pipelines::{FRAME_BYTES, Layouts, Pipelines, Shaders},
 };
 use crate::{
@@ -29,8 +34,6 @@ use std::{
 
 /// Distance between two tiles' uniforms: the largest alignment that a device may ask for.
 pub(super) const TILE_STRIDE: u64 = 256;
-/// Markers that a level's buffer begins with.
-const MARKERS_MIN: usize = 256;
 
 /// A tile on the GPU.
 pub(super) struct GpuTile {
@@ -45,16 +48,6 @@ impl GpuTile {
     pub(super) fn records(&self, kind: DrawKind) -> Range<u32> {
         self.records[kind as usize].clone()
     }
-}
-
-/// A level's markers on the GPU.
-#[derive(Default)]
-pub(super) struct GpuMarkers {
-    buffer: Option<Buffer>,
-    pub(super) group: Option<BindGroup>,
-    capacity: usize,
-    mirror: Vec<Marker>,
-    pub(super) count: u32,
 }
 
 /// Everything of the city that is on the GPU.
@@ -74,7 +67,10 @@ pub(super) struct GpuCity {
     pub(super) tiles: FxHashMap<TileId, GpuTile>,
     /// The tiles of this frame.
     pub(super) draw: Vec<TileId>,
-    pub(super) markers: [GpuMarkers; 5],
+    pub(super) markers: [GpuMarkers; BUCKETS],
+    pub(super) overlay: Overlay,
+    pub(super) density: Option<GpuDensity>,
+    digits: Option<Digits>,
 }
 
 /// Copies what is new to the GPU.
@@ -92,22 +88,26 @@ pub(super) fn prepare(
     let layouts = city.layouts.get_or_insert_with(Layouts::new);
     let pipelines = *city.pipelines.get_or_insert_with(|| Pipelines::queue(&cache, &shaders, layouts, *quality));
     let progress = pipelines.progress(&cache);
-    city.ready = pipelines.is_ready(progress);
+    city.ready = pipelines.is_ready(&cache);
 
     let frame = picture.frame.bytes();
     if frame.len() as u64 != FRAME_BYTES {
         return;
     }
-    if city.frame_buffer.is_none() {
+    let lines = picture.lines.max(1);
+    if city.frame_buffer.is_none() || !city.digits.as_ref().is_some_and(|d| d.fits(lines)) {
         let buffer = device.create_buffer(&BufferDescriptor {
             label: Some("citywall frame"),
             size: FRAME_BYTES,
             usage: BufferUsages::UNIFORM | BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
+        let digits = Digits::new(lines, &device, &queue);
         let layout = cache.get_bind_group_layout(&layouts.frame);
-        city.frame_group = Some(device.create_bind_group("citywall frame", &layout, &BindGroupEntries::single(buffer.as_entire_binding())));
+        let entries = BindGroupEntries::sequential((buffer.as_entire_binding(), &digits.view));
+        city.frame_group = Some(device.create_bind_group("citywall frame", &layout, &entries));
         city.frame_buffer = Some(buffer);
+        city.digits = Some(digits);
     }
     if let Some(buffer) = &city.frame_buffer {
         queue.write_buffer(buffer, 0, &frame);
@@ -164,8 +164,12 @@ pub(super) fn prepare(
             usage: BufferUsages::INDEX,
         }));
     }
-    for (level, markers) in city.markers.iter_mut().enumerate() {
-        markers.update(&mut picture.marker_changes[level], picture.marker_counts[level], layouts, &cache, &device, &queue);
+    for (i, markers) in city.markers.iter_mut().enumerate() {
+        markers.update(&mut picture.marker_changes[i], picture.marker_counts[i], layouts, &cache, &device, &queue);
+    }
+    city.overlay = picture.overlay;
+    if city.overlay.is_visible() {
+        city.density.get_or_insert_with(|| GpuDensity::new(layouts, &cache, &device)).follow(&city.markers, layouts, &cache, &device);
     }
 
     let stats = Arc::clone(&picture.stats);
@@ -192,45 +196,5 @@ fn upload(geometry: &TileGeometry, layouts: &Layouts, cache: &PipelineCache, dev
         group: device.create_bind_group("citywall records", &layout, &BindGroupEntries::single(buffer.as_entire_binding())),
         records: DrawKind::ALL.map(|kind| geometry.range(kind)),
         buildings: geometry.buildings,
-    }
-}
-
-impl GpuMarkers {
-    fn update(
-        &mut self,
-        changes: &mut Vec<(u32, Marker)>,
-        count: u32,
-        layouts: &Layouts,
-        cache: &PipelineCache,
-        device: &RenderDevice,
-        queue: &RenderQueue,
-    ) {
-        self.count = count;
-        let changed: Vec<(u32, Marker)> = std::mem::take(changes);
-        for (slot, marker) in &changed {
-            let slot = *slot as usize;
-            if slot >= self.mirror.len() {
-                self.mirror.resize(slot + 1, Marker::default());
-            }
-            self.mirror[slot] = *marker;
-        }
-        if count as usize > self.capacity {
-            self.capacity = (count as usize).next_power_of_two().max(MARKERS_MIN);
-            self.mirror.resize(self.mirror.len().max(count as usize), Marker::default());
-            let mut bytes: Vec<u8> = self.mirror.iter().flat_map(Marker::bytes).collect();
-            bytes.resize(self.capacity.max(self.mirror.len()) * Marker::BYTES, 0);
-            let buffer = device.create_buffer_with_data(&BufferInitDescriptor {
-                label: Some("citywall markers"),
-                contents: &bytes,
-                usage: BufferUsages::STORAGE | BufferUsages::COPY_DST,
-            });
-            let layout = cache.get_bind_group_layout(&layouts.records);
-            self.group = Some(device.create_bind_group("citywall markers", &layout, &BindGroupEntries::single(buffer.as_entire_binding())));
-            self.buffer = Some(buffer);
-        } else if let Some(buffer) = &self.buffer {
-            for (slot, marker) in changed.iter().filter(|(slot, _)| (*slot as usize) < self.capacity) {
-                queue.write_buffer(buffer, u64::from(*slot) * Marker::BYTES as u64, &marker.bytes());
-            }
-        }
     }
 }

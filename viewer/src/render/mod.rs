@@ -3,14 +3,23 @@
 //! The wall has a render schedule of its own: the city, the interface over it, the output. It
 //! knows nothing of the network or of what an incident is; the main world hands it a [`Picture`].
 
+mod adapters;
+mod density;
+mod digits;
 mod frame;
 mod gpu;
+mod marker;
+mod markers;
 mod pass;
 mod picture;
 mod pipelines;
 
+pub use adapters::{AdapterNeed, adapters};
 pub use frame::FrameUniform;
-pub use picture::{Marker, Picture, TileDraw};
+#[cfg(test)]
+pub use marker::BUCKETS;
+pub use marker::{Glyph, Marker, bucket};
+pub use picture::{Overlay, Picture, TileDraw};
 
 use bevy::{
     camera::CompositingSpace,
@@ -54,7 +63,7 @@ impl Plugin for CityRenderPlugin {
             .add_systems(ExtractSchedule, picture::extract)
             .add_systems(Render, gpu::prepare.in_set(RenderSystems::PrepareResources))
             .add_schedule(Schedule::new(CityGraph))
-            .add_systems(CityGraph, (pass::city_pass, ui_pass, upscaling).chain());
+            .add_systems(CityGraph, (pass::count_pass, pass::city_pass, ui_pass, upscaling).chain());
     }
 }
 

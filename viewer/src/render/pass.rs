@@ -1,19 +1,41 @@
 //! The city's pass: from the ground up, then what is happening on it.
 
-use super::gpu::{GpuCity, TILE_STRIDE};
+use super::{
+    gpu::{GpuCity, TILE_STRIDE},
+    marker::BUCKET_ORDER,
+};
 use crate::tiles::DrawKind;
 use bevy::{
     ecs::prelude::*,
     render::{
         render_phase::TrackedRenderPass,
-        render_resource::{CachedRenderPipelineId, IndexFormat, PipelineCache, RenderPassDescriptor, StoreOp},
+        render_resource::{CachedRenderPipelineId, ComputePassDescriptor, IndexFormat, PipelineCache, RenderPassDescriptor, StoreOp},
         renderer::{RenderContext, ViewQuery},
         view::{ViewDepthTexture, ViewTarget},
     },
 };
 
-/// The graver level is drawn later, and so over the others.
-const LEVEL_ORDER: [usize; 5] = [0, 4, 3, 2, 1];
+/// Counts the markers into cells, and adds up their density if it is shown.
+pub(super) fn count_pass(city: Res<GpuCity>, cache: Res<PipelineCache>, mut ctx: RenderContext) {
+    let (Some(pipelines), Some(frame)) = (&city.pipelines, &city.frame_group) else { return };
+    let pipeline = |id| cache.get_compute_pipeline(id);
+    let (Some(count), Some(splat), true) = (pipeline(pipelines.count), pipeline(pipelines.splat), city.ready) else { return };
+    let density = city.density.as_ref().filter(|_| city.overlay.heat > 0.0);
+    let encoder = ctx.command_encoder();
+    city.markers.iter().for_each(|markers| markers.clear_cells(encoder));
+    if let Some(density) = density {
+        density.clear(encoder);
+    }
+    let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor { label: Some("citywall count"), timestamp_writes: None });
+    pass.set_bind_group(0, frame, &[]);
+    // The gravest are never gathered into clusters.
+    for (_, markers) in city.markers.iter().enumerate().filter(|(bucket, _)| !matches!(bucket, 1 | 2)) {
+        markers.count_into_cells(&mut pass, count);
+    }
+    if let Some(density) = density {
+        density.sum_up(&mut pass, splat, &city.markers);
+    }
+}
 
 pub(super) fn city_pass(
     view: ViewQuery<(&ViewTarget, &ViewDepthTexture)>,
@@ -68,11 +90,17 @@ pub(super) fn city_pass(
             }
         }
     }
+    if let (Some(density), true) = (&city.density, city.overlay.is_visible())
+        && set(&mut pass, &cache, pipelines.overlay)
+    {
+        pass.set_bind_group(1, &density.group, &[]);
+        pass.draw(0..3, 0..1);
+    }
     for (pipeline, quads) in [(pipelines.foot, 2), (pipelines.head, 1)] {
         if !set(&mut pass, &cache, pipeline) {
             continue;
         }
-        for markers in LEVEL_ORDER.map(|level| &city.markers[level]) {
+        for markers in BUCKET_ORDER.map(|bucket| &city.markers[bucket]) {
             if let (Some(group), true) = (&markers.group, markers.count > 0) {
                 pass.set_bind_group(1, group, &[]);
                 pass.draw_indexed(0..markers.count * quads * 6, 0, 0..1);

@@ -1,6 +1,6 @@
 //! What the main world hands to the render world: the frame, which tiles, which markers changed.
 
-use super::FrameUniform;
+use super::{FrameUniform, Marker, marker::BUCKETS};
 use crate::{geo::TileId, tiles::TileGeometry};
 use bevy::{math::DVec3, prelude::*, render::MainWorld};
 use std::sync::{
@@ -13,33 +13,6 @@ use std::sync::{
 pub struct TileDraw {
     /// Which.
     pub tile: TileId,
-}
-
-/// A marker as the GPU has it: place, arrival, level.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Marker {
-    /// Metres east and north of the city's home.
-    pub place: [f32; 2],
-    /// When it arrived, seconds of the wall's clock; far in the past if it was there before.
-    pub arrived_s: f32,
-    /// Bits 0–2 the level, bit 3 if it is chosen.
-    pub bits: u32,
-}
-
-impl Marker {
-    /// Bytes of a marker on the GPU.
-    pub const BYTES: usize = 16;
-
-    /// As the shader reads it.
-    #[must_use]
-    pub fn bytes(&self) -> [u8; Self::BYTES] {
-        let mut bytes = [0; Self::BYTES];
-        let words = [self.place[0].to_bits(), self.place[1].to_bits(), self.arrived_s.to_bits(), self.bits];
-        for (chunk, word) in bytes.chunks_exact_mut(4).zip(words) {
-            chunk.copy_from_slice(&word.to_le_bytes());
-        }
-        bytes
-    }
 }
 
 /// What was drawn, told back by the render world.
@@ -71,6 +44,23 @@ impl PictureStats {
     }
 }
 
+/// What lies over the ground: density, and the stage of an alarm.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Overlay {
+    /// How strongly the density of the incidents is shown, 0 to 1.
+    pub heat: f32,
+    /// The stage's middle on the city's plane, metres; and how strongly the rest is dimmed, 0 to 1.
+    pub stage: Option<([f32; 2], f32)>,
+}
+
+impl Overlay {
+    /// True if there is something to draw.
+    #[must_use]
+    pub fn is_visible(&self) -> bool {
+        self.heat > 0.0 || self.stage.is_some()
+    }
+}
+
 /// The picture as the main world wants it.
 #[derive(Resource, Default)]
 pub struct Picture {
@@ -86,10 +76,14 @@ pub struct Picture {
     pub left: Vec<TileId>,
     /// Every tile leaves the GPU (another city).
     pub forget: bool,
-    /// Markers by level 0–4: slots that changed, and how many there are.
-    pub marker_changes: [Vec<(u32, Marker)>; 5],
-    /// Markers by level.
-    pub marker_counts: [u32; 5],
+    /// Markers by bucket: slots that changed, and how many there are.
+    pub marker_changes: [Vec<(u32, Marker)>; BUCKETS],
+    /// Markers by bucket.
+    pub marker_counts: [u32; BUCKETS],
+    /// The picture's height in pixels.
+    pub lines: u32,
+    /// What lies over the ground.
+    pub overlay: Overlay,
     /// What was drawn.
     pub stats: Arc<PictureStats>,
 }
@@ -108,11 +102,12 @@ pub(super) fn extract(mut main: ResMut<MainWorld>, mut extracted: ResMut<Extract
     to.eye = from.eye;
     to.draw.clone_from(&from.draw);
     to.marker_counts = from.marker_counts;
+    (to.lines, to.overlay) = (from.lines, from.overlay);
     to.stats = Arc::clone(&from.stats);
     to.arrived.append(&mut from.arrived);
     to.left.append(&mut from.left);
     to.forget |= std::mem::take(&mut from.forget);
-    for level in 0..5 {
-        to.marker_changes[level].append(&mut from.marker_changes[level]);
+    for (to, from) in to.marker_changes.iter_mut().zip(&mut from.marker_changes) {
+        to.append(from);
     }
 }

@@ -1,15 +1,16 @@
-//! The pipelines: six ways to draw, one layout.
+//! The pipelines: how the city is drawn, and how its markers are counted.
 
-use super::Quality;
+use super::{Marker, Quality};
 use bevy::{
     asset::{Assets, Handle},
     core_pipeline::core_3d::CORE_3D_DEPTH_FORMAT,
     prelude::{Msaa, Resource},
     render::render_resource::{
-        BindGroupLayoutDescriptor, BindGroupLayoutEntries, BlendState, CachedPipelineState, CachedRenderPipelineId, ColorTargetState,
-        ColorWrites, CompareFunction, DepthBiasState, DepthStencilState, Face, FragmentState, MultisampleState, PipelineCache,
-        PrimitiveState, RenderPipelineDescriptor, ShaderStages, StencilState, TextureFormat, VertexState,
-        binding_types::{storage_buffer_read_only_sized, uniform_buffer_sized},
+        BindGroupLayoutDescriptor, BindGroupLayoutEntries, BlendState, CachedComputePipelineId, CachedPipelineState,
+        CachedRenderPipelineId, ColorTargetState, ColorWrites, CompareFunction, ComputePipelineDescriptor, DepthBiasState,
+        DepthStencilState, Face, FragmentState, MultisampleState, PipelineCache, PrimitiveState, RenderPipelineDescriptor, ShaderStages,
+        StencilState, TextureFormat, TextureSampleType, VertexState,
+        binding_types::{storage_buffer_read_only_sized, storage_buffer_sized, texture_2d, uniform_buffer_sized},
     },
     shader::Shader,
 };
@@ -19,27 +20,33 @@ use std::{borrow::Cow, num::NonZeroU64};
 const COLOUR_FORMAT: TextureFormat = TextureFormat::Rgba8Unorm;
 
 const COMMON: &str = include_str!("shaders/common.wgsl");
+const MARKER_COMMON: &str = include_str!("shaders/marker_common.wgsl");
 
-/// The shaders' sources by name.
-pub(super) const SOURCES: [(&str, &str); 4] = [
+/// The shaders' own texts by name; the last three also have what a marker is.
+pub(super) const SOURCES: [(&str, &str); 7] = [
     ("sky", include_str!("shaders/sky.wgsl")),
     ("ground", include_str!("shaders/ground.wgsl")),
     ("building", include_str!("shaders/building.wgsl")),
+    ("overlay", include_str!("shaders/overlay.wgsl")),
     ("marker", include_str!("shaders/marker.wgsl")),
+    ("cluster", include_str!("shaders/cluster.wgsl")),
+    ("heat", include_str!("shaders/heat.wgsl")),
 ];
+const MARKER_SOURCES_FROM: usize = 4;
 
 /// A shader's whole text.
-pub(super) fn source(own: &str) -> String {
-    format!("{COMMON}\n{own}")
+pub(super) fn source(shader: usize) -> String {
+    let markers = if shader >= MARKER_SOURCES_FROM { MARKER_COMMON } else { "" };
+    format!("{COMMON}\n{markers}\n{}", SOURCES[shader].1)
 }
 
 /// The shaders as assets.
 #[derive(Resource, Clone)]
-pub(super) struct Shaders([Handle<Shader>; 4]);
+pub(super) struct Shaders([Handle<Shader>; 7]);
 
 impl Shaders {
     pub(super) fn load(assets: &mut Assets<Shader>) -> Self {
-        Self(SOURCES.map(|(name, own)| assets.add(Shader::from_wgsl(source(own), format!("citywall/{name}.wgsl")))))
+        Self(std::array::from_fn(|i| assets.add(Shader::from_wgsl(source(i), format!("citywall/{}.wgsl", SOURCES[i].0)))))
     }
 }
 
@@ -51,8 +58,13 @@ pub(super) struct Pipelines {
     pub(super) line: CachedRenderPipelineId,
     pub(super) wall: CachedRenderPipelineId,
     pub(super) roof: CachedRenderPipelineId,
+    pub(super) overlay: CachedRenderPipelineId,
     pub(super) foot: CachedRenderPipelineId,
     pub(super) head: CachedRenderPipelineId,
+    /// Counts markers into cells.
+    pub(super) count: CachedComputePipelineId,
+    /// Adds incidents to the density.
+    pub(super) splat: CachedComputePipelineId,
 }
 
 /// The layouts of the bind groups.
@@ -60,15 +72,28 @@ pub(super) struct Layouts {
     pub(super) frame: BindGroupLayoutDescriptor,
     pub(super) records: BindGroupLayoutDescriptor,
     pub(super) tile: BindGroupLayoutDescriptor,
+    /// Markers and cells, to draw.
+    pub(super) markers: BindGroupLayoutDescriptor,
+    /// Markers and cells or sums, to count.
+    pub(super) cells: BindGroupLayoutDescriptor,
+    /// The sums of density, to draw.
+    pub(super) sums: BindGroupLayoutDescriptor,
 }
 
 impl Layouts {
     pub(super) fn new() -> Self {
         let frame_size = NonZeroU64::new(FRAME_BYTES);
+        let marker_size = NonZeroU64::new(Marker::BYTES as u64);
         Self {
             frame: BindGroupLayoutDescriptor::new(
                 "citywall frame",
-                &BindGroupLayoutEntries::single(ShaderStages::VERTEX_FRAGMENT, uniform_buffer_sized(false, frame_size)),
+                &BindGroupLayoutEntries::with_indices(
+                    ShaderStages::VERTEX_FRAGMENT | ShaderStages::COMPUTE,
+                    (
+                        (0, uniform_buffer_sized(false, frame_size)),
+                        (1, texture_2d(TextureSampleType::Float { filterable: false }).visibility(ShaderStages::FRAGMENT)),
+                    ),
+                ),
             ),
             records: BindGroupLayoutDescriptor::new(
                 "citywall records",
@@ -78,12 +103,30 @@ impl Layouts {
                 "citywall tile",
                 &BindGroupLayoutEntries::single(ShaderStages::VERTEX, uniform_buffer_sized(true, NonZeroU64::new(16))),
             ),
+            markers: BindGroupLayoutDescriptor::new(
+                "citywall markers",
+                &BindGroupLayoutEntries::sequential(
+                    ShaderStages::VERTEX,
+                    (storage_buffer_read_only_sized(false, marker_size), storage_buffer_read_only_sized(false, NonZeroU64::new(16))),
+                ),
+            ),
+            cells: BindGroupLayoutDescriptor::new(
+                "citywall cells",
+                &BindGroupLayoutEntries::sequential(
+                    ShaderStages::COMPUTE,
+                    (storage_buffer_read_only_sized(false, marker_size), storage_buffer_sized(false, NonZeroU64::new(16))),
+                ),
+            ),
+            sums: BindGroupLayoutDescriptor::new(
+                "citywall density",
+                &BindGroupLayoutEntries::single(ShaderStages::FRAGMENT, storage_buffer_read_only_sized(false, NonZeroU64::new(4))),
+            ),
         }
     }
 }
 
 /// The size of the frame's uniform.
-pub(super) const FRAME_BYTES: u64 = (16 + 4 * (13 + 5 + 2 * 13)) * 4;
+pub(super) const FRAME_BYTES: u64 = (16 + 4 * (13 + 5 + 8 + 2 * 13)) * 4;
 
 /// How a pipeline treats depth.
 #[derive(Clone, Copy, PartialEq)]
@@ -94,13 +137,23 @@ enum Depth {
 
 impl Pipelines {
     pub(super) fn queue(cache: &PipelineCache, shaders: &Shaders, layouts: &Layouts, quality: Quality) -> Self {
-        let queue = |name: &'static str, shader: usize, entry: &str, groups: usize, depth: Depth, cull: bool, blend: bool| {
+        let ground = vec![layouts.frame.clone(), layouts.records.clone(), layouts.tile.clone()];
+        let only_frame = vec![layouts.frame.clone()];
+        let over = vec![layouts.frame.clone(), layouts.sums.clone()];
+        let markers = vec![layouts.frame.clone(), layouts.markers.clone()];
+        let queue = |name: &'static str,
+                     shader: usize,
+                     entry: &str,
+                     layout: &Vec<BindGroupLayoutDescriptor>,
+                     depth: Depth,
+                     cull: bool,
+                     blend: bool| {
             let entry_point = |stage: &str| -> Option<Cow<'static, str>> {
                 Some(if entry.is_empty() { stage.to_owned() } else { format!("{entry}_{stage}") }.into())
             };
             cache.queue_render_pipeline(RenderPipelineDescriptor {
                 label: Some(name.into()),
-                layout: [&layouts.frame, &layouts.records, &layouts.tile].into_iter().take(groups).cloned().collect(),
+                layout: layout.clone(),
                 vertex: VertexState { shader: shaders.0[shader].clone(), entry_point: entry_point("vertex"), ..Default::default() },
                 fragment: Some(FragmentState {
                     shader: shaders.0[shader].clone(),
@@ -124,24 +177,41 @@ impl Pipelines {
                 ..Default::default()
             })
         };
+        let compute = |name: &'static str, shader: usize, entry: &'static str| {
+            cache.queue_compute_pipeline(ComputePipelineDescriptor {
+                label: Some(name.into()),
+                layout: vec![layouts.frame.clone(), layouts.cells.clone()],
+                shader: shaders.0[shader].clone(),
+                entry_point: Some(entry.into()),
+                ..Default::default()
+            })
+        };
         Self {
-            sky: queue("citywall sky", 0, "", 1, Depth::Ignore, false, false),
-            fill: queue("citywall fill", 1, "fill", 3, Depth::Ignore, false, false),
-            line: queue("citywall line", 1, "line", 3, Depth::Ignore, false, true),
-            wall: queue("citywall wall", 2, "wall", 3, Depth::Write, true, false),
-            roof: queue("citywall roof", 2, "roof", 3, Depth::Write, true, false),
-            foot: queue("citywall foot", 3, "foot", 2, Depth::Ignore, false, true),
-            head: queue("citywall head", 3, "head", 2, Depth::Ignore, false, true),
+            sky: queue("citywall sky", 0, "", &only_frame, Depth::Ignore, false, false),
+            fill: queue("citywall fill", 1, "fill", &ground, Depth::Ignore, false, false),
+            line: queue("citywall line", 1, "line", &ground, Depth::Ignore, false, true),
+            wall: queue("citywall wall", 2, "wall", &ground, Depth::Write, true, false),
+            roof: queue("citywall roof", 2, "roof", &ground, Depth::Write, true, false),
+            overlay: queue("citywall overlay", 3, "", &over, Depth::Ignore, false, true),
+            foot: queue("citywall foot", 4, "foot", &markers, Depth::Ignore, false, true),
+            head: queue("citywall head", 4, "head", &markers, Depth::Ignore, false, true),
+            count: compute("citywall count", 5, "count"),
+            splat: compute("citywall splat", 6, "splat"),
         }
     }
 
-    fn all(&self) -> [CachedRenderPipelineId; 7] {
-        [self.sky, self.fill, self.line, self.wall, self.roof, self.foot, self.head]
+    /// The states of all.
+    fn states<'a>(&'a self, cache: &'a PipelineCache) -> impl Iterator<Item = &'a CachedPipelineState> {
+        let draw = [self.sky, self.fill, self.line, self.wall, self.roof, self.overlay, self.foot, self.head];
+        let count = [self.count, self.splat];
+        draw.into_iter()
+            .map(|id| cache.get_render_pipeline_state(id))
+            .chain(count.into_iter().map(|id| cache.get_compute_pipeline_state(id)))
     }
 
     /// How many are compiled, and how many never will be.
     pub(super) fn progress(&self, cache: &PipelineCache) -> (u32, u32) {
-        self.all().iter().fold((0, 0), |(good, bad), id| match cache.get_render_pipeline_state(*id) {
+        self.states(cache).fold((0, 0), |(good, bad), state| match state {
             CachedPipelineState::Ok(_) => (good + 1, bad),
             CachedPipelineState::Err(error) if is_final(error) => (good, bad + 1),
             _ => (good, bad),
@@ -149,8 +219,8 @@ impl Pipelines {
     }
 
     /// True if all are compiled.
-    pub(super) fn is_ready(&self, progress: (u32, u32)) -> bool {
-        progress.0 as usize == self.all().len()
+    pub(super) fn is_ready(&self, cache: &PipelineCache) -> bool {
+        self.states(cache).all(|state| matches!(state, CachedPipelineState::Ok(_)))
     }
 }
 
@@ -169,8 +239,8 @@ mod tests {
 
     #[test]
     fn every_shader_is_valid_and_has_the_sizes_that_the_program_writes() {
-        for (name, own) in SOURCES {
-            let text = source(own);
+        for (i, (name, _)) in SOURCES.iter().enumerate() {
+            let text = source(i);
             let module = naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&text)));
             let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
             validator.validate(&module).unwrap_or_else(|e| panic!("{name}: {e:?}"));
@@ -180,7 +250,7 @@ mod tests {
                 u64::from(span)
             };
             assert_eq!(size("Frame"), FRAME_BYTES);
-            if name == "marker" {
+            if i >= MARKER_SOURCES_FROM {
                 assert_eq!(size("Marker"), crate::render::Marker::BYTES as u64);
             }
         }
@@ -192,7 +262,12 @@ mod tests {
             camera::Orbit,
             scene::{Scheme, SchemeName},
         };
-        let frame = crate::render::FrameUniform::new(&Orbit::default().eye(1920, 1080), &Scheme::of(SchemeName::Night), 0.0);
+        let frame = crate::render::FrameUniform::new(
+            &Orbit::default().eye(1920, 1080),
+            &Scheme::of(SchemeName::Night),
+            &crate::render::Overlay::default(),
+            0.0,
+        );
         assert_eq!(frame.bytes().len() as u64, FRAME_BYTES);
     }
 }

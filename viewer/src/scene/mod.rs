@@ -1,7 +1,11 @@
 //! What the wall shows: a scene file, and the scheme that colours it.
 
 mod file;
+mod library;
+mod panel;
 mod scheme;
 
-pub use file::{PanelKind, Scene, ScenePanel, SceneView, Side};
+pub use file::{Mode, SERIES, Scene, SceneError, SceneIncidents, SceneMarkers, SceneView};
+pub use library::{Named, Scenes, schema};
+pub use panel::{Group, PanelKind, ScenePanel, Side};
 pub use scheme::{Scheme, SchemeName};

@@ -3,11 +3,12 @@
 //! Colour belongs to state: red, orange, yellow and blue are alarm levels and nothing else.
 //! Everything else is a tone of one cool grey. Colours are sRGB, as the wall composites them.
 
+use super::SERIES;
 use crate::tiles::ROLE_STYLES;
 use serde::Deserialize;
 
 /// A scheme by its name in a scene file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SchemeName {
     /// Deep blue-black: for rooms with little light, all day.
@@ -57,6 +58,14 @@ pub struct Scheme {
     pub styles: [LineStyle; ROLE_STYLES],
     /// Alarm levels: without a level, then 1 (red) to 4 (blue).
     pub levels: [[f32; 3]; 5],
+    /// Things that stay where they are.
+    pub things: [f32; 3],
+    /// What moves.
+    pub moving: [f32; 3],
+    /// Groups that are no state, as far apart in lightness as in hue.
+    pub series: [[f32; 3]; SERIES],
+    /// Density: lightness alone tells more from less.
+    pub heat: [f32; 3],
     /// Text.
     pub ink: [f32; 3],
     /// Text of less weight.
@@ -129,6 +138,10 @@ impl Scheme {
                 line(0x7fa0c4, 0.55, 10.0, (1.4, 2.0), 0.0),
             ],
             levels: [rgb(0xc3cfdd), rgb(0xff4d45), rgb(0xff962e), rgb(0xf7d23e), rgb(0x3f8cff)],
+            things: rgb(0x9fb6c9),
+            moving: rgb(0xe9f0f8),
+            series: [rgb(0x5fb3a1), rgb(0xa99bd6), rgb(0xdfe7ef), rgb(0x6f8296), rgb(0xc79cb8), rgb(0x8fae7a)],
+            heat: rgb(0xd9cfe8),
             ink: rgb(0xe9f0f8),
             ink_soft: rgb(0xa9bacd),
             ink_faint: rgb(0x7186a0),
@@ -166,6 +179,10 @@ impl Scheme {
                 line(0x5f7590, 0.80, 10.0, (1.5, 2.4), 0.0),
             ],
             levels: [rgb(0x5b6878), rgb(0xd4261f), rgb(0xe06a00), rgb(0xd9a800), rgb(0x1c62d6)],
+            things: rgb(0x44566c),
+            moving: rgb(0x142033),
+            series: [rgb(0x2a8573), rgb(0x6a57a5), rgb(0x2b3c52), rgb(0x8a98a8), rgb(0x94567f), rgb(0x5f7f45)],
+            heat: rgb(0x5b4a78),
             ink: rgb(0x142033),
             ink_soft: rgb(0x41526a),
             ink_faint: rgb(0x6b7a8e),
@@ -210,6 +227,7 @@ mod tests {
         };
         for scheme in [Scheme::night(), Scheme::day()] {
             assert!(scheme.levels[1..].iter().all(|c| saturation(*c) > 0.6));
+            assert!(scheme.series.iter().all(|c| saturation(*c) < 0.40));
             assert!(scheme.styles.iter().all(|s| saturation([s.colour[0], s.colour[1], s.colour[2]]) < 0.32));
         }
     }

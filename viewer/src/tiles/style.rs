@@ -7,7 +7,7 @@ use super::mvt::Attribute;
 use serde::Deserialize;
 
 /// What a layer is on the wall.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The city's largest areas (districts): filled, outlined, named.

@@ -1,7 +1,7 @@
 //! Names of the largest areas, written on the ground without overlap.
 
 use super::{
-    layout::{BAR_PX, SIDES_PX},
+    layout::{BAR_PX, SIDES_PX, SceneRoot},
     style::{FontFaces, ink_alpha, text},
 };
 use crate::{
@@ -40,6 +40,7 @@ pub(super) fn build(commands: &mut Commands, faces: &FontFaces, scheme: &Scheme)
                 UiTransform::default(),
                 Visibility::Hidden,
                 LabelSlot(i),
+                SceneRoot,
             ))
             .with_child((
                 text(faces, "", SIZE_PX, false, ink_alpha(scheme.label)),

@@ -1,13 +1,23 @@
-//! What is written over the picture: title, clock, figures, the list of incidents, names.
+//! What is written over the picture: title, clock, panels, names, the menu.
 //!
-//! The layout is made once; after that only texts that differ are changed. What they say is
-//! worked out in [`board`], which knows nothing of the screen.
+//! The layout is made once per scene; after that only what differs is changed. What the panels say
+//! is worked out in [`content`], and what the bar says in [`board`]; both know nothing of the screen.
 
 mod board;
+mod chart;
+mod content;
+mod kit;
 mod labels;
 mod layout;
+mod menu;
+mod mode;
+mod panel;
 mod style;
 mod sync;
+mod words;
+
+pub use menu::MenuOpen;
+pub use panel::{PanelDesk, PanelsReady};
 
 use crate::city::WallSystems;
 use bevy::prelude::*;
@@ -20,12 +30,29 @@ pub struct WallUiPlugin {
 
 impl Plugin for WallUiPlugin {
     fn build(&self, app: &mut App) {
-        app.init_resource::<board::Board>().add_systems(PreStartup, style::load_fonts).add_systems(Startup, layout::build).add_systems(
-            Update,
-            (board::update, sync::texts, sync::plates, labels::update, style::scale).chain().in_set(WallSystems::Write),
-        );
+        app.init_resource::<board::Board>()
+            .init_resource::<PanelsReady>()
+            .init_resource::<MenuOpen>()
+            .add_systems(PreStartup, style::load_fonts)
+            .add_systems(
+                Update,
+                (
+                    layout::build,
+                    ApplyDeferred,
+                    board::update,
+                    panel::update,
+                    sync::texts,
+                    sync::plates,
+                    labels::update,
+                    menu::show,
+                    style::scale,
+                )
+                    .chain()
+                    .in_set(WallSystems::Write),
+            );
         if self.interactive {
-            app.add_systems(Update, (sync::clicks, sync::keys, sync::full_screen).in_set(WallSystems::Move));
+            app.add_systems(PreUpdate, menu::choose.after(bevy::input::InputSystems))
+                .add_systems(Update, (sync::clicks, sync::keys, sync::full_screen).in_set(WallSystems::Move));
         }
     }
 }

@@ -27,6 +27,18 @@ struct Frame {
     roof: vec4f,
     edge: vec4f,
     levels: array<vec4f, 5>,
+    // Things, what moves, the plate of a cluster, its figures, density: colours.
+    things: vec4f,
+    moving: vec4f,
+    plate: vec4f,
+    ink: vec4f,
+    heat: vec4f,
+    // Cells of clusters: their side in metres, the least count that is one (0: none), the target's cell.
+    cells: vec4f,
+    // Cells of density: their side in metres, the strength, the south-western cell.
+    density: vec4f,
+    // The stage of an alarm: east, north, the inner ring's radius in metres, how strongly the rest is dimmed.
+    stage: vec4f,
     styles: array<Style, 13>,
 }
 

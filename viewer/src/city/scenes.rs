@@ -1,0 +1,51 @@
+//! Follows the scene: its scheme, its mode, its camera, and its files while they change.
+
+use crate::{
+    camera::Rig,
+    city::{City, CurrentScheme, Wish, orbit_of},
+    render::Picture,
+    scene::{Scenes, Scheme},
+};
+use bevy::prelude::*;
+use std::time::{Duration, Instant};
+
+/// Between two looks at the files.
+const LOOK: Duration = Duration::from_secs(1);
+
+pub(super) fn follow(
+    mut scenes: ResMut<Scenes>,
+    mut city: ResMut<City>,
+    mut scheme: ResMut<CurrentScheme>,
+    mut picture: ResMut<Picture>,
+    mut rig: ResMut<Rig>,
+    wish: Res<Wish>,
+    mut looked: Local<Option<Instant>>,
+    mut shown: Local<Option<u32>>,
+) {
+    let now = Instant::now();
+    if looked.is_none_or(|at| now.duration_since(at) >= LOOK) {
+        *looked = Some(now);
+        if let Err(error) = scenes.bypass_change_detection().refresh() {
+            city.complain(format!("场景有误：{error}"));
+        }
+    }
+    let scene = scenes.current();
+    picture.overlay.heat = scene.incidents.heat;
+    if *shown == Some(scenes.version) {
+        return;
+    }
+    let first = shown.replace(scenes.version).is_none();
+    let wanted = Scheme::of(scene.scheme);
+    if scheme.0 != wanted {
+        scheme.0 = wanted;
+    }
+    // The document is taken in anew, for the layers and the home that the scene asks for.
+    if let (Some(plane), false) = (city.plane, first) {
+        city.document_is_new = true;
+        let home = scene.home.as_ref().map(|v| orbit_of(v.get_ref(), plane)).or(city.city_home);
+        city.home = home;
+        if let (Some(home), None) = (home, wish.args.view) {
+            rig.fly(home);
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Rings, courses, the map inset and the cameras' pictures, drawn into images with tiny-skia.
+
+use crate::scene::Scheme;
+use bevy::{
+    asset::RenderAssetUsages,
+    image::Image,
+    render::render_resource::{Extent3d, TextureDimension, TextureFormat},
+};
+use tiny_skia::{Color, FillRule, LineCap, Paint, PathBuilder, Pixmap, Rect, Shader, Stroke, Transform};
+
+/// A picture of a size in pixels at 1080 lines, drawn at a scale.
+struct Sheet {
+    map: Pixmap,
+    at: Transform,
+}
+
+impl Sheet {
+    fn new(width: f32, height: f32, scale: f32) -> Option<Self> {
+        let map = Pixmap::new((width * scale).ceil() as u32, (height * scale).ceil() as u32)?;
+        Some(Self { map, at: Transform::from_scale(scale, scale) })
+    }
+
+    fn fill(&mut self, path: PathBuilder, colour: [f32; 4]) {
+        if let Some(path) = path.finish() {
+            self.map.fill_path(&path, &paint(colour), FillRule::EvenOdd, self.at, None);
+        }
+    }
+
+    fn stroke(&mut self, path: PathBuilder, width: f32, colour: [f32; 4], cap: LineCap) {
+        if let Some(path) = path.finish() {
+            let stroke = Stroke { width, line_cap: cap, ..Stroke::default() };
+            self.map.stroke_path(&path, &paint(colour), &stroke, self.at, None);
+        }
+    }
+
+    /// As the interface wants it: straight alpha, sRGB values as they are.
+    fn image(self) -> Image {
+        let size = Extent3d { width: self.map.width(), height: self.map.height(), depth_or_array_layers: 1 };
+        let bytes: Vec<u8> = self
+            .map
+            .pixels()
+            .iter()
+            .flat_map(|p| {
+                let c = p.demultiply();
+                [c.red(), c.green(), c.blue(), c.alpha()]
+            })
+            .collect();
+        Image::new(size, TextureDimension::D2, bytes, TextureFormat::Rgba8Unorm, RenderAssetUsages::RENDER_WORLD)
+    }
+}
+
+fn paint(c: [f32; 4]) -> Paint<'static> {
+    let colour = Color::from_rgba(c[0], c[1], c[2], c[3]).unwrap_or(Color::TRANSPARENT);
+    Paint { shader: Shader::SolidColor(colour), anti_alias: true, ..Paint::default() }
+}
+
+fn alpha(c: [f32; 3], a: f32) -> [f32; 4] {
+    [c[0], c[1], c[2], a]
+}
+
+/// The side of a ring, pixels at 1080 lines.
+pub const RING_PX: f32 = 150.0;
+
+/// Shares of a ring in the colours of the groups, from the top clockwise.
+pub fn ring(shares: &[f32], scheme: &Scheme, scale: f32) -> Option<Image> {
+    const WIDTH: f32 = 22.0;
+    /// Between two shares, in turns.
+    const GAP: f32 = 0.006;
+    let mut sheet = Sheet::new(RING_PX, RING_PX, scale)?;
+    let radius = (RING_PX - WIDTH) / 2.0 - 1.0;
+    let place = |turn: f32| {
+        let (sin, cos) = (turn * std::f32::consts::TAU).sin_cos();
+        (RING_PX / 2.0 + sin * radius, RING_PX / 2.0 - cos * radius)
+    };
+    let mut from = 0.0;
+    for (i, share) in shares.iter().enumerate() {
+        let (start, end) = (from + GAP / 2.0, from + share - GAP / 2.0);
+        from += share;
+        if end <= start {
+            continue;
+        }
+        let mut path = PathBuilder::new();
+        let steps = ((end - start) * 90.0).ceil().max(1.0) as u32;
+        for k in 0..=steps {
+            let (x, y) = place(start + (end - start) * k as f32 / steps as f32);
+            if k == 0 { path.move_to(x, y) } else { path.line_to(x, y) }
+        }
+        sheet.stroke(path, WIDTH, alpha(scheme.series[i % scheme.series.len()], 1.0), LineCap::Butt);
+    }
+    Some(sheet.image())
+}
+
+/// A course as a line over its area; the last point is marked.
+pub fn course(values: &[f64], width: f32, height: f32, scheme: &Scheme, scale: f32) -> Option<Image> {
+    let top = values.iter().copied().fold(0.0, f64::max);
+    if values.len() < 2 || top <= 0.0 {
+        return None;
+    }
+    let mut sheet = Sheet::new(width, height, scale)?;
+    let at = |i: usize| {
+        let x = 5.0 + (width - 10.0) * i as f32 / (values.len() - 1) as f32;
+        (x, height - 5.0 - (height - 12.0) * (values[i] / top) as f32)
+    };
+    let colour = scheme.series[0];
+    let (mut area, mut line) = (PathBuilder::new(), PathBuilder::new());
+    area.move_to(at(0).0, height - 1.0);
+    for i in 0..values.len() {
+        let (x, y) = at(i);
+        area.line_to(x, y);
+        if i == 0 { line.move_to(x, y) } else { line.line_to(x, y) }
+    }
+    area.line_to(at(values.len() - 1).0, height - 1.0);
+    area.close();
+    sheet.fill(area, alpha(colour, 0.20));
+    let mut foot = PathBuilder::new();
+    foot.move_to(0.0, height - 1.0);
+    foot.line_to(width, height - 1.0);
+    sheet.stroke(foot, 1.0, alpha(scheme.ink_faint, 0.6), LineCap::Butt);
+    sheet.stroke(line, 2.2, alpha(colour, 1.0), LineCap::Round);
+    let (x, y) = at(values.len() - 1);
+    if let Some(dot) = PathBuilder::from_circle(x, y, 4.0) {
+        sheet.map.fill_path(&dot, &paint(alpha(scheme.ink, 1.0)), FillRule::Winding, sheet.at, None);
+    }
+    Some(sheet.image())
+}
+
+/// The outlines of areas as rings of places.
+pub type Outlines<'a> = &'a [Vec<[f32; 2]>];
+
+/// The whole city: areas, incidents by level, the corners of the view; metres on the city's plane.
+pub fn inset(
+    areas: Outlines<'_>,
+    marks: &[([f32; 2], usize)],
+    view: &[[f32; 2]],
+    size: [f32; 2],
+    scheme: &Scheme,
+    scale: f32,
+) -> Option<Image> {
+    let mut sheet = Sheet::new(size[0], size[1], scale)?;
+    let all = areas.iter().flatten();
+    let (min, max) =
+        all.fold(([f32::MAX; 2], [f32::MIN; 2]), |(lo, hi), p| ([lo[0].min(p[0]), lo[1].min(p[1])], [hi[0].max(p[0]), hi[1].max(p[1])]));
+    if min[0] >= max[0] || min[1] >= max[1] {
+        return None;
+    }
+    let per_metre = ((size[0] - 8.0) / (max[0] - min[0])).min((size[1] - 8.0) / (max[1] - min[1]));
+    let place = |p: &[f32; 2]| {
+        let x = size[0] / 2.0 + (p[0] - f32::midpoint(min[0], max[0])) * per_metre;
+        (x, size[1] / 2.0 - (p[1] - f32::midpoint(min[1], max[1])) * per_metre)
+    };
+    let path = |ring: &[[f32; 2]]| {
+        let mut path = PathBuilder::new();
+        for (i, p) in ring.iter().enumerate() {
+            let (x, y) = place(p);
+            if i == 0 { path.move_to(x, y) } else { path.line_to(x, y) }
+        }
+        path.close();
+        path
+    };
+    for ring in areas {
+        sheet.fill(path(ring), alpha(scheme.ink_faint, 0.16));
+        sheet.stroke(path(ring), 0.8, alpha(scheme.ink_faint, 0.9), LineCap::Round);
+    }
+    for (at, level) in marks {
+        let (x, y) = place(at);
+        if let Some(dot) = PathBuilder::from_circle(x, y, if *level == 1 { 4.5 } else { 2.4 }) {
+            sheet.map.fill_path(&dot, &paint(alpha(scheme.levels[*level], 1.0)), FillRule::Winding, sheet.at, None);
+        }
+    }
+    if view.len() > 2 {
+        sheet.stroke(path(view), 1.8, alpha(scheme.ink, 0.95), LineCap::Round);
+    }
+    Some(sheet.image())
+}
+
+/// A picture in place of a camera's: a street, drawn from the camera's id. It is no recording.
+pub fn camera(id: &str, width: f32, height: f32, scheme: &Scheme, scale: f32) -> Option<Image> {
+    let mut sheet = Sheet::new(width, height, scale)?;
+    let mut seed = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+    let mut random = move || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 40) as f32 / (1u64 << 24) as f32
+    };
+    let tone = |v: f32| alpha(std::array::from_fn(|k| scheme.ground[k] + (scheme.ink[k] - scheme.ground[k]) * v), 1.0);
+    let block = |x: f32, y: f32, w: f32, h: f32| Rect::from_xywh(x, y, w.max(0.5), h.max(0.5)).map(PathBuilder::from_rect);
+    let quad = |p: [[f32; 2]; 4]| {
+        let mut path = PathBuilder::new();
+        path.move_to(p[0][0], p[0][1]);
+        p[1..].iter().for_each(|q| path.line_to(q[0], q[1]));
+        path.close();
+        path
+    };
+    let horizon = height * (0.34 + 0.1 * random());
+    let vanish = width * (0.35 + 0.3 * random());
+    let sky = quad([[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]]);
+    sheet.fill(sky, tone(0.16));
+    let mut x = -10.0;
+    while x < width {
+        let (w, h) = (14.0 + 34.0 * random(), 18.0 + height * 0.36 * random());
+        if let Some(path) = block(x, horizon - h, w, h + 3.0) {
+            sheet.map.fill_path(&path, &paint(tone(0.20 + 0.16 * random())), FillRule::Winding, sheet.at, None);
+        }
+        x += w + 3.0;
+    }
+    sheet.fill(quad([[0.0, horizon], [width, horizon], [width, height], [0.0, height]]), tone(0.24));
+    let (left, right) = (width * -0.15, width * (0.95 + 0.3 * random()));
+    sheet.fill(quad([[vanish - 5.0, horizon], [vanish + 5.0, horizon], [right, height], [left, height]]), tone(0.33));
+    for lane in 1..4 {
+        let foot = left + (right - left) * lane as f32 / 4.0;
+        for k in 0..6 {
+            let t = |v: f32| (v / 6.0).powi(2);
+            let (a, b) = (t(k as f32 + 0.35), t(k as f32 + 0.8));
+            let at = |t: f32| [vanish + (foot - vanish) * t, horizon + (height - horizon) * t];
+            let (p, q) = (at(a), at(b));
+            let half = |t: f32| 0.3 + 2.0 * t;
+            sheet.fill(quad([[p[0] - half(a), p[1]], [p[0] + half(a), p[1]], [q[0] + half(b), q[1]], [q[0] - half(b), q[1]]]), tone(0.62));
+        }
+    }
+    for _ in 0..5 {
+        let t = 0.12 + 0.7 * random() * random();
+        let foot = left + (right - left) * (0.12 + 0.76 * random());
+        let (cx, y, w) = (vanish + (foot - vanish) * t, horizon + (height - horizon) * t, 54.0 * t + 4.0);
+        if let Some(path) = block(cx - w / 2.0, y - w * 0.62, w, w * 0.62) {
+            sheet.map.fill_path(&path, &paint(tone(0.45 + 0.4 * random())), FillRule::Winding, sheet.at, None);
+        }
+        if let Some(path) = block(cx - w * 0.4, y - w * 0.55, w * 0.8, w * 0.2) {
+            sheet.map.fill_path(&path, &paint(tone(0.14)), FillRule::Winding, sheet.at, None);
+        }
+    }
+    Some(sheet.image())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::SchemeName;
+
+    fn pixel(image: &Image, x: u32, y: u32) -> [u8; 4] {
+        let at = ((y * image.width() + x) * 4) as usize;
+        image.data.as_ref().unwrap()[at..at + 4].try_into().unwrap()
+    }
+
+    #[test]
+    fn a_rings_first_share_begins_at_the_top_and_goes_clockwise() {
+        let scheme = Scheme::of(SchemeName::Night);
+        let image = ring(&[0.5, 0.5], &scheme, 1.0).unwrap();
+        let is = |p: [u8; 4], c: [f32; 3]| (0..3).all(|k| (f32::from(p[k]) - c[k] * 255.0).abs() < 3.0);
+        assert!(is(pixel(&image, 137, 75), scheme.series[0]) && is(pixel(&image, 12, 75), scheme.series[1]));
+        assert_eq!(pixel(&image, 75, 75)[3], 0, "the middle is empty");
+    }
+
+    #[test]
+    fn a_course_without_values_is_no_picture() {
+        let scheme = Scheme::of(SchemeName::Day);
+        assert!(course(&[0.0, 0.0], 100.0, 40.0, &scheme, 1.0).is_none());
+        assert!(course(&[1.0, 3.0, 2.0], 100.0, 40.0, &scheme, 2.0).is_some_and(|i| i.width() == 200));
+    }
+
+    #[test]
+    fn the_same_camera_has_the_same_picture_and_another_one_another() {
+        let scheme = Scheme::of(SchemeName::Night);
+        let draw = |id| camera(id, 160.0, 90.0, &scheme, 1.0).unwrap().data;
+        assert_eq!(draw("a"), draw("a"));
+        assert_ne!(draw("a"), draw("b"));
+    }
+}

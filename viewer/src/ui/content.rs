@@ -1,0 +1,502 @@
+//! What each panel says, worked out from the live state and the answers of the server. Knows
+//! nothing of the screen.
+
+use super::words::{LEVEL_GLYPHS, LEVEL_NAMES, collection_title, cut, grouped, when};
+use crate::{
+    city::{City, ThingBook},
+    live::{Incident, LiveState},
+    net::{Answer, Desk, items_path},
+    render::Glyph,
+    scene::{Group, PanelKind, SERIES, Scene, ScenePanel},
+};
+use citywall_wire::CollectionDocument;
+use geo::Contains;
+use jiff::{SignedDuration, Timestamp};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+/// Rows of a panel that says nothing of its rows.
+const ROWS_DEFAULT: usize = 8;
+/// Characters of full width that fit into an incident's title.
+const TITLE_CHARS: f32 = 13.5;
+/// How often the server is asked for numbers, on an ordinary day.
+const EVERY: Duration = Duration::from_secs(10);
+/// An hour that has passed changes only by what is reported late.
+const EVERY_PAST: Duration = Duration::from_secs(300);
+/// An answer older than this many periods is shown as old.
+const OLD_PERIODS: u32 = 3;
+
+/// The colour of a mark beside a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Of a level.
+    Level(usize),
+    /// Of a group.
+    Series(usize),
+    /// Of a thing.
+    Thing,
+    /// Of what moves.
+    Moving,
+}
+
+/// A line of a panel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// A character or a thing's glyph, and its colour.
+    pub mark: Option<(&'static str, Tone)>,
+    /// What it is.
+    pub label: String,
+    /// More of it, below.
+    pub meta: String,
+    /// Its number.
+    pub value: String,
+    /// The number as a share of the largest, for a bar.
+    pub share: Option<f32>,
+    /// The incident that a click flies to.
+    pub key: Option<(String, String)>,
+}
+
+/// What a panel shows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// Nothing, and why.
+    Nothing(String),
+    /// One number, its unit, a note, its course, its share of a whole.
+    Figure { value: String, unit: String, note: String, share: Option<f32>, course: Vec<f64> },
+    /// A number above lines.
+    Total { value: String, unit: String, rows: Vec<Row> },
+    /// Lines.
+    Rows(Vec<Row>),
+    /// Shares of a ring: label, number, share.
+    Ring(Vec<(String, String, f32)>),
+    /// A course by the hour, what its ends are called, and its greatest value.
+    Course { values: Vec<f64>, ends: [String; 2], top: String, unit: String },
+    /// Headings and cells.
+    Table { head: Vec<String>, rows: Vec<Vec<String>> },
+    /// A text.
+    Text(String),
+    /// Cameras: id, name, heading.
+    Cameras(Vec<(String, String, f64)>),
+    /// The whole city: incidents and the view's corners, metres on the city's plane.
+    Inset { marks: Vec<([f32; 2], usize)>, view: Vec<[f32; 2]> },
+}
+
+/// A panel's content.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Content {
+    /// What it shows.
+    pub body: Body,
+    /// When its data was last heard of.
+    pub at: Option<Instant>,
+    /// False if its data is old.
+    pub is_current: bool,
+    /// Where its data comes from.
+    pub source: String,
+}
+
+/// What contents are worked out from.
+pub struct Sources<'a> {
+    /// The incidents.
+    pub live: &'a LiveState,
+    /// The city.
+    pub city: &'a City,
+    /// The server's answers.
+    pub desk: &'a Desk,
+    /// What the scene says.
+    pub scene: &'a Scene,
+    /// The things that the scene marks.
+    pub things: &'a ThingBook,
+    /// The moment, and the time of day.
+    pub now: (Instant, Timestamp),
+    /// The middle of the picture and the corners of the view, metres on the city's plane.
+    pub view: ([f64; 2], &'a [[f32; 2]]),
+    /// How much shorter the periods are (1: an ordinary day).
+    pub haste: u32,
+}
+
+impl Sources<'_> {
+    fn collection(&self, id: &str) -> Option<&CollectionDocument> {
+        self.city.document.as_ref()?.collections.iter().find(|c| c.id == id)
+    }
+
+    fn is_live(&self, id: &str) -> bool {
+        self.collection(id).is_some_and(|c| c.open.is_some())
+    }
+
+    /// The incidents of a panel: those of its collection that fit its filter and the scene's classes.
+    fn incidents<'b>(&'b self, panel: &'b ScenePanel) -> impl Iterator<Item = &'b Incident> {
+        self.live.incidents().filter(|i| {
+            panel.collection.as_ref().is_none_or(|c| *c == i.collection)
+                && self.scene.incidents.includes(&i.class)
+                && panel.filter.iter().all(|(k, v)| self.property(i, k).as_deref() == Some(v))
+        })
+    }
+
+    /// A property of an incident; `district` is the largest area that it lies in.
+    fn property(&self, incident: &Incident, name: &str) -> Option<String> {
+        match name {
+            "class" => Some(incident.class.clone()),
+            "status" => Some(incident.status.clone()),
+            "level" => Some(incident.level.to_string()),
+            "district" => {
+                let (x, y) = incident.place?;
+                let at = geo_types::Point::new(x, y);
+                self.city.labels.iter().find(|l| l.shape.contains(&at)).map(|l| l.text.clone())
+            }
+            _ => None,
+        }
+    }
+
+    fn ask(&self, path: &str, every: Duration) -> Answer {
+        self.desk.ask(path, every / self.haste)
+    }
+
+    fn count(&self, collection: &str, filter: &BTreeMap<String, String>) -> Answer {
+        self.ask(&items_path(collection, filter, 1), EVERY)
+    }
+
+    fn is_fresh(&self, answers: &[Answer]) -> bool {
+        let limit = EVERY * OLD_PERIODS;
+        answers.iter().all(|a| a.failure.is_none() && a.at.is_some_and(|at| self.now.0.saturating_duration_since(at) < limit))
+    }
+
+    fn source_of(&self, id: &str) -> String {
+        self.collection(id).map_or_else(String::new, |c| if c.title.zh.is_empty() { c.title.en.clone() } else { c.title.zh.clone() })
+    }
+}
+
+/// What a panel says.
+#[must_use]
+pub fn content(panel: &ScenePanel, s: &Sources<'_>) -> Content {
+    let live = |body: Body| Content { body, at: s.live.heard, is_current: s.live.is_current(s.now.0), source: String::new() };
+    let document = |body: Body| Content { body, at: s.city.heard, is_current: s.city.failure.is_none(), source: String::new() };
+    if let Some(id) = panel.collection.as_deref().filter(|id| s.city.document.is_some() && s.collection(id).is_none()) {
+        return document(Body::Nothing(format!("城市中没有“{id}”数据")));
+    }
+    let mut content = match panel.kind {
+        PanelKind::Levels => live(levels(panel, s)),
+        PanelKind::Events => live(events(panel, s)),
+        PanelKind::Ticker => live(ticker(panel, s)),
+        PanelKind::Collections => document(collections(panel, s)),
+        PanelKind::Legend => document(legend(s)),
+        PanelKind::Text => document(Body::Text(panel.text.clone().unwrap_or_default())),
+        PanelKind::Camera => document(cameras(s)),
+        PanelKind::Inset => live(inset(s)),
+        PanelKind::Figure => figure(panel, s),
+        PanelKind::Trend => trend(panel, s),
+        PanelKind::Ranking | PanelKind::Ring => groups(panel, s),
+        PanelKind::Table => table(panel, s),
+    };
+    if let (true, Some(id)) = (content.source.is_empty(), &panel.collection) {
+        content.source = s.source_of(id);
+    }
+    content
+}
+
+fn row(label: impl Into<String>, value: impl Into<String>) -> Row {
+    Row { mark: None, label: label.into(), meta: String::new(), value: value.into(), share: None, key: None }
+}
+
+fn levels(panel: &ScenePanel, s: &Sources<'_>) -> Body {
+    let mut counts = [0u64; 5];
+    s.incidents(panel).for_each(|i| counts[usize::from(i.level.min(4))] += 1);
+    let known = |n: u64| if s.live.revision.is_some() { grouped(n) } else { "—".to_owned() };
+    let rows = [1, 2, 3, 4, 0].into_iter().filter(|l| *l > 0 || counts[0] > 0);
+    let rows = rows.map(|l| Row { mark: Some((LEVEL_GLYPHS[l], Tone::Level(l))), ..row(LEVEL_NAMES[l], known(counts[l])) }).collect();
+    Body::Total { value: known(counts.iter().sum()), unit: "件".to_owned(), rows }
+}
+
+fn collections(panel: &ScenePanel, s: &Sources<'_>) -> Body {
+    let Some(d) = &s.city.document else { return Body::Nothing("等待服务器".to_owned()) };
+    // The largest first; the areas that the city is divided into, last.
+    let is_area = |id: &str| d.area_levels.iter().any(|l| l.collection == id);
+    let mut layers: Vec<_> = d.collections.iter().filter(|c| c.kind == "layer" && c.count > 0).collect();
+    layers.sort_by_key(|c| (is_area(&c.id), std::cmp::Reverse(c.count)));
+    let mut rows: Vec<Row> = layers.into_iter().take(panel.rows.unwrap_or(6)).map(|c| row(collection_title(c), grouped(c.count))).collect();
+    if d.collections.iter().any(|c| c.generated) {
+        rows.push(row("* 程序生成的数据", ""));
+    }
+    if rows.is_empty() { Body::Nothing("城市中还没有数据".to_owned()) } else { Body::Rows(rows) }
+}
+
+/// The gravest first, then the newest.
+fn order(a: &Incident, b: &Incident) -> std::cmp::Ordering {
+    let rank = |i: &Incident| if i.level == 0 { 5 } else { i.level };
+    rank(a).cmp(&rank(b)).then(b.time.cmp(&a.time)).then(a.id.cmp(&b.id))
+}
+
+fn event_row(i: &Incident, s: &Sources<'_>) -> Row {
+    let level = usize::from(i.level.min(4));
+    let name = LEVEL_NAMES[level].split(" · ").next().unwrap_or_default();
+    let place = if i.place.is_none() { "　位置未知" } else { "" };
+    let dispatched = if i.status == "dispatched" { "　处置中" } else { "" };
+    Row {
+        mark: Some((LEVEL_GLYPHS[level], Tone::Level(level))),
+        meta: format!("{}　{name}{dispatched}{place}", when(&i.time, s.city.time_zone(), s.now.1)),
+        key: Some((i.collection.clone(), i.id.clone())),
+        ..row(cut(&i.title, TITLE_CHARS), "")
+    }
+}
+
+fn events(panel: &ScenePanel, s: &Sources<'_>) -> Body {
+    let rows = panel.rows.unwrap_or(9);
+    let mut top: Vec<&Incident> = s.incidents(panel).collect();
+    let hidden = top.len().saturating_sub(rows);
+    if hidden > 0 {
+        top.select_nth_unstable_by(rows, |a, b| order(a, b));
+        top.truncate(rows);
+    }
+    top.sort_by(|a, b| order(a, b));
+    if top.is_empty() {
+        return Body::Nothing(if s.live.revision.is_some() { "没有未结事件" } else { "等待实时数据" }.to_owned());
+    }
+    let mut lines: Vec<Row> = top.into_iter().map(|i| event_row(i, s)).collect();
+    if hidden > 0 {
+        lines.push(row(format!("另有 {} 件未列出", grouped(hidden as u64)), ""));
+    }
+    Body::Rows(lines)
+}
+
+fn ticker(panel: &ScenePanel, s: &Sources<'_>) -> Body {
+    let mut newest: Vec<&Incident> = s.incidents(panel).collect();
+    newest.sort_by(|a, b| b.time.cmp(&a.time).then(a.id.cmp(&b.id)));
+    newest.truncate(panel.rows.unwrap_or(5));
+    match newest.len() {
+        0 => Body::Nothing("没有新的事件".to_owned()),
+        // One after the other, for six seconds each.
+        n => Body::Rows(vec![event_row(newest[(s.now.1.as_second() / 6).rem_euclid(n as i64) as usize], s)]),
+    }
+}
+
+fn legend(s: &Sources<'_>) -> Body {
+    let glyph = |g: Glyph| match g {
+        Glyph::Level | Glyph::Dot => "●",
+        Glyph::Camera => "◉",
+        Glyph::Sensor => "◎",
+        Glyph::Square => "■",
+        Glyph::House => "▲",
+        Glyph::Cross => "✚",
+        Glyph::Arrow => "➤",
+    };
+    let mut rows: Vec<Row> = Vec::new();
+    for things in &s.things.shown {
+        let tone = if things.spec.glyph == Glyph::Arrow { Tone::Moving } else { Tone::Thing };
+        rows.push(Row { mark: Some((glyph(things.spec.glyph), tone)), ..row(things.title.clone(), grouped(things.list.len() as u64)) });
+    }
+    if s.scene.incidents.shown {
+        rows.extend((1..5).map(|l| Row { mark: Some((LEVEL_GLYPHS[l], Tone::Level(l))), ..row(format!("事件 · {}", LEVEL_NAMES[l]), "") }));
+    }
+    if s.scene.incidents.heat > 0.0 {
+        rows.push(row("亮度表示事件密度", ""));
+    }
+    Body::Rows(rows)
+}
+
+fn cameras(s: &Sources<'_>) -> Body {
+    let Some(things) = s.things.shown.iter().find(|t| t.spec.glyph == Glyph::Camera) else {
+        return Body::Nothing("场景没有标注摄像机".to_owned());
+    };
+    let away = |p: &[f32; 2]| (f64::from(p[0]) - s.view.0[0]).hypot(f64::from(p[1]) - s.view.0[1]);
+    let works = |i: &usize| !things.spec.out_of_order.iter().any(|o| things.list[*i].words.iter().any(|w| (&w.0, &w.1) == o));
+    let mut nearest: Vec<usize> = (0..things.list.len()).filter(works).collect();
+    if nearest.len() > 2 {
+        nearest.select_nth_unstable_by(2, |a, b| away(&things.places[*a]).total_cmp(&away(&things.places[*b])));
+        nearest.truncate(2);
+    }
+    nearest.sort_by(|a, b| away(&things.places[*a]).total_cmp(&away(&things.places[*b])));
+    if nearest.is_empty() {
+        return Body::Nothing("附近没有在线的摄像机".to_owned());
+    }
+    Body::Cameras(nearest.into_iter().map(|i| &things.list[i]).map(|t| (t.id.clone(), t.name.clone(), t.heading)).collect())
+}
+
+fn inset(s: &Sources<'_>) -> Body {
+    let Some(plane) = s.city.plane else { return Body::Nothing("城市中还没有数据".to_owned()) };
+    let mut marks: Vec<([f32; 2], usize)> = s
+        .live
+        .incidents()
+        .filter(|i| s.scene.incidents.includes(&i.class) && (1..=3).contains(&i.level))
+        .filter_map(|i| i.place.map(|(lon, lat)| (plane.forward(lon, lat).as_vec2().to_array(), usize::from(i.level))))
+        .collect();
+    marks.sort_by(|a, b| b.1.cmp(&a.1).then(a.0[0].total_cmp(&b.0[0])).then(a.0[1].total_cmp(&b.0[1])));
+    Body::Inset { marks, view: s.view.1.to_vec() }
+}
+
+/// The number of a panel's items now.
+fn number(panel: &ScenePanel, filter: &BTreeMap<String, String>, s: &Sources<'_>) -> (Option<u64>, Answer) {
+    let id = panel.collection.as_deref().unwrap_or_default();
+    if s.is_live(id) {
+        let panel = ScenePanel { filter: filter.clone(), ..panel.clone() };
+        let count = s.incidents(&panel).count() as u64;
+        let at = s.live.heard;
+        let failure = (!s.live.is_current(s.now.0)).then(String::new);
+        return (s.live.revision.map(|_| count), Answer { page: None, at, failure });
+    }
+    let answer = s.count(id, filter);
+    (answer.page.as_ref().map(|p| p.matched), answer)
+}
+
+fn figure(panel: &ScenePanel, s: &Sources<'_>) -> Content {
+    let (value, answer) = number(panel, &panel.filter, s);
+    let mut answers = vec![answer];
+    let mut share = None;
+    let mut note = String::new();
+    if let Some(of) = &panel.of {
+        let (whole, answer) = number(panel, of, s);
+        answers.push(answer);
+        if let (Some(value), Some(whole)) = (value, whole.filter(|w| *w > 0)) {
+            share = Some((value as f64 / whole as f64) as f32);
+            note = format!("占 {} 的 {:.1}%", grouped(whole), value as f64 / whole as f64 * 100.0);
+        }
+    }
+    let course = panel.hours.map_or_else(Vec::new, |hours| {
+        let (values, more) = by_hour(panel, hours, s);
+        answers.extend(more);
+        values
+    });
+    if let (true, [.., before, _]) = (note.is_empty(), &course[..]) {
+        note = format!("上一小时新增 {before}");
+    }
+    let body = Body::Figure { value: value.map_or_else(|| "—".to_owned(), grouped), unit: panel.unit.clone(), note, share, course };
+    Content { body, at: answers[0].at, is_current: s.is_fresh(&answers[..1]), source: String::new() }
+}
+
+/// New incidents by the hour; the last hour is the current one.
+fn by_hour(panel: &ScenePanel, hours: u32, s: &Sources<'_>) -> (Vec<f64>, Vec<Answer>) {
+    let id = panel.collection.as_deref().unwrap_or_default();
+    let start = s.now.1.as_second().div_euclid(3600) - i64::from(hours) + 1;
+    let answers: Vec<Answer> = (0..i64::from(hours))
+        .map(|h| {
+            let from = Timestamp::from_second((start + h) * 3600).unwrap_or_default();
+            let to = from.saturating_add(SignedDuration::from_secs(3599)).unwrap_or(from);
+            let path = format!("{}&datetime={from}/{to}", items_path(id, &panel.filter, 1));
+            s.ask(&path, if h + 1 == i64::from(hours) { EVERY } else { EVERY_PAST })
+        })
+        .collect();
+    (answers.iter().map(|a| a.page.as_ref().map_or(0.0, |p| p.matched as f64)).collect(), answers)
+}
+
+fn trend(panel: &ScenePanel, s: &Sources<'_>) -> Content {
+    let hours = panel.hours.unwrap_or(24);
+    let (values, answers) = by_hour(panel, hours, s);
+    let at = answers.last().and_then(|a| a.at);
+    let is_current = s.is_fresh(&answers[answers.len().saturating_sub(1)..]);
+    let body = if answers.iter().all(|a| a.page.is_some()) {
+        let top = values.iter().copied().fold(0.0, f64::max);
+        let end = |back: u32| {
+            let hour = s.now.1.as_second().div_euclid(3600) - i64::from(back);
+            when(&Timestamp::from_second(hour * 3600).unwrap_or_default().to_string(), s.city.time_zone(), s.now.1)
+        };
+        Body::Course {
+            ends: [end(hours - 1), "现在".to_owned()],
+            top: format!("最高 {}", grouped(top as u64)),
+            values,
+            unit: panel.unit.clone(),
+        }
+    } else {
+        Body::Nothing(waiting(&answers))
+    };
+    Content { body, at, is_current, source: String::new() }
+}
+
+fn waiting(answers: &[Answer]) -> String {
+    answers.iter().find_map(|a| a.failure.clone()).map_or_else(|| "正在统计 …".to_owned(), |why| format!("无法统计：{why}"))
+}
+
+fn groups(panel: &ScenePanel, s: &Sources<'_>) -> Content {
+    let id = panel.collection.as_deref().unwrap_or_default();
+    let by = panel.by.as_deref().unwrap_or_default();
+    let mut answers = Vec::new();
+    let mut counted: Vec<(String, u64)> = if s.is_live(id) {
+        answers.push(Answer { page: None, at: s.live.heard, failure: (!s.live.is_current(s.now.0)).then(String::new) });
+        occurring(panel, by, s)
+    } else {
+        let count = |g: &Group| {
+            let filter = panel.filter.clone().into_iter().chain([(by.to_owned(), g.value.clone())]).collect();
+            let answer = s.count(id, &filter);
+            let n = answer.page.as_ref().map(|p| p.matched);
+            answers.push(answer);
+            n.map(|n| (g.name().to_owned(), n))
+        };
+        panel.groups.iter().filter_map(count).collect()
+    };
+    let is_current = s.is_fresh(&answers);
+    let at = answers.iter().filter_map(|a| a.at).min();
+    let complete = s.is_live(id) || counted.len() == panel.groups.len();
+    if panel.kind == PanelKind::Ranking {
+        counted.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    }
+    let rows = panel.rows.unwrap_or(if panel.kind == PanelKind::Ring { SERIES } else { ROWS_DEFAULT });
+    let sum: u64 = counted.iter().map(|c| c.1).sum();
+    let top = counted.iter().map(|c| c.1).max().unwrap_or(0).max(1);
+    counted.truncate(rows);
+    let body = if !complete {
+        Body::Nothing(waiting(&answers))
+    } else if sum == 0 {
+        Body::Nothing("目前没有数据".to_owned())
+    } else if panel.kind == PanelKind::Ring {
+        Body::Ring(counted.into_iter().map(|(label, n)| (label, grouped(n), (n as f64 / sum as f64) as f32)).collect())
+    } else {
+        let line = |(label, n): (String, u64)| Row { share: Some((n as f64 / top as f64) as f32), ..row(cut(&label, 11.0), grouped(n)) };
+        Body::Rows(counted.into_iter().map(line).collect())
+    };
+    Content { body, at, is_current, source: String::new() }
+}
+
+/// The groups of incidents: those that the panel names, or all that occur.
+fn occurring(panel: &ScenePanel, by: &str, s: &Sources<'_>) -> Vec<(String, u64)> {
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    for incident in s.incidents(panel) {
+        let value = s.property(incident, by).unwrap_or_else(|| "位置未知".to_owned());
+        if by == "class" {
+            let name = names.get(&value).map_or_else(|| incident.title.clone(), |known| common_end(known, &incident.title));
+            names.insert(value.clone(), name);
+        }
+        *counts.entry(value).or_default() += 1;
+    }
+    let title = |value: &str| match panel.groups.iter().find(|g| g.value == value) {
+        Some(group) => group.name().to_owned(),
+        None => names.get(value).filter(|n| !n.is_empty()).cloned().unwrap_or_else(|| value.to_owned()),
+    };
+    counts
+        .into_iter()
+        .filter(|(v, _)| panel.groups.is_empty() || panel.groups.iter().any(|g| g.value == *v))
+        .map(|(v, n)| (title(&v), n))
+        .collect()
+}
+
+/// What two titles of a class have in common at their end: its name, after the place's.
+fn common_end(known: &str, title: &str) -> String {
+    let same = known.chars().rev().zip(title.chars().rev()).take_while(|(a, b)| a == b).count();
+    title.chars().skip(title.chars().count() - same).collect()
+}
+
+fn table(panel: &ScenePanel, s: &Sources<'_>) -> Content {
+    let id = panel.collection.as_deref().unwrap_or_default();
+    let rows = panel.rows.unwrap_or(ROWS_DEFAULT);
+    let answer = s.ask(&items_path(id, &panel.filter, rows), EVERY);
+    let head: Vec<String> = panel.columns.iter().map(|c| c.name().to_owned()).collect();
+    let body = match &answer.page {
+        None => Body::Nothing(waiting(std::slice::from_ref(&answer))),
+        Some(page) if page.features.is_empty() => Body::Nothing("目前没有数据".to_owned()),
+        Some(page) => {
+            let cell = |f: &citywall_wire::Feature, c: &Group| match f.properties.get(&c.value) {
+                Some(serde_json::Value::String(t)) => t.clone(),
+                Some(serde_json::Value::Null) | None => "—".to_owned(),
+                Some(other) => other.to_string(),
+            };
+            Body::Table {
+                head,
+                rows: page.features.iter().map(|f| panel.columns.iter().map(|c| cut(&cell(f, c), 9.0)).collect()).collect(),
+            }
+        }
+    };
+    Content { is_current: s.is_fresh(std::slice::from_ref(&answer)), at: answer.at, body, source: String::new() }
+}
+
+#[cfg(test)]
+#[path = "content_tests.rs"]
+mod tests;

@@ -1,0 +1,86 @@
+use super::*;
+use crate::{
+    net::{Server, ThingsReader},
+    scene::Side,
+};
+use serde_json::json;
+
+fn live(features: Vec<serde_json::Value>) -> LiveState {
+    let mut live = LiveState::default();
+    let message = json!({"type": "snapshot", "revision": 1, "collection": "events", "features": features, "last": true});
+    live.apply(serde_json::from_value(message).unwrap(), Instant::now());
+    live
+}
+
+fn feature(id: usize, level: usize, class: &str, title: &str) -> serde_json::Value {
+    json!({"type": "Feature", "id": format!("{id}"), "geometry": {"type": "Point", "coordinates": [117.2, 39.1]},
+        "properties": {"title": title, "class": class, "level": level, "time": format!("2026-01-01T00:{:02}:00Z", id % 60)}})
+}
+
+fn city() -> City {
+    let collection = |id: &str, live: bool| {
+        json!({"id": id, "title": {"zh": "部件", "en": id}, "kind": if live { "incidents" } else { "layer" }, "category": "", "generated": false,
+            "source": "", "geometry_type": "POINT", "extent": null, "count": 5, "open": if live { Some(1) } else { None },
+            "open_by_level": null, "revision": 1, "fields": []})
+    };
+    let document = json!({"name": {"zh": "", "en": ""}, "time_zone": "Asia/Shanghai", "extent": null, "home": null, "notice": null,
+        "area_levels": [], "revision": 1, "version": "0", "collections": [collection("events", true), collection("components", false)]});
+    City { document: Some(serde_json::from_value(document).unwrap()), ..City::default() }
+}
+
+fn say(panel: &ScenePanel, scene: &str, live: &LiveState) -> Body {
+    let things = ThingBook::new(ThingsReader::start(Server::at("http://127.0.0.1:1", None).unwrap()));
+    let (city, scene) = (city(), Scene::parse(scene, "test").unwrap());
+    let sources = Sources {
+        live,
+        city: &city,
+        desk: &Desk::default(),
+        scene: &scene,
+        things: &things,
+        now: (Instant::now(), "2026-01-01T04:00:00Z".parse().unwrap()),
+        view: ([0.0; 2], &[]),
+        haste: 1,
+    };
+    content(panel, &sources).body
+}
+
+fn panel(kind: PanelKind, collection: &str) -> ScenePanel {
+    ScenePanel { collection: Some(collection.to_owned()), ..ScenePanel::plain(kind, Side::Left) }
+}
+
+#[test]
+fn the_list_has_the_gravest_first_then_the_newest_and_counts_the_rest() {
+    let live = live((0..20).map(|i| feature(i, i % 5, "s:1", &format!("t{i}"))).collect());
+    let Body::Rows(rows) = say(&panel(PanelKind::Events, "events"), "", &live) else { panic!("rows") };
+    let titles: Vec<_> = rows.iter().map(|r| r.label.as_str()).collect();
+    assert_eq!(titles, ["t16", "t11", "t6", "t1", "t17", "t12", "t7", "t2", "t18", "另有 11 件未列出"]);
+    assert!(rows[0].meta.starts_with("08:16　一级"), "{}", rows[0].meta);
+}
+
+#[test]
+fn a_scene_counts_only_its_own_classes() {
+    let live = live(vec![feature(1, 1, "s:0501", "a"), feature(2, 4, "s:0410", "b"), feature(3, 4, "s:0506", "c")]);
+    let Body::Total { value, .. } = say(&panel(PanelKind::Levels, "events"), "[incidents]\nclasses = [\"05\"]", &live) else {
+        panic!("total")
+    };
+    assert_eq!(value, "2");
+}
+
+#[test]
+fn incidents_are_ranked_by_class_and_the_class_has_its_name() {
+    let titles = ["东街道占道经营", "西街道占道经营", "南街道积水"];
+    let live = live(titles.iter().enumerate().map(|(i, t)| feature(i, 4, if i < 2 { "s:1" } else { "s:2" }, t)).collect());
+    let ranking = ScenePanel { by: Some("class".into()), ..panel(PanelKind::Ranking, "events") };
+    let Body::Rows(rows) = say(&ranking, "", &live) else { panic!("rows") };
+    assert_eq!(rows.iter().map(|r| (r.label.as_str(), r.value.as_str())).collect::<Vec<_>>(), [("街道占道经营", "2"), ("南街道积水", "1")]);
+    assert_eq!(rows[1].share, Some(0.5));
+}
+
+#[test]
+fn a_panel_without_data_says_so_plainly() {
+    let live = live(Vec::new());
+    assert_eq!(say(&panel(PanelKind::Figure, "trams"), "", &live), Body::Nothing("城市中没有“trams”数据".to_owned()));
+    assert_eq!(say(&panel(PanelKind::Events, "events"), "", &live), Body::Nothing("没有未结事件".to_owned()));
+    let ranking = ScenePanel { by: Some("district".into()), ..panel(PanelKind::Ranking, "events") };
+    assert_eq!(say(&ranking, "", &live), Body::Nothing("目前没有数据".to_owned()));
+}

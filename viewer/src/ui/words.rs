@@ -1,0 +1,92 @@
+//! Numbers, times and titles in words.
+
+use citywall_wire::CollectionDocument;
+use jiff::{Timestamp, tz::TimeZone};
+use std::time::Duration;
+
+/// The shapes of the levels, as their markers have them.
+pub const LEVEL_GLYPHS: [&str; 5] = ["○", "◆", "▲", "■", "●"];
+/// The levels' names.
+pub const LEVEL_NAMES: [&str; 5] = ["未分级", "一级 · 红色", "二级 · 橙色", "三级 · 黄色", "四级 · 蓝色"];
+
+/// Groups of three digits.
+#[must_use]
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// A duration in words: seconds, then minutes, then hours.
+#[must_use]
+pub fn span(d: Duration) -> String {
+    match d.as_secs() {
+        s @ 0..60 => format!("{s} 秒"),
+        s @ 60..3600 => format!("{} 分 {:02} 秒", s / 60, s % 60),
+        s => format!("{} 小时 {:02} 分", s / 3600, s / 60 % 60),
+    }
+}
+
+/// A moment (RFC 3339) by the clock of a zone; with its date if that is not today's.
+#[must_use]
+pub fn when(moment: &str, zone: &str, today: Timestamp) -> String {
+    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    let Ok(at) = moment.parse::<Timestamp>() else { return String::new() };
+    let local = at.to_zoned(zone.clone());
+    let format = if today.to_zoned(zone).date() == local.date() { "%H:%M" } else { "%m-%d %H:%M" };
+    local.strftime(format).to_string()
+}
+
+/// A collection's title, with a star if its data is generated.
+#[must_use]
+pub fn collection_title(c: &CollectionDocument) -> String {
+    let title = if c.title.zh.is_empty() { &c.title.en } else { &c.title.zh };
+    if c.generated { format!("{} *", title.trim_end_matches("（生成）")) } else { title.clone() }
+}
+
+/// A text cut to a width in characters of full width, with an ellipsis.
+#[must_use]
+pub fn cut(text: &str, width: f32) -> String {
+    let of = |c: char| if c.is_ascii() { 0.56 } else { 1.0 };
+    if text.chars().map(of).sum::<f32>() <= width {
+        return text.to_owned();
+    }
+    let mut left = width - 1.0;
+    text.chars()
+        .take_while(|c| {
+            left -= of(*c);
+            left >= 0.0
+        })
+        .chain(['…'])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_title_is_cut_with_an_ellipsis() {
+        assert_eq!(cut("占道经营", 13.5), "占道经营");
+        assert_eq!(cut("竹影景街道乱倒乱排污水、废水", 13.5), "竹影景街道乱倒乱排污水、…");
+    }
+
+    #[test]
+    fn digits_are_grouped_by_three() {
+        assert_eq!(["0", "999", "1,000", "1,234,567"], [0, 999, 1000, 1_234_567].map(grouped).each_ref().map(String::as_str));
+    }
+
+    #[test]
+    fn a_moment_of_another_day_has_its_date() {
+        let today = "2026-01-01T04:00:00Z".parse().unwrap();
+        assert_eq!(when("2026-01-01T00:16:00Z", "Asia/Shanghai", today), "08:16");
+        assert_eq!(when("2025-12-30T00:16:00Z", "Asia/Shanghai", today), "12-30 08:16");
+        assert_eq!(when("yesterday", "Asia/Shanghai", today), "");
+    }
+}
