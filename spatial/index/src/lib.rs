@@ -4,12 +4,15 @@
 //! an R*-tree, but a packed tree cannot change. So a layer gets [`PackedIndex`] and a live
 //! collection [`LiveIndex`]; both answer through [`WindowIndex`].
 //!
-//! This crate knows nothing of geometry beyond its envelope, and nothing of attributes.
+//! [`PointLocator`] answers which polygon a point lies in; the others know nothing of geometry
+//! beyond its envelope. None knows of attributes.
 
 mod live;
+mod locator;
 mod packed;
 
 pub use live::LiveIndex;
+pub use locator::PointLocator;
 pub use packed::PackedIndex;
 
 use citywall_model::Bbox;

@@ -24,6 +24,12 @@ pub struct Bbox {
     pub y_max: f64,
 }
 
+impl Default for Bbox {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
 impl Bbox {
     /// The whole world.
     pub const WORLD: Self = Self::new(-180.0, -90.0, 180.0, 90.0);
@@ -197,9 +203,25 @@ pub fn to_geo(bytes: &[u8]) -> Option<Geometry<f64>> {
     wkb::reader::read_wkb(bytes).ok()?.try_to_geometry()
 }
 
+/// The place of a point in checked WKB: longitude, latitude; `None` for any other geometry and for
+/// an empty point. O(1).
+#[must_use]
+pub fn as_point(bytes: &[u8]) -> Option<(f64, f64)> {
+    let mut walker = Walker::new(bytes);
+    walker.take::<1>().ok()?;
+    if walker.count().ok()? % 1000 != 1 {
+        return None;
+    }
+    let (x, y) = (f64::from_le_bytes(walker.take().ok()?), f64::from_le_bytes(walker.take().ok()?));
+    x.is_finite().then_some((x, y))
+}
+
 /// The extent of checked WKB; [`Bbox::EMPTY`] for an empty geometry. O(vertices), no allocation.
 #[must_use]
 pub fn bounds(bytes: &[u8]) -> Bbox {
+    if let Some((x, y)) = as_point(bytes) {
+        return Bbox::new(x, y, x, y);
+    }
     let mut bbox = Bbox::EMPTY;
     let walked = Walker::new(bytes).walk(&mut |_, [x, y, _]| {
         // An empty point is written as NaN, which min and max pass over.

@@ -60,6 +60,8 @@ pub const SUBSCRIBER_QUEUE_MAX: usize = 8_192;
 pub const SUBSCRIBERS_MAX: usize = 4_096;
 /// Most different texts (sources, areas) that are kept once for all items.
 pub const INTERNED_MAX: usize = 262_144;
+/// Largest number that stands for a live item's id: most items that a live collection ever has.
+pub const LIVE_FID_MAX: u64 = u32::MAX as u64 - 1;
 /// Most drafts that a reaction may add to one commit.
 pub const REACTION_DRAFTS_MAX: usize = 100_000;
 /// Most messages that wait for one target; the next ones are refused, and counted.

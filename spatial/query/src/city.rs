@@ -2,6 +2,7 @@
 
 use crate::{
     Commit, Counts, IngestError, QueryError, Refused,
+    areas::AreaIndex,
     layer::Layer,
     live::{Live, LiveState},
     reaction::Reaction,
@@ -9,7 +10,7 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use citywall_model::{
-    Bbox, Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, EventDraft, FeatureRef, Grid, LiveItem,
+    Areas, Bbox, Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, EventDraft, FeatureRef, Grid, LiveItem,
     LocalText, Revision,
 };
 use citywall_store::{CityStore, LayerDraft, LayerStage, StoreError};
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<dyn CityStore>,
     collections: ArcSwap<BTreeMap<CollectionId, Kind>>,
     profile: ArcSwap<CityProfile>,
+    pub(crate) areas: ArcSwap<AreaIndex>,
     revision: AtomicU64,
     /// Held from the choice of a revision until it is visible, so that revisions become visible in order.
     pub(crate) commit_lock: Mutex<()>,
@@ -76,6 +78,11 @@ impl Shared {
             map.insert(id.clone(), kind.clone());
             map
         });
+    }
+
+    /// Indexes the areas anew: their layers, or the profile that names them, have changed.
+    fn find_areas(&self) {
+        self.areas.store(Arc::new(AreaIndex::new(&self.profile.load(), &self.collections.load())));
     }
 }
 
@@ -111,12 +118,14 @@ impl City {
         let shared = Arc::new(Shared {
             collections: ArcSwap::from_pointee(loaded?),
             profile: ArcSwap::from_pointee(profile),
+            areas: ArcSwap::default(),
             revision: AtomicU64::new(store.revision().0),
             commit_lock: Mutex::new(()),
             listeners: RwLock::new(Vec::new()),
             reaction: Mutex::new(None),
             store,
         });
+        shared.find_areas();
         let writer = Writer::start(shared.clone());
         Ok(Self { shared, writer })
     }
@@ -140,6 +149,7 @@ impl City {
     pub fn set_profile(&self, profile: CityProfile) -> Result<(), QueryError> {
         self.shared.store.set_profile(&profile)?;
         self.shared.profile.store(Arc::new(profile));
+        self.shared.find_areas();
         Ok(())
     }
 
@@ -148,6 +158,13 @@ impl City {
     pub fn extent(&self) -> Option<Bbox> {
         let all = || self.collections().iter().filter_map(|view| view.meta().extent).reduce(Bbox::union);
         self.profile().extent.or_else(all)
+    }
+
+    /// The areas that a place lies in: longitude, latitude in degrees. On a border, the first area
+    /// of the level's layer counts. Well under a microsecond.
+    #[must_use]
+    pub fn areas_at(&self, longitude: f64, latitude: f64) -> Areas {
+        self.shared.areas.load().at(geo::Point::new(longitude, latitude))
     }
 
     /// The store behind the city.
@@ -243,6 +260,9 @@ impl City {
         let meta = stage.publish()?;
         layer.meta = meta.clone();
         self.shared.put(meta.id.clone(), Kind::Layer(Arc::new(layer)));
+        if self.profile().area_levels.iter().any(|level| level.collection == meta.id) {
+            self.shared.find_areas();
+        }
         self.shared.announce(meta.revision, Arc::default(), Some(meta.id.clone()));
         Ok(meta)
     }
@@ -365,6 +385,17 @@ impl CollectionView {
         }
     }
 
+    /// The items of a live collection by the code of the area that they lie in, on a level counted
+    /// from the largest; `""` has those of which it is not known. Kept up to date, so O(areas);
+    /// empty for a layer.
+    #[must_use]
+    pub fn counts_by_area(&self, level: usize) -> BTreeMap<String, Counts> {
+        match &self.kind {
+            Kind::Layer(_) | Kind::Elevation(_) => BTreeMap::new(),
+            Kind::Live(live) => live.state.read().counts_by_area(level),
+        }
+    }
+
     /// Reads one item by id; `None` if there is none. O(log n).
     pub fn item<R>(&self, id: &str, read: impl FnOnce(FeatureRef<'_>) -> R) -> Option<R> {
         match &self.kind {
@@ -383,7 +414,7 @@ impl CollectionView {
             Kind::Elevation(_) => None,
             Kind::Layer(layer) => layer.table.row_of_fid(fid).map(|row| read(FeatureRef::Row(&layer.table, row))),
             Kind::Live(live) => {
-                let item = live.state.read().items.get(&fid).cloned()?;
+                let item = live.state.read().by_fid(fid).cloned()?;
                 Some(read(FeatureRef::Live(&item)))
             }
         }
@@ -396,7 +427,7 @@ impl CollectionView {
             Kind::Layer(_) | Kind::Elevation(_) => Vec::new(),
             Kind::Live(live) => {
                 let state: RwLockReadGuard<'_, LiveState> = live.state.read();
-                state.items.values().filter(|item| !item.is_cleared()).cloned().collect()
+                state.items().filter(|item| !item.is_cleared()).cloned().collect()
             }
         }
     }

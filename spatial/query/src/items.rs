@@ -302,7 +302,7 @@ impl LiveState {
         let times = [query.time, filter_time];
         let timely = |item: &LiveItem| times.iter().flatten().all(|time| time.contains(item.time()));
         let Some((windows, exact)) = query.asked() else {
-            return self.items.values().filter(|item| timely(item)).cloned().collect();
+            return self.items().filter(|item| timely(item)).cloned().collect();
         };
         let mut items: Vec<LiveItem> = Vec::new();
         for window in windows {

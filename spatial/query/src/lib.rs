@@ -7,6 +7,7 @@
 //!
 //! This crate knows nothing of HTTP, tiles or async runtimes.
 
+mod areas;
 mod city;
 mod commit;
 mod error;
@@ -17,6 +18,7 @@ mod merge;
 mod reaction;
 mod search;
 mod sort;
+mod states;
 mod writer;
 
 pub use city::{City, CollectionView};

@@ -2,14 +2,17 @@
 
 use crate::{
     IngestError, Refused,
+    areas::AreaIndex,
     city::{Kind, Shared},
-    live::Live,
-    merge::{Merged, merge},
+    live::{Live, LiveState, hash},
+    merge::{Context, Late, Merged, merge, merge_late},
     reaction::Reaction,
+    states::{LateKey, States},
 };
-use citywall_model::{Change, CollectionId, EventDraft, LiveItem, Revision, limits};
+use citywall_model::{Change, CollectionId, EventDraft, LiveItem, LiveParts, Revision, limits};
 use citywall_store::StoreError;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use hashbrown::{HashTable, hash_table::Entry};
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 use std::{
@@ -156,22 +159,28 @@ fn run(shared: &Shared, batches: &Receiver<Batch>, waiting: &AtomicUsize) {
 /// Merges, flushes, shows and answers a group of batches, with what follows from it.
 fn commit(shared: &Shared, group: Vec<Batch>, ticks: bool) {
     let in_order = shared.commit_lock.lock();
-    let mut plan = Plan { revision: shared.revision(), changes: Vec::new(), pending: FxHashMap::default(), next_fid: FxHashMap::default() };
-    let now = Timestamp::now();
-    let outcomes: Vec<_> = group.into_iter().map(|batch| plan.batch(batch, now)).collect();
-    let mut reaction = shared.reaction.lock();
-    let seen = plan.changes.len();
-    if let Some(reaction) = reaction.as_deref_mut()
-        && (seen > 0 || ticks)
-    {
-        plan.follow(shared, reaction, now);
+    let mut plan = Plan::new(shared, group.iter().map(|batch| batch.drafts.len()).sum());
+    let mut outcomes = Vec::with_capacity(group.len());
+    for Batch { live, drafts, actor, reply } in group {
+        outcomes.push((reply, plan.batch(&live, drafts, &actor)));
     }
-    let changes: Arc<[Change]> = plan.changes.iter().map(|(_, change)| change.clone()).collect();
-    let stored = if changes.is_empty() { Ok(()) } else { shared.store.append(&changes) };
+    let mut reaction = shared.reaction.lock();
+    if let Some(reaction) = reaction.as_deref_mut()
+        && (ticks || !plan.changes.is_empty())
+    {
+        plan.follow(reaction);
+    }
+    let Plan { changes, runs, revision, failed, .. } = plan;
+    let changes: Arc<[Change]> = changes.into();
+    let stored = match failed {
+        Some(error) => Err(error),
+        None if changes.is_empty() => Ok(()),
+        None => shared.store.append(&changes),
+    };
     match &stored {
         Ok(()) if !changes.is_empty() => {
-            show(plan.changes);
-            shared.announce(plan.revision, changes, None);
+            show(&changes, &runs);
+            shared.announce(revision, changes, None);
         }
         Ok(()) => {}
         Err(_) => {
@@ -188,73 +197,189 @@ fn commit(shared: &Shared, group: Vec<Batch>, ticks: bool) {
 }
 
 /// Applies changes to the trees, one lock per run of changes to the same collection.
-fn show(changes: Vec<(Arc<Live>, Change)>) {
-    for run in changes.chunk_by(|(a, _), (b, _)| Arc::ptr_eq(a, b)) {
-        let mut state = run[0].0.state.write();
-        for (_, change) in run.iter().filter(|(_, change)| !change.late) {
-            state.apply(change.item.clone());
+fn show(changes: &[Change], runs: &[(Arc<Live>, usize)]) {
+    let mut start = 0;
+    for (live, end) in runs {
+        let mut state = live.state.write();
+        for change in &changes[start..*end] {
+            state.revision = change.item.revision();
+            if !change.late {
+                state.apply(change.item.clone());
+            }
         }
+        start = *end;
     }
 }
 
 /// The changes of a group, before any of it is durable.
-struct Plan {
+struct Plan<'s> {
+    shared: &'s Shared,
+    areas: Arc<AreaIndex>,
+    now: Timestamp,
     revision: Revision,
-    changes: Vec<(Arc<Live>, Change)>,
-    /// Items that an earlier record of the group changed.
-    pending: FxHashMap<(CollectionId, Arc<str>), LiveItem>,
+    changes: Vec<Change>,
+    /// The collections of the changes, each with where its run of them ends.
+    runs: Vec<(Arc<Live>, usize)>,
+    /// The items that the group has changed, by id: where their present state stands in `changes`.
+    pending: HashTable<u32>,
     next_fid: FxHashMap<CollectionId, u64>,
+    /// What late records are compared with: durable states, and those of this group.
+    states: FxHashMap<CollectionId, States>,
+    written: FxHashMap<(CollectionId, u64), Vec<LiveItem>>,
+    written_to: usize,
+    failed: Option<StoreError>,
 }
 
-impl Plan {
-    fn batch(&mut self, batch: Batch, now: Timestamp) -> (Reply, Vec<Result<Receipt, Refused>>) {
-        let Batch { live, drafts, actor, reply } = batch;
-        let results = drafts.into_iter().map(|draft| self.record(&live, draft, &actor, now)).collect();
-        (reply, results)
+impl<'s> Plan<'s> {
+    fn new(shared: &'s Shared, records: usize) -> Self {
+        Self {
+            shared,
+            areas: shared.areas.load_full(),
+            now: Timestamp::now(),
+            revision: shared.revision(),
+            changes: Vec::with_capacity(records),
+            runs: Vec::new(),
+            pending: HashTable::with_capacity(records),
+            next_fid: FxHashMap::default(),
+            states: FxHashMap::default(),
+            written: FxHashMap::default(),
+            written_to: 0,
+            failed: None,
+        }
+    }
+
+    fn batch(&mut self, live: &Arc<Live>, drafts: Vec<EventDraft>, actor: &Arc<str>) -> Vec<Result<Receipt, Refused>> {
+        let mut results = Vec::with_capacity(drafts.len());
+        let state = live.state.read();
+        let mut drafts = drafts.into_iter();
+        while let Some(draft) = drafts.next() {
+            results.push(self.record(live, &state, draft, drafts.as_slice(), actor));
+        }
+        results
     }
 
     /// Adds what a reaction drafts.
-    fn follow(&mut self, shared: &Shared, reaction: &mut dyn Reaction, now: Timestamp) {
-        let changes: Vec<Change> = self.changes.iter().map(|(_, change)| change.clone()).collect();
+    fn follow(&mut self, reaction: &mut dyn Reaction) {
         let actor: Arc<str> = "rules".into();
-        for (id, draft) in reaction.react(&changes, now) {
-            let Some(Kind::Live(live)) = shared.collection(&id) else {
+        for (id, draft) in reaction.react(&self.changes, self.now) {
+            let Some(Kind::Live(live)) = self.shared.collection(&id) else {
                 tracing::error!(collection = %id, "a reaction writes to what is no live collection");
                 continue;
             };
-            if let Err(refused) = self.record(&live, draft, &actor, now) {
+            let state = live.state.read();
+            if let Err(refused) = self.record(&live, &state, draft, &[], &actor) {
                 tracing::error!(collection = %id, %refused, "what a reaction drafted was refused");
             }
         }
     }
 
-    fn record(&mut self, live: &Arc<Live>, draft: EventDraft, actor: &Arc<str>, now: Timestamp) -> Result<Receipt, Refused> {
+    /// Plans what one record changes; `rest` are the records after it.
+    fn record(
+        &mut self,
+        live: &Arc<Live>,
+        state: &LiveState,
+        draft: EventDraft,
+        rest: &[EventDraft],
+        actor: &Arc<str>,
+    ) -> Result<Receipt, Refused> {
         let collection = &live.meta.id;
         let id: Arc<str> = draft.id.as_str().into();
-        let state = live.state.read();
-        let key = (collection.clone(), id.clone());
-        let known = self.pending.get(&key).or_else(|| state.by_id(&id)).cloned();
+        let hash = hash(&id);
+        let same = |at: &u32| {
+            let change = &self.changes[*at as usize];
+            change.item.id() == &*id && change.collection == *collection
+        };
+        let known = self.pending.find(hash, same).map(|at| &self.changes[*at as usize].item).or_else(|| state.by_hash(hash, &id)).cloned();
         let fid = match &known {
             Some(item) => item.fid(),
             None => *self.next_fid.entry(collection.clone()).or_insert_with(|| state.next_fid()),
         };
-        drop(state);
-        let merged = merge(draft, live.meta.kind, known.as_ref(), fid, self.revision.next(), now)?;
-        let Some(Merged { item, late }) = merged else {
-            let revision = known.map_or(self.revision, |item| item.revision());
-            return Ok(Receipt { id, revision, effect: Effect::Unchanged });
+        if fid > limits::LIVE_FID_MAX {
+            let reason = format!("the collection has given out LIVE_FID_MAX ({}) numbers", limits::LIVE_FID_MAX);
+            return Err(Refused::Invalid { member: "id", reason });
+        }
+        let areas = self.areas.clone();
+        let context = Context { kind: live.meta.kind, areas: &areas, actor, now: self.now, fid };
+        let effect = match (merge(draft, known.as_ref(), &context)?, &known) {
+            (Merged::Nothing, _) => Effect::Unchanged,
+            (Merged::Now(item), Some(known)) => {
+                self.push(live, item, Some(known.clone()), false, actor);
+                Effect::Changed
+            }
+            (Merged::Now(item), None) => {
+                self.next_fid.insert(collection.clone(), fid + 1);
+                self.push(live, item, None, false, actor);
+                Effect::Created
+            }
+            (Merged::Late(draft, since), Some(known)) => {
+                let states = self.states_of(live, state, (fid, since), rest);
+                match merge_late(draft, since, known, &states, &context)? {
+                    None => Effect::Unchanged,
+                    Some(Late { before, past, present }) => {
+                        self.push(live, past, before, true, actor);
+                        if let Some(present) = present {
+                            self.push(live, present, Some(known.clone()), false, actor);
+                        }
+                        Effect::Changed
+                    }
+                }
+            }
+            // Only what is known has a record that comes late.
+            (Merged::Late(..), None) => Effect::Unchanged,
         };
-        if known.is_none() {
-            self.next_fid.insert(collection.clone(), fid + 1);
-        }
-        self.revision = item.revision;
-        let receipt = Receipt { id, revision: item.revision, effect: if known.is_some() { Effect::Changed } else { Effect::Created } };
+        let revision = match (&effect, &known) {
+            (Effect::Unchanged, Some(known)) => known.revision(),
+            _ => self.revision,
+        };
+        Ok(Receipt { id, revision, effect })
+    }
+
+    /// Adds a change under the next revision.
+    fn push(&mut self, live: &Arc<Live>, mut item: LiveParts, before: Option<LiveItem>, late: bool, actor: &Arc<str>) {
+        self.revision = self.revision.next();
+        item.revision = self.revision;
         let item = LiveItem::from(item);
+        let at = u32::try_from(self.changes.len()).unwrap_or(u32::MAX);
+        let collection = &live.meta.id;
         if !late {
-            self.pending.insert(key, item.clone());
+            let changes = &self.changes;
+            let same = |other: &u32| changes[*other as usize].item.id() == item.id() && changes[*other as usize].collection == *collection;
+            match self.pending.entry(hash(item.id()), same, |at| hash(changes[*at as usize].item.id())) {
+                Entry::Occupied(mut entry) => *entry.get_mut() = at,
+                Entry::Vacant(entry) => drop(entry.insert(at)),
+            }
         }
-        let change = Change { collection: collection.clone(), item, before: known, late, actor: actor.clone() };
-        self.changes.push((live.clone(), change));
-        Ok(receipt)
+        self.changes.push(Change { collection: collection.clone(), item, before, late, actor: actor.clone() });
+        match self.runs.last_mut() {
+            Some((last, end)) if Arc::ptr_eq(last, live) => *end = self.changes.len(),
+            _ => self.runs.push((live.clone(), self.changes.len())),
+        }
+    }
+
+    /// The states of an item with a late record, durable and planned ones, in order.
+    fn states_of(&mut self, live: &Arc<Live>, state: &LiveState, key: LateKey, rest: &[EventDraft]) -> Vec<LiveItem> {
+        let others = || {
+            let late = |draft: &EventDraft| {
+                let item = state.by_hash(hash(&draft.id), &draft.id)?;
+                draft.time.filter(|time| *time < item.since()).map(|time| (item.fid(), time))
+            };
+            rest.iter().filter_map(late).collect()
+        };
+        let durable = self.states.entry(live.meta.id.clone()).or_default();
+        let mut states = match durable.of(&*self.shared.store, live, key, others) {
+            Ok(states) => states,
+            Err(error) => {
+                self.failed = Some(error);
+                Vec::new()
+            }
+        };
+        for change in &self.changes[self.written_to..] {
+            self.written.entry((change.collection.clone(), change.item.fid())).or_default().push(change.item.clone());
+        }
+        self.written_to = self.changes.len();
+        states.extend(self.written.get(&(live.meta.id.clone(), key.0)).into_iter().flatten().cloned());
+        states.retain(|state| !live.meta.kind.is_series() || state.since() == key.1);
+        states.sort_by_key(|state| (state.since(), state.revision()));
+        states
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Inner, journal};
 use crate::{HistoryQuery, StoreError};
-use citywall_model::{Change, CollectionId, LiveItem, Revision};
+use citywall_model::{Change, CollectionId, LiveItem};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -10,11 +10,8 @@ use std::collections::BTreeMap;
 pub(super) fn visit(inner: &Inner, query: &HistoryQuery, visit: &mut dyn FnMut(Change) -> bool) -> Result<(), StoreError> {
     let mut found = Vec::new();
     inner.readers.read(|conn| {
-        journal::each_after(conn, Revision(0), usize::MAX, |change| {
-            let wanted = change.collection == query.collection
-                && (query.from..=query.to).contains(&change.item.since())
-                && query.fid.is_none_or(|fid| fid == change.item.fid());
-            if wanted {
+        journal::each_of(conn, &query.collection, query.fid, |change| {
+            if (query.from..=query.to).contains(&change.item.since()) {
                 found.push(change);
             }
             Ok(())

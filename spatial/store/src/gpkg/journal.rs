@@ -11,7 +11,7 @@ use std::{str::FromStr, sync::Arc};
 pub(super) const LIVE_CRS: u32 = 4326;
 
 /// The columns of a change, in the order that [`Entry::read`] reads them.
-const COLUMNS: &str = "revision, collection, fid, id, source, time, actor, recorded_at, geom, properties, digest";
+const COLUMNS: &str = "revision, collection, fid, id, source, time, actor, recorded_at, geom, properties, digest, since, areas, late";
 
 /// Appends changes in one flushed transaction.
 pub(super) fn append(inner: &Inner, changes: &[Change]) -> Result<(), StoreError> {
@@ -71,6 +71,26 @@ pub(super) fn each_after(
     Ok(())
 }
 
+/// Visits the changes of a collection, or of one item of it, oldest first.
+pub(super) fn each_of(
+    conn: &Connection,
+    id: &CollectionId,
+    fid: Option<u64>,
+    mut visit: impl FnMut(Change) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let deed = "reading the journal";
+    let of_item = if fid.is_some() { "AND fid = ?2" } else { "AND ?2 IS NULL" };
+    let mut rows = conn
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM citywall_journal WHERE collection = ?1 {of_item} ORDER BY revision"))
+        .doing(deed)?;
+    let mut rows = rows.query(params![id.as_str(), fid.map(to_key).transpose()?]).doing(deed)?;
+    let mut names = Names::default();
+    while let Some(row) = rows.next().doing(deed)? {
+        visit(read(row, &mut names)?)?;
+    }
+    Ok(())
+}
+
 /// Names that repeat from change to change, each kept once.
 #[derive(Default)]
 struct Names {
@@ -91,36 +111,45 @@ fn insert(conn: &Connection, change: &Change, recorded_at: &str) -> Result<(), S
     let item = &change.item;
     let geom = geometry_blob(item);
     let time = item.time().to_string();
+    let since = item.since().to_string();
     let properties = item.properties_json();
     let digest = digest_of(
         item.revision(),
         item.fid(),
         [change.collection.as_str(), item.id(), item.source(), &time, &change.actor, recorded_at, properties],
         geom.as_deref(),
+        Some((&since, item.areas().to_text(), change.late)),
     );
-    conn.prepare_cached(&format!("INSERT INTO citywall_journal ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"))
-        .and_then(|mut row| {
-            row.execute(params![
-                item.revision().0.cast_signed(),
-                change.collection.as_str(),
-                item.fid().cast_signed(),
-                item.id(),
-                item.source(),
-                time,
-                change.actor,
-                recorded_at,
-                geom,
-                properties,
-                digest
-            ])
-        })
-        .doing("appending to the journal")?;
+    conn.prepare_cached(&format!(
+        "INSERT INTO citywall_journal ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+    ))
+    .and_then(|mut row| {
+        row.execute(params![
+            item.revision().0.cast_signed(),
+            change.collection.as_str(),
+            item.fid().cast_signed(),
+            item.id(),
+            item.source(),
+            time,
+            change.actor,
+            recorded_at,
+            geom,
+            properties,
+            digest,
+            since,
+            item.areas().to_text(),
+            change.late
+        ])
+    })
+    .doing("appending to the journal")?;
     Ok(())
 }
 
-fn digest_of(revision: Revision, fid: u64, texts: [&str; 7], geom: Option<&[u8]>) -> u32 {
+/// The digest of a change; `tail` is its `since`, areas and lateness, which format 1 did not have.
+fn digest_of(revision: Revision, fid: u64, texts: [&str; 7], geom: Option<&[u8]>, tail: Option<(&str, &str, bool)>) -> u32 {
     let (revision, fid) = (revision.0.to_le_bytes(), fid.to_le_bytes());
-    digest::of_parts([&revision[..], &fid[..]].into_iter().chain(texts.map(str::as_bytes)).chain(geom))
+    let tail = tail.into_iter().flat_map(|(since, areas, late)| [since.as_bytes(), areas.as_bytes(), if late { &[1] } else { &[0] }]);
+    digest::of_parts([&revision[..], &fid[..]].into_iter().chain(texts.map(str::as_bytes)).chain(geom).chain(tail))
 }
 
 /// The geometry of a live item as a GeoPackage blob.
@@ -141,7 +170,9 @@ fn read(row: &Row<'_>, names: &mut Names) -> Result<Change, StoreError> {
     let geom = row.get_ref(8).ok().and_then(|v| v.as_blob_or_null().ok()).ok_or_else(|| damaged("the geometry is no blob".to_owned()))?;
     let digest: u32 = row.get(10).map_err(|e| damaged(e.to_string()))?;
     let texts = [text(1)?, text(3)?, text(4)?, text(5)?, text(6)?, text(7)?, text(9)?];
-    if digest != digest_of(Revision(revision.cast_unsigned()), fid.cast_unsigned(), texts, geom) {
+    let has_tail = row.get_ref(11).is_ok_and(|since| since != rusqlite::types::ValueRef::Null);
+    let tail = if has_tail { Some((text(11)?, text(12)?, row.get(13).map_err(|e| damaged(e.to_string()))?)) } else { None };
+    if digest != digest_of(Revision(revision.cast_unsigned()), fid.cast_unsigned(), texts, geom, tail) {
         return Err(damaged("it is not what was written (its digest does not match)".to_owned()));
     }
     let [collection, id, source, time, actor, _recorded_at, properties] = texts;
@@ -154,14 +185,20 @@ fn read(row: &Row<'_>, names: &mut Names) -> Result<Change, StoreError> {
         id: id.into(),
         source: kept(&mut names.source, source),
         time,
-        since: time,
+        since: tail.map_or(Ok(time), |(since, ..)| Timestamp::from_str(since)).map_err(|e| damaged(e.to_string()))?,
         revision: Revision(revision.cast_unsigned()),
-        areas: Areas::default(),
+        areas: tail.map(|(_, areas, _)| Areas::from_text(areas)).unwrap_or_default(),
         geometry: geom.map(from_blob).transpose().map_err(damaged)?,
         properties: serde_json::from_str(properties).map_err(|e| damaged(e.to_string()))?,
     };
     let collection = names.collection.clone().ok_or_else(|| damaged("it has no collection".to_owned()))?;
-    Ok(Change { collection, item: item.into(), before: None, late: false, actor: kept(&mut names.actor, actor) })
+    Ok(Change {
+        collection,
+        item: item.into(),
+        before: None,
+        late: tail.is_some_and(|(.., late)| late),
+        actor: kept(&mut names.actor, actor),
+    })
 }
 
 /// The geometry of a blob, checked; or why there is none.

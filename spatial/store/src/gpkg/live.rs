@@ -16,7 +16,7 @@ use serde_json::Value;
 use std::{collections::BTreeMap, str::FromStr};
 
 /// The columns of a live collection beside `fid` and `geom`, with their declared types.
-const COLUMNS: [(&str, &str); 10] = [
+const COLUMNS: [(&str, &str); 12] = [
     ("id", "TEXT"),
     ("source", "TEXT"),
     ("time", "DATETIME"),
@@ -28,6 +28,8 @@ const COLUMNS: [(&str, &str); 10] = [
     ("properties", "TEXT"),
     // GeoPackage's DATETIME ends at the millisecond; a finer time stands here.
     ("time_exact", "TEXT"),
+    ("since", "TEXT"),
+    ("areas", "TEXT"),
 ];
 
 /// Makes a live collection if there is none of that id.
@@ -88,6 +90,23 @@ pub(super) fn create(
     })
 }
 
+/// From format 1 to 2: items and changes know since when they are so, and in which areas.
+pub(super) fn add_since(conn: &Connection) -> Result<(), StoreError> {
+    let deed = "raising the file's format";
+    conn.execute_batch(
+        "ALTER TABLE citywall_journal ADD COLUMN since TEXT; ALTER TABLE citywall_journal ADD COLUMN areas TEXT;
+         ALTER TABLE citywall_journal ADD COLUMN late INTEGER;
+         CREATE INDEX citywall_journal_item ON citywall_journal (collection, fid);",
+    )
+    .doing(deed)?;
+    for entry in catalog::entries(conn)?.iter().filter(|entry| entry.meta.kind.is_live()) {
+        let table = schema::quoted(entry.meta.id.as_str());
+        conn.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN since TEXT; ALTER TABLE {table} ADD COLUMN areas TEXT;"))
+            .doing(deed)?;
+    }
+    Ok(())
+}
+
 /// The state of a live collection: its table, with the journal's later changes on it.
 pub(super) fn load(conn: &Connection, id: &CollectionId) -> Result<LiveLoad, StoreError> {
     let entry = catalog::entry(conn, id)?.ok_or_else(|| StoreError::NoCollection(id.clone()))?;
@@ -100,7 +119,7 @@ pub(super) fn load(conn: &Connection, id: &CollectionId) -> Result<LiveLoad, Sto
         Ok(())
     })?;
     journal::each_after(conn, Revision(catalog::number(conn, catalog::FOLDED)?), usize::MAX, |change| {
-        if change.collection == *id {
+        if change.collection == *id && !change.late {
             items.insert(change.item.fid(), change.item);
         }
         Ok(())
@@ -115,8 +134,10 @@ pub(super) fn each_item(
     mut visit: impl FnMut(LiveItem) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let deed = "reading a live collection";
-    let sql =
-        format!("SELECT fid, geom, id, source, time, time_exact, revision, properties FROM {} ORDER BY fid", schema::quoted(id.as_str()));
+    let sql = format!(
+        "SELECT fid, geom, id, source, time, time_exact, revision, properties, since, areas FROM {} ORDER BY fid",
+        schema::quoted(id.as_str())
+    );
     let mut rows = conn.prepare(&sql).doing(deed)?;
     let mut rows = rows.query([]).doing(deed)?;
     while let Some(row) = rows.next().doing(deed)? {
@@ -136,9 +157,9 @@ fn read(row: &Row<'_>, fid: i64) -> Result<LiveItem, String> {
         id: text(2)?.into(),
         source: text(3)?.into(),
         time,
-        since: time,
+        since: text(8).map_or(Ok(time), Timestamp::from_str).map_err(|e| e.to_string())?,
         revision: Revision(revision.cast_unsigned()),
-        areas: Areas::default(),
+        areas: text(9).map(Areas::from_text).unwrap_or_default(),
         geometry: geom.map(journal::from_blob).transpose()?,
         properties: serde_json::from_str(text(7)?).map_err(|e| e.to_string())?,
     };
@@ -161,7 +182,7 @@ fn fold_batch(inner: &Inner) -> Result<usize, StoreError> {
     let Some(newest) = tail.last() else { return Ok(0) };
     // Only the last change of an item matters to its row.
     let mut by_collection: BTreeMap<&CollectionId, BTreeMap<u64, &LiveItem>> = BTreeMap::new();
-    for Change { collection, item, .. } in &tail {
+    for Change { collection, item, .. } in tail.iter().filter(|change| !change.late) {
         by_collection.entry(collection).or_default().insert(item.fid(), item);
     }
     inner.writer()?.lock().lazily("folding the journal", |tx| {
@@ -182,8 +203,9 @@ fn fold_collection<'i>(conn: &Connection, id: &CollectionId, items: impl Iterato
     let mut known = conn.prepare_cached(&format!("SELECT 1 FROM {table} WHERE fid = ?1")).doing(deed)?;
     let mut put = conn
         .prepare_cached(&format!(
-            "INSERT OR REPLACE INTO {table} (fid, geom, id, source, time, class, title, level, status, revision, properties, time_exact)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+            "INSERT OR REPLACE INTO {table} (fid, geom, id, source, time, class, title, level, status, revision, properties, time_exact,
+               since, areas)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
         ))
         .doing(deed)?;
     for item in items {
@@ -207,6 +229,8 @@ fn fold_collection<'i>(conn: &Connection, id: &CollectionId, items: impl Iterato
             item.revision().0.cast_signed(),
             item.properties_json(),
             time_exact,
+            item.since().to_string(),
+            item.areas().to_text(),
         ])
         .doing(deed)?;
     }

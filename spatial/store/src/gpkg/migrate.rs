@@ -17,7 +17,7 @@ pub(super) const STEPS: &[Step] = &[|conn| {
     for tables in [super::outbox::TABLES, super::refused::TABLES] {
         conn.execute_batch(tables).doing("raising the file's format")?;
     }
-    Ok(())
+    super::live::add_since(conn)
 }];
 
 const _: () = assert!(STEPS.len() + 1 == schema::FORMAT as usize, "every format but the first has a step that leads to it");

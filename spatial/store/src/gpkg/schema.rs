@@ -113,8 +113,12 @@ CREATE TABLE citywall_journal (
   recorded_at TEXT NOT NULL,
   geom BLOB,
   properties TEXT NOT NULL,
-  digest INTEGER NOT NULL
+  digest INTEGER NOT NULL,
+  since TEXT,
+  areas TEXT,
+  late INTEGER
 );
+CREATE INDEX citywall_journal_item ON citywall_journal (collection, fid);
 INSERT INTO gpkg_contents (table_name, data_type, identifier, description)
   VALUES ('citywall_meta', 'attributes', 'citywall_meta', 'Citywall: settings of the city');
 ";

@@ -166,7 +166,7 @@ fn journal_and_state(conn: &Connection, entries: &[catalog::Entry], last: Revisi
         }
         match states.get_mut(change.collection.as_str()) {
             None => add(&mut faults, format!("citywall_journal, revision {revision}: there is no live collection “{}”", change.collection)),
-            Some(state) if revision <= folded => drop(state.insert(change.item.fid(), change.item)),
+            Some(state) if revision <= folded && !change.late => drop(state.insert(change.item.fid(), change.item)),
             Some(_) => {}
         }
         Ok(())
