@@ -8,6 +8,7 @@ use crate::{
     jobs::Jobs,
     live::Hub,
     metrics::Metrics,
+    targets::PostOffice,
 };
 use axum::{
     Router,
@@ -44,7 +45,7 @@ pub struct App {
     /// Counters.
     pub metrics: Metrics,
     /// Push.
-    pub hub: Hub,
+    pub hub: Arc<Hub>,
     /// Imports.
     pub jobs: Jobs,
     /// Which building stands in which 3D tile.
@@ -55,6 +56,8 @@ pub struct App {
     pub started: Instant,
     city: OnceLock<Arc<City>>,
     tiles: OnceLock<Arc<FreshTiles>>,
+    /// Targets, once the city is loaded.
+    pub post_office: OnceLock<Arc<PostOffice>>,
     requests: Semaphore,
     readers: Arc<Semaphore>,
     public: Option<Links>,
@@ -69,13 +72,14 @@ impl App {
             file,
             tokens: Tokens::new(&config.tokens),
             metrics: Metrics::default(),
-            hub: Hub::new(),
+            hub: Arc::default(),
             jobs: Jobs::default(),
             plans: Plans::default(),
             closing: watch::Sender::new(false),
             started: Instant::now(),
             city: OnceLock::new(),
             tiles: OnceLock::new(),
+            post_office: OnceLock::new(),
             requests: Semaphore::new(config.limits.requests_max),
             readers: Arc::new(Semaphore::new(2 * cores)),
             public: config.public_url.as_deref().map(Links::new),
@@ -101,15 +105,14 @@ impl App {
     }
 
     /// Lets requests in.
-    pub fn set_city(self: &Arc<Self>, city: Arc<City>) {
-        let app = Arc::downgrade(self);
-        city.on_commit(move |commit| {
-            if let Some(app) = app.upgrade() {
-                app.hub.push(commit);
-            }
-        });
+    ///
+    /// # Errors
+    /// There is no thread for push.
+    pub fn set_city(&self, city: Arc<City>) -> std::io::Result<()> {
+        self.hub.follow(&city)?;
         let _ = self.tiles.set(FreshTiles::follow(&city, engine::TILE_CACHE_BYTES_MAX));
         let _ = self.city.set(city);
+        Ok(())
     }
 
     /// The public address, if one is configured.
@@ -187,6 +190,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/city", get(api::city::document))
         .route("/live", get(api::live::socket))
         .route("/live/sse", get(api::live::events))
+        .route("/targets/{id}/dead-letters", get(api::targets::list).post(api::targets::resend_all))
+        .route("/targets/{id}/dead-letters/{number}", post(api::targets::resend))
         .route("/imports", get(api::imports::list).post(api::imports::start))
         .route("/imports/{id}", get(api::imports::job))
         .route("/healthz", get(api::health::healthz))

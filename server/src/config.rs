@@ -7,7 +7,7 @@ mod live;
 
 pub use live::LiveConfig;
 
-use crate::limits;
+use crate::{limits, targets::Allowed};
 use anyhow::{Context, bail};
 use citywall_model::limits as engine;
 use schemars::JsonSchema;
@@ -36,6 +36,9 @@ pub struct Config {
     pub tokens: Vec<TokenConfig>,
     /// Live collections, and what their items must be.
     pub live: Vec<LiveConfig>,
+    /// Private networks that targets may lie in, such as `10.1.0.0/16`. Public addresses need no
+    /// entry; loopback is allowed where the server itself listens on loopback.
+    pub targets_allow: Vec<String>,
     /// Limits that an operator may want to change.
     pub limits: LimitsConfig,
 }
@@ -51,6 +54,7 @@ impl Default for Config {
             log_level: "info".to_owned(),
             tokens: Vec::new(),
             live: Vec::new(),
+            targets_allow: Vec::new(),
             limits: LimitsConfig::default(),
         }
     }
@@ -171,6 +175,7 @@ impl Config {
             }
         }
         live::check(&self.live)?;
+        self.allowed_addresses()?;
         if let Some(url) = &self.public_url {
             check_origin("public_url", url)?;
         }
@@ -178,6 +183,19 @@ impl Config {
             check_origin("cors_origins", origin)?;
         }
         Ok(())
+    }
+
+    /// The addresses that targets may have.
+    ///
+    /// # Errors
+    /// An entry of `targets_allow` is no network.
+    pub fn allowed_addresses(&self) -> anyhow::Result<Allowed> {
+        let network = |text: &String| {
+            let one = || text.parse::<std::net::IpAddr>().ok().map(ipnet::IpNet::from);
+            text.parse().ok().or_else(one).with_context(|| format!("targets_allow: “{text}” is no network such as 10.1.0.0/16"))
+        };
+        let networks = self.targets_allow.iter().map(network).collect::<anyhow::Result<_>>()?;
+        Ok(Allowed { networks, loopback: self.listen.ip().is_loopback() })
     }
 
     /// The JSON Schema of the file, pretty-printed.

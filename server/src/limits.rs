@@ -24,6 +24,13 @@ pub const CHECKPOINT_SECONDS: u64 = 10;
 pub const HEARTBEAT_SECONDS: u64 = 5;
 /// Longest time that a subscriber may take to read one message, in seconds.
 pub const SEND_SECONDS_MAX: u64 = 15;
+/// Shortest time between two messages of a subscription while changes come without end, in
+/// milliseconds: small commits then share a message.
+pub const PUSH_PACE_MS: u64 = 10;
+/// Most subscriptions of one line.
+pub const LINE_SUBSCRIPTIONS_MAX: usize = 32;
+/// Longest id of a subscription, in bytes.
+pub const SUBSCRIPTION_ID_BYTES_MAX: usize = 64;
 /// Most bytes of one message from a subscriber.
 pub const SUBSCRIBE_BYTES_MAX: usize = 16 << 10;
 /// Most changes in one delta message; more become several.
@@ -42,3 +49,17 @@ pub const JOBS_KEPT_MAX: usize = 100;
 pub const JOBS_OPEN_MAX: usize = 16;
 /// Shortest secret of a token, in bytes.
 pub const TOKEN_BYTES_MIN: usize = 16;
+/// Most targets.
+pub const TARGETS_MAX: usize = 64;
+/// Longest timeout of a target, in seconds.
+pub const TARGET_TIMEOUT_SECONDS_MAX: f64 = 120.0;
+/// Longest age and wait of a letter, in seconds.
+pub const TARGET_AGE_SECONDS_MAX: f64 = 30.0 * 24.0 * 3600.0;
+/// Letters that a target's thread reads at a time.
+pub const TARGET_LETTERS_READ_MAX: usize = 100;
+/// How often a target without letters looks whether there are any, in seconds.
+pub const TARGET_IDLE_SECONDS: u64 = 10;
+/// How often a target's item says how it stands, in seconds.
+pub const TARGET_REPORT_SECONDS: u64 = 2;
+/// Most letters that came back in one answer.
+pub const DEAD_LETTERS_PAGE_MAX: usize = 1_000;

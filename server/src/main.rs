@@ -2,7 +2,8 @@
 //!
 //! This crate is the only place that knows HTTP. A request goes through [`access`] (who may do
 //! what), to one module of [`api`] per standard, which asks the engine and writes the answer
-//! with [`geojson`] or [`html`]. Changes come back to the clients through [`live`].
+//! with [`geojson`] or [`html`]. Changes come back to the clients through [`live`], and go out to other
+//! systems through [`targets`].
 
 mod access;
 mod api;
@@ -21,6 +22,7 @@ mod live;
 mod logging;
 mod metrics;
 mod serve;
+mod targets;
 
 use clap::Parser;
 use std::process::ExitCode;

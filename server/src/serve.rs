@@ -4,12 +4,13 @@ use crate::{
     app::{self, App, Open},
     config::Config,
     feed, ingest, limits, logging,
+    targets::PostOffice,
 };
 use anyhow::{Context, bail};
 use axum::{Router, body::Body, http::Request};
 use citywall_model::limits as engine;
 use citywall_query::City;
-use citywall_store::{CityStore, GeoPackage};
+use citywall_store::{CityStore, GeoPackage, OutboxFile};
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
@@ -67,6 +68,7 @@ async fn serve(config: Config, file: &Path, demo_feed: bool) -> anyhow::Result<(
         loaded = load(&app, &address) => loaded?,
         () = signalled(&mut ended) => return Ok(()),
     };
+    open_post_office(&app, &city)?;
     if demo_feed {
         feed::start(&app, &city)?;
     }
@@ -77,6 +79,10 @@ async fn serve(config: Config, file: &Path, demo_feed: bool) -> anyhow::Result<(
     app.closing.send_replace(true);
     accepting.await.context("the port's task failed")?;
     drain(&app).await;
+    app.hub.close();
+    if let Some(office) = app.post_office.get() {
+        office.close();
+    }
     checkpoints.abort();
     let stop = {
         let app = app.clone();
@@ -109,8 +115,18 @@ async fn load(app: &Arc<App>, address: &str) -> anyhow::Result<(Arc<dyn CityStor
         Ok((store, Arc::new(city)))
     });
     let (store, city) = loaded.await.context("loading failed")??;
-    app.set_city(city.clone());
+    app.set_city(city.clone()).context("no thread for push")?;
     Ok((store, city))
+}
+
+/// Starts the targets; what is on its way out stands beside the city file.
+fn open_post_office(app: &App, city: &Arc<City>) -> anyhow::Result<()> {
+    let mut path = app.file.clone().into_os_string();
+    path.push("-outbox");
+    let outbox = OutboxFile::open(Path::new(&path)).context("the queue of the targets cannot be opened")?;
+    let office = PostOffice::start(app.hub.clone(), city.clone(), Arc::new(outbox), app.config.allowed_addresses()?)?;
+    let _ = app.post_office.set(office);
+    Ok(())
 }
 
 fn announce(app: &App, city: &City, address: &str) {

@@ -1,10 +1,10 @@
 //! `/healthz`, `/readyz`, `/metrics`: for those who run the server.
 
 use super::{json, value};
-use crate::{app::App, http::Answer, metrics::resident_bytes};
+use crate::{app::App, http::Answer, metrics::resident_bytes, targets::Standing};
 use axum::extract::State;
 use serde_json::json as object;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 /// `GET /healthz`: the process lives.
 pub async fn healthz() -> Answer {
@@ -25,6 +25,11 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Answer {
         ("citywall_ready", "1 once the city is loaded.", if app.city().is_ok() { 1.0 } else { 0.0 }),
         ("citywall_uptime_seconds", "Since the process started.", app.started.elapsed().as_secs_f64()),
         ("citywall_tile_cache_bytes", "Compressed tiles in memory.", number(app.tiles().map_or(0, |tiles| tiles.size().1))),
+        (
+            "citywall_live_coalesced_changes",
+            "Changes that slow readers did not get because a later one waited.",
+            number(app.hub.coalesced.load(Ordering::Relaxed)),
+        ),
     ];
     if let Some(bytes) = resident_bytes() {
         gauges.push(("process_resident_memory_bytes", "Resident memory.", number(bytes)));
@@ -47,6 +52,32 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Answer {
             }
         }
     }
-    let text = app.metrics.text(&gauges) + &by_collection;
+    let text = app.metrics.text(&gauges) + &by_collection + &targets(&app);
     Ok(json("text/plain; version=0.0.4; charset=utf-8", text))
+}
+
+/// How each target stands.
+fn targets(app: &App) -> String {
+    let Some(office) = app.post_office.get() else { return String::new() };
+    let standings = office.standings();
+    let age_s = |standing: &Standing| {
+        standing.counts.oldest.map_or(0.0, |oldest| jiff::Timestamp::now().duration_since(oldest).as_secs_f64().max(0.0))
+    };
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    let figures: [(&str, &str, &str, &dyn Fn(&Standing) -> f64); 5] = [
+        ("delivered_total", "counter", "Letters that arrived.", &|standing| standing.delivered as f64),
+        ("failed_total", "counter", "Tries in vain.", &|standing| standing.failed as f64),
+        ("waiting", "gauge", "Letters that wait.", &|standing| standing.counts.waiting as f64),
+        ("dead", "gauge", "Letters that came back.", &|standing| standing.counts.dead as f64),
+        ("oldest_seconds", "gauge", "Age of the oldest letter that waits.", &age_s),
+    ];
+    let mut out = String::new();
+    for (name, kind, help, figure) in figures {
+        out.push_str(&format!("# HELP citywall_target_{name} {help}\n# TYPE citywall_target_{name} {kind}\n"));
+        for (target, standing) in &standings {
+            let label = target.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            out.push_str(&format!("citywall_target_{name}{{target=\"{label}\"}} {}\n", figure(standing)));
+        }
+    }
+    out
 }

@@ -5,7 +5,11 @@ use crate::{
     app::{App, Open},
     http::{Answer, Ask, Params, Problem},
     limits,
-    live::line::{Ended, Line, Subscription, Told, error, farewell, heartbeat},
+    live::{
+        Interest,
+        line::{Ended, Line, Said, error, farewell, heartbeat},
+        lines::Lines,
+    },
 };
 use axum::{
     body::{Body, Bytes},
@@ -16,10 +20,10 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
-use citywall_model::CollectionId;
 use citywall_query::City;
-use citywall_wire::LiveRequest;
+use citywall_wire::{AreaOf, LiveRequest, Subscribe};
 use futures::{StreamExt, stream};
+use serde_json::Value;
 use std::{
     convert::Infallible,
     sync::{Arc, atomic::Ordering},
@@ -47,18 +51,24 @@ pub async fn socket(State(app): State<Arc<App>>, ask: Ask, request: Request) -> 
     }))
 }
 
-/// `GET /live/sse`: the same, asked for by `collections` and `after` (or `Last-Event-ID`).
+/// `GET /live/sse`: the same, asked for by query parameters; `Last-Event-ID` is an `after`.
 pub async fn events(State(app): State<Arc<App>>, ask: Ask) -> Answer {
-    let params = ask.params(&["collections", "after"])?;
+    let params = ask.params(&["collections", "bbox", "area", "filter", "after"])?;
     let city = app.city()?.clone();
     check_room(&app)?;
     let last_seen = ask.headers.get("last-event-id").and_then(|value| value.to_str().ok());
-    let subscription = Subscription {
-        collections: collections(&params)?,
+    let request = Subscribe {
+        collections: list(&params, "collections").map(str::to_owned).collect(),
+        bbox: bbox(&params)?,
+        area: area(&params)?,
+        filter: params.get("filter").map(filter),
         after: revision(params.get("after"), "after")?.or(revision(last_seen, "Last-Event-ID")?),
+        ..Subscribe::default()
     };
-    let line = start(&app, &city, subscription).await?.map_err(|reason| Problem::parameter("collections", reason))?;
-    let stream = event_stream(app, city, line);
+    let mut lines = Lines::default();
+    let line = start(&app, &city, request, &lines).await.map_err(|(parameter, reason)| Problem::parameter(parameter, reason))?;
+    lines.insert(None, line).map_err(Problem::body)?;
+    let stream = event_stream(app, city, lines);
     let mut response = Response::new(Body::from_stream(stream));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -76,34 +86,64 @@ fn check_room(app: &App) -> Result<(), Problem> {
     Ok(())
 }
 
-fn collections(params: &Params) -> Result<Vec<CollectionId>, Problem> {
-    let names = params.get("collections").unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
-    names.map(|name| CollectionId::new(name).map_err(|error| Problem::parameter("collections", error))).collect()
+fn list<'p>(params: &'p Params, name: &str) -> impl Iterator<Item = &'p str> {
+    params.get(name).unwrap_or_default().split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+fn bbox(params: &Params) -> Result<Option<[f64; 4]>, Problem> {
+    let wrong = || Problem::parameter("bbox", "must be four numbers: west, south, east, north in degrees");
+    let numbers: Vec<f64> = list(params, "bbox").map(|text| text.parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
+    if params.get("bbox").is_none() { Ok(None) } else { numbers.try_into().map(Some).map_err(|_| wrong()) }
+}
+
+/// CQL2 JSON if it is an object, else CQL2 Text.
+fn filter(text: &str) -> Value {
+    serde_json::from_str(text).ok().filter(Value::is_object).unwrap_or_else(|| text.into())
+}
+
+fn area(params: &Params) -> Result<Option<AreaOf>, Problem> {
+    let parts = |text: &str| {
+        let (level, code) =
+            text.split_once(':').ok_or_else(|| Problem::parameter("area", "must be LEVEL:CODE, such as street:120101001"))?;
+        Ok(AreaOf { level: level.to_owned(), code: code.to_owned() })
+    };
+    params.get("area").map(parts).transpose()
 }
 
 fn revision(text: Option<&str>, parameter: &str) -> Result<Option<u64>, Problem> {
     text.map(|text| text.parse().map_err(|_| Problem::parameter(parameter, "must be a revision, a whole number"))).transpose()
 }
 
-async fn start(app: &Arc<App>, city: &Arc<City>, subscription: Subscription) -> Result<Result<Line, String>, Problem> {
-    let (app_too, city) = (app.clone(), city.clone());
-    app.blocking(move || Ok(Line::start(&app_too, &city, &subscription))).await
+/// Starts a subscription. A refusal names the member that is wrong.
+async fn start(app: &Arc<App>, city: &Arc<City>, request: Subscribe, lines: &Lines) -> Result<Line, (&'static str, String)> {
+    let (hub, city, bell) = (app.hub.clone(), city.clone(), lines.bell());
+    let started = app.blocking(move || {
+        Ok(Interest::read(&request, &city).and_then(|interest| {
+            Line::start(&hub, &city, request.id.clone(), interest, request.after, bell).map_err(|reason| ("after", reason))
+        }))
+    });
+    started.await.map_err(|problem| ("subscribe", problem.to_string()))?
 }
 
 /// What a stream of events has to say next.
-async fn next_event(app: &App, city: &City, line: &mut Line, beat: &mut tokio::time::Interval) -> (Bytes, Option<u64>, bool) {
+async fn next_event(app: &App, city: &City, lines: &mut Lines, beat: &mut tokio::time::Interval) -> (Vec<Said>, bool) {
     let mut closing = app.closing.subscribe();
+    let bare = |text| Said { text, revision: None };
     tokio::select! {
         biased;
-        told = line.next() => match told {
-            Ok(Told { text, revision }) => (text, revision, false),
+        said = lines.next() => match said {
+            Ok(said) => (vec![said], false),
             Err(ended) => {
                 note_end(app, &ended);
-                (farewell(&ended), None, true)
+                (vec![bare(farewell(&ended))], true)
             }
         },
-        () = stopping(&mut closing) => (farewell(&Ended::Closing), None, true),
-        _ = beat.tick() => (heartbeat(city), None, false),
+        () = stopping(&mut closing) => (vec![bare(farewell(&Ended::Closing))], true),
+        _ = beat.tick() => {
+            let mut said = lines.catch_up(app.hub.delivered());
+            said.push(bare(heartbeat(city)));
+            (said, false)
+        }
     }
 }
 
@@ -113,7 +153,7 @@ async fn stopping(closing: &mut tokio::sync::watch::Receiver<bool>) {
 }
 
 fn note_end(app: &App, ended: &Ended) {
-    if matches!(ended, Ended::TooSlow { .. }) {
+    if matches!(ended, Ended::TooSlow) {
         app.metrics.subscribers_cut.fetch_add(1, Ordering::Relaxed);
     }
     tracing::debug!(?ended, "a live line ends");
@@ -126,11 +166,11 @@ fn beats() -> tokio::time::Interval {
 }
 
 /// A line as server-sent events (WHATWG HTML, 9.2); the event's id is the revision reached.
-fn event_stream(app: Arc<App>, city: Arc<City>, line: Line) -> impl futures::Stream<Item = Result<Bytes, Infallible>> {
+fn event_stream(app: Arc<App>, city: Arc<City>, lines: Lines) -> impl futures::Stream<Item = Result<Bytes, Infallible>> {
     struct Sse {
         app: Arc<App>,
         city: Arc<City>,
-        line: Line,
+        lines: Lines,
         beat: tokio::time::Interval,
         over: bool,
     }
@@ -140,45 +180,43 @@ fn event_stream(app: Arc<App>, city: Arc<City>, line: Line) -> impl futures::Str
         }
     }
     app.metrics.subscribers.fetch_add(1, Ordering::Relaxed);
-    let start = Sse { app, city, line, beat: beats(), over: false };
+    let start = Sse { app, city, lines, beat: beats(), over: false };
     let events = stream::unfold(start, |mut sse| async move {
         if sse.over {
             return None;
         }
-        let (text, revision, over) = next_event(&sse.app, &sse.city, &mut sse.line, &mut sse.beat).await;
+        let (said, over) = next_event(&sse.app, &sse.city, &mut sse.lines, &mut sse.beat).await;
         sse.over = over;
-        sse.app.metrics.live_messages.fetch_add(1, Ordering::Relaxed);
-        let mut event = Vec::with_capacity(text.len() + 32);
-        if let Some(revision) = revision {
-            event.extend_from_slice(format!("id: {revision}\n").as_bytes());
+        sse.app.metrics.live_messages.fetch_add(said.len() as u64, Ordering::Relaxed);
+        let mut events = Vec::with_capacity(said.iter().map(|said| said.text.len() + 32).sum());
+        for Said { text, revision } in said {
+            if let Some(revision) = revision {
+                events.extend_from_slice(format!("id: {revision}\n").as_bytes());
+            }
+            events.extend_from_slice(b"data: ");
+            events.extend_from_slice(&text);
+            events.extend_from_slice(b"\n\n");
         }
-        event.extend_from_slice(b"data: ");
-        event.extend_from_slice(&text);
-        event.extend_from_slice(b"\n\n");
-        Some((Ok(Bytes::from(event)), sse))
+        Some((Ok(Bytes::from(events)), sse))
     });
     stream::once(async { Ok(Bytes::from_static(b"retry: 2000\n\n")) }).chain(events)
 }
 
 /// Talks on a socket until either side ends it.
 async fn serve_socket(app: &Arc<App>, city: &Arc<City>, mut socket: WebSocket) {
-    let mut line: Option<Line> = None;
+    let mut lines = Lines::default();
     let mut beat = beats();
     let mut closing = app.closing.subscribe();
     loop {
-        tokio::select! {
+        let say = tokio::select! {
             message = socket.recv() => match message {
-                Some(Ok(Message::Text(text))) => match hear(app, city, &text).await {
-                    Ok(Some(new)) => line = Some(new),
-                    Ok(None) => if !send(app, &mut socket, heartbeat(city)).await { return },
-                    Err(reason) => if !send(app, &mut socket, error(reason)).await { return },
-                },
-                Some(Ok(Message::Binary(_))) => if !send(app, &mut socket, error("send text, not binary".to_owned())).await { return },
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Text(text))) => hear(app, city, &mut lines, &text).await,
+                Some(Ok(Message::Binary(_))) => Some(error(None, "send text, not binary".to_owned())),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => None,
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
             },
-            told = next_told(&mut line) => match told {
-                Ok(told) => if !send(app, &mut socket, told.text).await { return },
+            said = lines.next() => match said {
+                Ok(said) => Some(said.text),
                 Err(ended) => {
                     note_end(app, &ended);
                     send(app, &mut socket, farewell(&ended)).await;
@@ -189,27 +227,51 @@ async fn serve_socket(app: &Arc<App>, city: &Arc<City>, mut socket: WebSocket) {
                 send(app, &mut socket, farewell(&Ended::Closing)).await;
                 return;
             }
-            _ = beat.tick() => if !send(app, &mut socket, heartbeat(city)).await { return },
+            _ = beat.tick() => {
+                for said in lines.catch_up(app.hub.delivered()) {
+                    if !send(app, &mut socket, said.text).await {
+                        return;
+                    }
+                }
+                Some(heartbeat(city))
+            }
+        };
+        if let Some(text) = say
+            && !send(app, &mut socket, text).await
+        {
+            return;
         }
     }
 }
 
-/// The line's next message; never, before there is a line.
-async fn next_told(line: &mut Option<Line>) -> Result<Told, Ended> {
-    match line {
-        Some(line) => line.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// What a client says: a new line, or nothing but a question whether we are there.
-async fn hear(app: &Arc<App>, city: &Arc<City>, text: &str) -> Result<Option<Line>, String> {
-    let request: LiveRequest = serde_json::from_str(text).map_err(|error| format!("the message is not understood: {error}"))?;
-    let LiveRequest::Subscribe { collections, after } = request else { return Ok(None) };
-    let collections =
-        collections.iter().map(|name| CollectionId::new(name).map_err(|error| error.to_string())).collect::<Result<_, _>>()?;
-    let line = start(app, city, Subscription { collections, after }).await.map_err(|problem| problem.to_string())?;
-    line.map(Some)
+/// Does what a client says; what is to be answered at once.
+async fn hear(app: &Arc<App>, city: &Arc<City>, lines: &mut Lines, text: &str) -> Option<Bytes> {
+    let request: LiveRequest = match serde_json::from_str(text) {
+        Ok(request) => request,
+        Err(cause) => return Some(error(None, format!("the message is not understood: {cause}"))),
+    };
+    let (id, refusal) = match request {
+        LiveRequest::Ping => return Some(heartbeat(city)),
+        LiveRequest::Subscribe(request) => {
+            let id = request.id.clone();
+            if id.as_ref().is_some_and(|id| id.len() > limits::SUBSCRIPTION_ID_BYTES_MAX) {
+                return Some(error(
+                    None,
+                    format!("id: longer than SUBSCRIPTION_ID_BYTES_MAX ({}) bytes", limits::SUBSCRIPTION_ID_BYTES_MAX),
+                ));
+            }
+            match start(app, city, request, lines).await {
+                Ok(line) => (id.clone(), lines.insert(id, line).err()),
+                Err((member, reason)) => (id, Some(format!("{member}: {reason}"))),
+            }
+        }
+        LiveRequest::Unsubscribe { id } => {
+            let missing = (!lines.remove(&id)).then(|| "there is no subscription of this id".to_owned());
+            (id, missing)
+        }
+        LiveRequest::Replay(control) => (control.id, Some("there is no replay of this id".to_owned())),
+    };
+    refusal.map(|reason| error(id, reason))
 }
 
 /// False if the reader is gone or does not read.

@@ -9,6 +9,7 @@ pub mod imports;
 pub mod ingest;
 pub mod live;
 pub mod map;
+pub mod targets;
 pub mod tiles;
 pub mod tiles3d;
 

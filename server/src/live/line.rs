@@ -1,28 +1,22 @@
-//! One subscriber's line: what it has been told, and what it is told next.
+//! One subscription: what it has been told, and what it is told next.
 
 use super::{
-    hub::{Pushed, layer_changed},
-    message,
+    hub::{Hub, Pushed, Subscribed, layer_changed},
+    interest::{Interest, Told},
+    mailbox::{Cut, Entry, Mailbox, coalesce},
+    message::{self, PushedChange},
 };
-use crate::{app::App, limits};
+use crate::limits;
 use axum::body::Bytes;
-use citywall_model::{CollectionId, LiveItem};
+use citywall_model::{CollectionId, LiveItem, limits as engine};
 use citywall_query::City;
 use citywall_wire::LiveMessage;
+use rustc_hash::FxHashSet;
 use std::{collections::VecDeque, sync::Arc};
-use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
-
-/// What a subscriber asks for.
-#[derive(Clone, Debug, Default)]
-pub struct Subscription {
-    /// The live collections; empty means all. Layers that change are told to everyone.
-    pub collections: Vec<CollectionId>,
-    /// Resume after this revision; `None` asks for a snapshot.
-    pub after: Option<u64>,
-}
+use tokio::sync::Notify;
 
 /// A message and the revision that the subscriber has reached with it.
-pub struct Told {
+pub struct Said {
     /// The JSON text.
     pub text: Bytes,
     /// The revision, where the message moves it on.
@@ -33,166 +27,295 @@ pub struct Told {
 #[derive(Debug)]
 pub enum Ended {
     /// The reader did not keep up.
-    TooSlow {
-        /// How many commits it missed.
-        missed: u64,
-    },
+    TooSlow,
     /// The server stops.
     Closing,
 }
 
-/// A line after its subscription: first what is due, then what comes.
+/// Something that is due to be told; its text is made when it is told.
+enum Due {
+    Part { collection: CollectionId, items: Vec<LiveItem>, last: bool },
+    Entries(VecDeque<Entry>),
+    Said(Said),
+}
+
+/// A subscription: first what is due, then what comes.
 pub struct Line {
-    wanted: Vec<CollectionId>,
-    ring: broadcast::Receiver<Arc<Pushed>>,
-    due: VecDeque<Told>,
+    id: Option<String>,
+    interest: Arc<Interest>,
+    subscribed: Subscribed,
+    due: VecDeque<Due>,
     /// The revision that the subscriber has reached.
     reached: u64,
+    /// What the mailbox has up to here was told otherwise.
+    floor: u64,
+    /// True if the chain is broken and nothing more is told.
+    broken: bool,
 }
 
 impl Line {
-    /// Starts a line: with a snapshot, with what was missed, or with the order to ask for a
-    /// snapshot. Blocks while the state is read.
+    /// Starts a subscription: with a snapshot, with what was missed, or with the order to ask for
+    /// a snapshot. Blocks while the state is read.
     ///
     /// # Errors
-    /// A collection is unknown or a layer, or the journal cannot be read; in words for the client.
-    pub fn start(app: &App, city: &City, subscription: &Subscription) -> Result<Self, String> {
-        for id in &subscription.collections {
-            let view = city.view(id).map_err(|error| error.to_string())?;
-            if !view.is_live() {
-                return Err(format!("“{id}” is a layer; its new versions are told to every subscriber"));
-            }
-        }
-        let wanted = subscription.collections.clone();
-        let Some(after) = subscription.after else {
-            let (ring, revision, state) = city.at_rest(|revision| (app.hub.listen(), revision.0, open_state(city, &wanted)));
-            let mut line = Self { wanted, ring, due: VecDeque::new(), reached: revision };
-            line.due_snapshot(&state);
-            return Ok(line);
-        };
-        // Listening starts before the history is read; what comes twice is passed over.
-        let mut line = Self { wanted, ring: app.hub.listen(), due: VecDeque::new(), reached: after };
-        match app.hub.since(city, after).map_err(|error| error.to_string())? {
-            Some(missed) => line.due_commits(&missed),
-            None => {
-                line.reached = city.revision().0;
-                let reason = format!("revision {after} is too old or not of this city; subscribe again without “after”");
-                line.due.push_back(Told { text: message::other(&LiveMessage::Resync { reason }).into(), revision: None });
-            }
+    /// The journal cannot be read; in words for the client.
+    pub fn start(
+        hub: &Arc<Hub>,
+        city: &City,
+        id: Option<String>,
+        interest: Interest,
+        after: Option<u64>,
+        bell: Arc<Notify>,
+    ) -> Result<Self, String> {
+        let interest = Arc::new(interest);
+        // The mailbox fills from here on; what is read below is at least as new as what it lacks.
+        let subscribed = hub.subscribe(interest.clone(), Arc::new(Mailbox::new(bell)));
+        let mut line = Self { id, interest, subscribed, due: VecDeque::new(), reached: 0, floor: 0, broken: false };
+        match after {
+            None => line.begin(city),
+            Some(after) => line.resume(hub, city, after)?,
         }
         Ok(line)
     }
 
-    /// The next message, as soon as there is one.
+    fn begin(&mut self, city: &City) {
+        let (revision, state) = city.at_rest(|revision| {
+            let views = self.interest.views(city);
+            (revision.0, views.iter().map(|view| (view.id().clone(), self.interest.open_items(view))).collect::<Vec<_>>())
+        });
+        (self.reached, self.floor) = (revision, revision);
+        let collections = state.len();
+        for (at, (collection, items)) in state.into_iter().enumerate() {
+            let items: Vec<LiveItem> = items.into_iter().filter(|item| self.interest.holds(item)).collect();
+            let parts = items.chunks(limits::SNAPSHOT_PART_ITEMS_MAX).map(<[_]>::to_vec).collect::<Vec<_>>();
+            let parts = if parts.is_empty() { vec![Vec::new()] } else { parts };
+            let count = parts.len();
+            for (part, items) in parts.into_iter().enumerate() {
+                let last = at + 1 == collections && part + 1 == count;
+                self.due.push_back(Due::Part { collection: collection.clone(), items, last });
+            }
+        }
+        if collections == 0 {
+            // A city without live collections still has a revision to follow.
+            let text = message::delta(self.id(), (revision, revision), std::iter::empty(), std::iter::empty()).into();
+            self.due.push_back(Due::Said(Said { text, revision: Some(revision) }));
+        }
+    }
+
+    fn resume(&mut self, hub: &Hub, city: &City, after: u64) -> Result<(), String> {
+        self.reached = after;
+        match hub.since(city, after).map_err(|error| error.to_string())? {
+            Some(missed) => {
+                self.floor = missed.last().map_or(after, |commit| commit.revision);
+                self.due_missed(missed);
+            }
+            None => {
+                let reason = format!("revision {after} is too old or not of this city; subscribe again without “after”");
+                self.resync(reason);
+            }
+        }
+        Ok(())
+    }
+
+    fn due_missed(&mut self, missed: Vec<Arc<Pushed>>) {
+        let end = self.floor;
+        let mut told: VecDeque<Entry> = missed.into_iter().flat_map(|commit| self.entries_of(commit)).collect();
+        if told.len() > limits::DELTA_CHANGES_MAX {
+            told = coalesce(told);
+        }
+        told.push_back(Entry::Reached(end));
+        self.due.push_back(Due::Entries(told));
+    }
+
+    /// What a commit has for this subscriber.
+    fn entries_of(&self, commit: Arc<Pushed>) -> Vec<Entry> {
+        if let Some(collection) = &commit.layer {
+            return vec![Entry::Layer { revision: commit.revision, collection: collection.clone() }];
+        }
+        if self.interest.is_everything() && commit.after >= self.reached {
+            return vec![Entry::Commit(commit)];
+        }
+        let news = commit.changes().iter().filter(|change| change.revision > self.reached);
+        news.filter_map(|change| Some(Entry::Change(change.clone(), self.interest.told(change)?))).collect()
+    }
+
+    fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    fn resync(&mut self, reason: String) {
+        self.broken = true;
+        self.due.clear();
+        let text = message::other(&LiveMessage::Resync { id: self.id.clone(), reason }).into();
+        self.due.push_back(Due::Said(Said { text, revision: None }));
+    }
+
+    /// The next message, if there is one now.
     ///
     /// # Errors
-    /// The line ends, with the reason.
-    pub async fn next(&mut self) -> Result<Told, Ended> {
+    /// The reader did not keep up.
+    pub fn poll(&mut self) -> Result<Option<Said>, Ended> {
         loop {
-            if let Some(told) = self.due.pop_front() {
-                return Ok(told);
-            }
-            let mut commits = vec![match self.ring.recv().await {
-                Ok(commit) => commit,
-                Err(RecvError::Lagged(missed)) => return Err(Ended::TooSlow { missed }),
-                Err(RecvError::Closed) => return Err(Ended::Closing),
-            }];
-            let mut changes = commits[0].changes.len();
-            // A reader that is behind gets what waits in one message.
-            while changes < limits::DELTA_CHANGES_MAX {
-                match self.ring.try_recv() {
-                    Ok(commit) => {
-                        changes += commit.changes.len();
-                        commits.push(commit);
-                    }
-                    Err(TryRecvError::Lagged(missed)) => return Err(Ended::TooSlow { missed }),
-                    Err(_) => break,
+            if let Some(due) = self.due.pop_front() {
+                if let Some(said) = self.say(due) {
+                    return Ok(Some(said));
                 }
+                continue;
             }
-            self.due_commits(&commits);
-        }
-    }
-
-    fn due_snapshot(&mut self, state: &[(CollectionId, Vec<LiveItem>)]) {
-        let revision = self.reached;
-        for (at, (collection, items)) in state.iter().enumerate() {
-            let parts: Vec<&[LiveItem]> =
-                if items.is_empty() { vec![&[]] } else { items.chunks(limits::SNAPSHOT_PART_ITEMS_MAX).collect() };
-            for (part_at, part) in parts.iter().enumerate() {
-                let last = at + 1 == state.len() && part_at + 1 == parts.len();
-                let text = message::snapshot(revision, collection, part, last).into();
-                self.due.push_back(Told { text, revision: last.then_some(revision) });
+            if self.broken {
+                return Ok(None);
             }
-        }
-        if state.is_empty() {
-            // A city without live collections still has a revision to follow.
-            let text = message::delta(revision, revision, std::iter::empty()).into();
-            self.due.push_back(Told { text, revision: Some(revision) });
-        }
-    }
-
-    fn due_commits(&mut self, commits: &[Arc<Pushed>]) {
-        let mut waiting: Vec<&Arc<Pushed>> = Vec::new();
-        let reached = self.reached;
-        for commit in commits.iter().filter(|commit| commit.revision > reached) {
-            match &commit.layer {
-                Some(layer) => {
-                    self.due_delta(&waiting);
-                    waiting.clear();
-                    let text = layer_changed(self.reached, commit.revision, layer).into();
-                    self.reached = commit.revision;
-                    self.due.push_back(Told { text, revision: Some(commit.revision) });
+            match self.subscribed.mailbox.take(limits::DELTA_CHANGES_MAX) {
+                Ok(entries) if entries.is_empty() => return Ok(None),
+                Ok(mut entries) => {
+                    entries.retain(|entry| entry.revision() > self.floor);
+                    self.due.push_back(Due::Entries(entries));
                 }
-                None => waiting.push(commit),
+                Err(Cut::Slow) => return Err(Ended::TooSlow),
+                Err(Cut::Overrun) => self.resync("the server passed over changes; subscribe again without “after”".to_owned()),
             }
         }
-        self.due_delta(&waiting);
     }
 
-    /// Makes deltas of commits: bounded ones, and none at all if nothing in them is wanted.
-    fn due_delta(&mut self, commits: &[&Arc<Pushed>]) {
-        if let [commit] = commits
-            && self.wanted.is_empty()
+    /// An empty delta that moves the subscriber on over what does not concern it, if there is
+    /// such: up to `delivered`, which was asked of the hub before.
+    pub fn catch_up(&mut self, delivered: u64) -> Option<Said> {
+        let has_all = self.due.is_empty() && self.subscribed.mailbox.is_empty();
+        if self.broken || !has_all || delivered <= self.reached.max(self.floor) {
+            return None;
+        }
+        Some(self.delta(delivered, &[], &[]))
+    }
+
+    /// Makes the text of what is due; what does not fit into one message stays due.
+    fn say(&mut self, due: Due) -> Option<Said> {
+        match due {
+            Due::Said(said) => Some(said),
+            Due::Part { collection, items, last } => {
+                let text = message::snapshot(self.id(), self.reached, &collection, &items, last).into();
+                Some(Said { text, revision: last.then_some(self.reached) })
+            }
+            Due::Entries(entries) => self.say_entries(entries),
+        }
+    }
+
+    fn say_entries(&mut self, mut entries: VecDeque<Entry>) -> Option<Said> {
+        if let (1, Some(Entry::Commit(commit))) = (entries.len(), entries.front())
             && commit.after == self.reached
-            && commit.changes.len() <= limits::DELTA_CHANGES_MAX
+            && self.id.is_none()
+            && commit.weight() <= limits::DELTA_CHANGES_MAX
+            && let Some(text) = commit.whole()
         {
             self.reached = commit.revision;
-            self.due.push_back(Told { text: commit.whole(), revision: Some(commit.revision) });
-            return;
+            return Some(Said { text, revision: Some(self.reached) });
         }
-        let changes = commits.iter().flat_map(|commit| &commit.changes).filter(|change| change.revision > self.reached);
-        let changes: Vec<_> = changes.filter(|change| self.wanted.is_empty() || self.wanted.contains(&change.collection)).collect();
-        for part in changes.chunks(limits::DELTA_CHANGES_MAX) {
-            let revision = part.last().map_or(self.reached, |change| change.revision);
-            let text = message::delta(self.reached, revision, part.iter().copied()).into();
-            self.reached = revision;
-            self.due.push_back(Told { text, revision: Some(revision) });
+        let mut part = Part::default();
+        while let Some(entry) = entries.pop_front() {
+            match entry {
+                Entry::Commit(commit) => {
+                    let floor = self.floor.max(self.reached);
+                    let of_commit = commit.changes().iter().filter(|change| change.revision > floor && !change.late);
+                    let mut told: Vec<Entry> = of_commit.map(|change| Entry::Change(change.clone(), change.told_to_all())).collect();
+                    told.push(match &commit.layer {
+                        Some(layer) => Entry::Layer { revision: commit.revision, collection: layer.clone() },
+                        None => Entry::Reached(commit.revision),
+                    });
+                    told.into_iter().rev().for_each(|entry| entries.push_front(entry));
+                }
+                Entry::Reached(revision) => part.revision = part.revision.max(revision),
+                Entry::Layer { revision, collection } => {
+                    if !part.is_empty() {
+                        entries.push_front(Entry::Layer { revision, collection });
+                        break;
+                    }
+                    let text = layer_changed(self.id(), self.reached, revision, &collection).into();
+                    self.reached = revision;
+                    self.keep(entries);
+                    return Some(Said { text, revision: Some(revision) });
+                }
+                Entry::Change(change, told) => {
+                    if !part.takes(&change, told) {
+                        entries.push_front(Entry::Change(change, told));
+                        break;
+                    }
+                }
+            }
         }
+        self.keep(entries);
+        (part.revision > self.reached).then(|| self.delta(part.revision, &part.changes, &part.gone))
+    }
+
+    /// What did not fit comes next.
+    fn keep(&mut self, entries: VecDeque<Entry>) {
+        if !entries.is_empty() {
+            self.due.push_front(Due::Entries(entries));
+        }
+    }
+
+    fn delta(&mut self, revision: u64, changes: &[Arc<PushedChange>], gone: &[Arc<PushedChange>]) -> Said {
+        let (changes, gone) = (changes.iter().map(|change| &**change), gone.iter().map(|change| &**change));
+        let text = message::delta(self.id.as_deref(), (self.reached, revision), changes, gone).into();
+        self.reached = revision;
+        Said { text, revision: Some(revision) }
     }
 }
 
-/// The open items of the wanted live collections. Called between two commits.
-fn open_state(city: &City, wanted: &[CollectionId]) -> Vec<(CollectionId, Vec<LiveItem>)> {
-    let views = city.collections().into_iter().filter(|view| view.is_live() && (wanted.is_empty() || wanted.contains(view.id())));
-    views.map(|view| (view.id().clone(), view.open_items())).collect()
+/// One delta in the making: bounded, and no item both in `changes` and in `gone`.
+#[derive(Default)]
+struct Part {
+    revision: u64,
+    changes: Vec<Arc<PushedChange>>,
+    gone: Vec<Arc<PushedChange>>,
+    /// The items of `gone`; while there are any, those of `changes` too.
+    items: FxHashSet<(CollectionId, u64, bool)>,
+}
+
+impl Part {
+    fn is_empty(&self) -> bool {
+        self.revision == 0
+    }
+
+    /// False if it has to go into the next one.
+    fn takes(&mut self, change: &Arc<PushedChange>, told: Told) -> bool {
+        if self.changes.len() + self.gone.len() >= limits::DELTA_CHANGES_MAX {
+            return false;
+        }
+        let is_gone = told == Told::Gone;
+        if is_gone && self.gone.is_empty() {
+            self.items = self.changes.iter().map(|change| (change.collection.clone(), change.item.fid(), false)).collect();
+        }
+        if is_gone || !self.gone.is_empty() {
+            let key = |gone| (change.collection.clone(), change.item.fid(), gone);
+            if self.items.contains(&key(!is_gone)) {
+                return false;
+            }
+            self.items.insert(key(is_gone));
+        }
+        self.revision = change.revision;
+        if is_gone { &mut self.gone } else { &mut self.changes }.push(change.clone());
+        true
+    }
 }
 
 /// The heartbeat.
 pub fn heartbeat(city: &City) -> Bytes {
     let time = jiff::Timestamp::now().round(jiff::Unit::Millisecond).unwrap_or_else(|_| jiff::Timestamp::now()).to_string();
-    message::other(&LiveMessage::Heartbeat { revision: city.revision().0, time }).into()
+    message::other(&LiveMessage::Heartbeat { id: None, revision: city.revision().0, time, replay: false, ended: false }).into()
 }
 
 /// The last message of a line that ends.
 pub fn farewell(ended: &Ended) -> Bytes {
     let reason = match ended {
-        Ended::TooSlow { missed } => format!("this reader fell behind by {missed} commits; connect again, with “after” or without"),
+        Ended::TooSlow => format!(
+            "this reader fell behind by more than SUBSCRIBER_QUEUE_MAX ({}) changes that cannot be coalesced; connect again, with “after” or without",
+            engine::SUBSCRIBER_QUEUE_MAX
+        ),
         Ended::Closing => "the server stops; connect again shortly".to_owned(),
     };
-    error(reason)
+    error(None, reason)
 }
 
 /// A refusal.
-pub fn error(reason: String) -> Bytes {
-    message::other(&LiveMessage::Error { reason }).into()
+pub fn error(id: Option<String>, reason: String) -> Bytes {
+    message::other(&LiveMessage::Error { id, reason }).into()
 }

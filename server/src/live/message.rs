@@ -1,47 +1,125 @@
-//! Live messages as JSON text. Every change is written once and shared by all subscribers.
+//! Live messages as JSON text. Every change is written once, for the first who needs it, and
+//! shared by all subscribers.
 
+use super::interest::Told;
 use crate::geojson::write;
-use citywall_model::{Change, CollectionId, FeatureRef, LiveItem};
+use citywall_model::{Bbox, Change, CollectionId, FeatureRef, LifeState, LiveItem};
 use citywall_wire::LiveMessage;
+use std::sync::OnceLock;
 
-/// One change, ready to be sent.
+/// One change on its way to the subscribers.
 #[derive(Debug)]
 pub struct PushedChange {
     /// Its collection.
     pub collection: CollectionId,
     /// The revision that made it.
     pub revision: u64,
-    /// The change as the JSON of [`citywall_wire::Change`].
-    json: Box<[u8]>,
+    /// The item as it now is.
+    pub item: LiveItem,
+    /// The item before, where that is known.
+    pub before: Option<LiveItem>,
+    /// True if there was no item before.
+    pub is_new: bool,
+    /// The rectangle that the item fills.
+    pub bounds: Option<Bbox>,
+    /// The rectangle that it filled before.
+    pub bounds_before: Option<Bbox>,
+    /// True if the last state of the item says it all: its former ones may be left out.
+    pub is_series: bool,
+    /// True if it tells of the past and not of the present.
+    pub late: bool,
+    /// True if the item was deleted.
+    pub removed: bool,
+    json: OnceLock<Box<[u8]>>,
 }
 
 impl PushedChange {
-    pub fn new(change: &Change) -> Self {
-        let revision = change.item.revision().0;
-        let mut json = format!("{{\"collection\":\"{}\",\"revision\":{revision},\"feature\":", change.collection).into_bytes();
-        write::feature(&mut json, FeatureRef::Live(&change.item));
-        json.push(b'}');
-        Self { collection: change.collection.clone(), revision, json: json.into() }
+    /// A change that was just committed.
+    pub fn new(change: &Change, is_series: bool) -> Self {
+        Self {
+            collection: change.collection.clone(),
+            revision: change.item.revision().0,
+            bounds: change.item.bounds(),
+            bounds_before: change.before.as_ref().and_then(LiveItem::bounds),
+            is_new: change.before.is_none(),
+            is_series,
+            late: change.late,
+            removed: change.item.state() == LifeState::Removed,
+            item: change.item.clone(),
+            before: change.before.clone(),
+            json: OnceLock::new(),
+        }
+    }
+
+    /// A change that was read from the journal, which does not say what was before.
+    pub fn read(change: &Change, is_series: bool) -> Self {
+        Self { is_new: false, ..Self::new(change, is_series) }
+    }
+
+    /// How it concerns a subscriber of everything.
+    pub fn told_to_all(&self) -> Told {
+        if self.removed { Told::Gone } else { Told::Change }
+    }
+
+    /// The change as the JSON of [`citywall_wire::Change`].
+    pub fn json(&self) -> &[u8] {
+        self.json.get_or_init(|| {
+            let mut json = Vec::with_capacity(512);
+            json.extend_from_slice(
+                format!("{{\"collection\":\"{}\",\"revision\":{},\"feature\":", self.collection, self.revision).as_bytes(),
+            );
+            write::feature(&mut json, FeatureRef::Live(&self.item));
+            json.push(b'}');
+            json.into()
+        })
     }
 }
 
-/// A delta over these changes.
-pub fn delta<'c>(after: u64, revision: u64, changes: impl Iterator<Item = &'c PushedChange>) -> String {
-    let mut out = format!("{{\"type\":\"delta\",\"after\":{after},\"revision\":{revision},\"changes\":[").into_bytes();
-    let mut first = true;
-    for change in changes {
-        if !std::mem::take(&mut first) {
+/// The beginning of a message of a subscription: its type and, if it has one, its id.
+fn start(kind: &str, id: Option<&str>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    out.extend_from_slice(b"{\"type\":\"");
+    out.extend_from_slice(kind.as_bytes());
+    out.push(b'"');
+    if let Some(id) = id {
+        out.extend_from_slice(b",\"id\":");
+        write::string(&mut out, id);
+    }
+    out
+}
+
+/// A delta over these changes and these items that are gone.
+pub fn delta<'c>(
+    id: Option<&str>,
+    (after, revision): (u64, u64),
+    changes: impl Iterator<Item = &'c PushedChange>,
+    gone: impl Iterator<Item = &'c PushedChange>,
+) -> String {
+    let mut out = start("delta", id);
+    out.extend_from_slice(format!(",\"after\":{after},\"revision\":{revision},\"changes\":[").as_bytes());
+    for (at, change) in changes.enumerate() {
+        if at > 0 {
             out.push(b',');
         }
-        out.extend_from_slice(&change.json);
+        out.extend_from_slice(change.json());
     }
-    out.extend_from_slice(b"]}");
+    out.push(b']');
+    let mut any_gone = false;
+    for change in gone {
+        out.extend_from_slice(if any_gone { b"," } else { b",\"gone\":[" });
+        any_gone = true;
+        out.extend_from_slice(format!("{{\"collection\":\"{}\",\"revision\":{},\"id\":", change.collection, change.revision).as_bytes());
+        write::string(&mut out, change.item.id());
+        out.push(b'}');
+    }
+    out.extend_from_slice(if any_gone { b"]}" } else { b"}" });
     text(out)
 }
 
 /// One part of a snapshot.
-pub fn snapshot(revision: u64, collection: &CollectionId, items: &[LiveItem], last: bool) -> String {
-    let mut out = format!("{{\"type\":\"snapshot\",\"revision\":{revision},\"collection\":\"{collection}\",\"features\":[").into_bytes();
+pub fn snapshot(id: Option<&str>, revision: u64, collection: &CollectionId, items: &[LiveItem], last: bool) -> String {
+    let mut out = start("snapshot", id);
+    out.extend_from_slice(format!(",\"revision\":{revision},\"collection\":\"{collection}\",\"features\":[").as_bytes());
     for (at, item) in items.iter().enumerate() {
         if at > 0 {
             out.push(b',');
@@ -60,46 +138,4 @@ pub fn other(message: &LiveMessage) -> String {
 fn text(json: Vec<u8>) -> String {
     // What is written is text and ASCII around it.
     String::from_utf8(json).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use citywall_model::{Areas, LiveParts, Properties, Revision, Wkb};
-    use jiff::Timestamp;
-
-    #[test]
-    fn what_is_written_by_hand_is_what_the_wire_types_read() {
-        let mut properties = Properties::new();
-        properties.insert("title".into(), "路灯 \"3\"".into());
-        let time: Timestamp = "2026-03-01T00:15:00Z".parse().unwrap();
-        let item = LiveItem::from(LiveParts {
-            fid: 3,
-            id: "e/1".into(),
-            source: "s".into(),
-            time,
-            since: time,
-            areas: Areas::default(),
-            revision: Revision(9),
-            geometry: Some(Wkb::point(117.2, 39.1).unwrap()),
-            properties,
-        });
-        let collection = CollectionId::new("events").unwrap();
-        let change = Change { collection: collection.clone(), item: item.clone(), before: None, late: false, actor: "a".into() };
-        let pushed = [PushedChange::new(&change), PushedChange::new(&change)];
-        let LiveMessage::Delta { after: 7, revision: 9, changes } = serde_json::from_str(&delta(7, 9, pushed.iter())).unwrap() else {
-            panic!("a delta")
-        };
-        assert_eq!(changes.len(), 2);
-        assert_eq!(changes[0].feature.properties["recorded"], 9);
-        assert_eq!(changes[0].feature.properties["title"], "路灯 \"3\"");
-        let LiveMessage::Snapshot { revision: 9, features, last: true, .. } =
-            serde_json::from_str(&snapshot(9, &collection, &[item], true)).unwrap()
-        else {
-            panic!("a snapshot")
-        };
-        assert_eq!(features[0].id, "e/1");
-        assert_eq!(features[0].geometry.as_ref().unwrap()["coordinates"][0], 117.2);
-    }
 }

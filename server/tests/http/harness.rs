@@ -72,7 +72,12 @@ impl City {
 
     /// Serves it with more arguments.
     pub fn serve_with(&self, arguments: &[&str]) -> Server {
-        Server::start(&self.file, arguments)
+        Server::start(&self.file, arguments, &[])
+    }
+
+    /// Serves it with more in its environment.
+    pub fn serve_in(&self, environment: &[(&str, &str)]) -> Server {
+        Server::start(&self.file, &[], environment)
     }
 
     /// Serves it with a configuration.
@@ -125,13 +130,14 @@ impl Answer {
 impl Server {
     /// Serves any city file.
     pub fn of(file: &str) -> Self {
-        Self::start(Path::new(file), &[])
+        Self::start(Path::new(file), &[], &[])
     }
 
-    fn start(file: &Path, arguments: &[&str]) -> Self {
+    fn start(file: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_citywall"))
             .args(["serve", "--city", file.to_str().unwrap(), "--listen", "127.0.0.1:0"])
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -10,4 +10,5 @@ mod harness;
 mod ingest;
 mod life;
 mod live;
+mod targets;
 mod tiles;

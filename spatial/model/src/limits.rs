@@ -64,10 +64,6 @@ pub const INTERNED_MAX: usize = 262_144;
 pub const LIVE_FID_MAX: u64 = u32::MAX as u64 - 1;
 /// Most drafts that a reaction may add to one commit.
 pub const REACTION_DRAFTS_MAX: usize = 100_000;
-/// Most messages that wait for one target; the next ones are refused, and counted.
-pub const OUTBOX_MESSAGES_MAX: usize = 1_000_000;
-/// Most undelivered messages of one target that are kept for review; the oldest go first.
-pub const DEAD_LETTERS_MAX: usize = 10_000;
 /// Most bytes of a refused record that are kept for review.
 pub const REFUSED_TEXT_BYTES_MAX: usize = 4 << 10;
 /// Most refused records that are kept; the oldest go first.
@@ -78,3 +74,5 @@ pub const FILTER_BYTES_MAX: usize = 1 << 20;
 pub const FILTER_DEPTH_MAX: usize = 48;
 /// Most changes of one collection that are remembered to tell which tiles they touched.
 pub const TOUCHES_MAX: usize = 65_536;
+/// Most letters that are kept for one target, those that came back among them.
+pub const OUTBOX_LETTERS_MAX: usize = 100_000;

@@ -344,6 +344,16 @@ impl CollectionView {
         }
     }
 
+    /// How the collection's items change.
+    #[must_use]
+    pub fn kind(&self) -> CollectionKind {
+        match &self.kind {
+            Kind::Layer(_) => CollectionKind::Layer,
+            Kind::Elevation(_) => CollectionKind::Elevation,
+            Kind::Live(live) => live.meta.kind,
+        }
+    }
+
     /// True for a live collection.
     #[must_use]
     pub fn is_live(&self) -> bool {

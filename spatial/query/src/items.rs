@@ -227,6 +227,21 @@ impl CollectionView {
         }
     }
 
+    /// The open items of a live collection whose geometry meets one of the windows, in order of
+    /// fid; none of a layer. O(log n + k) for k items whose envelope meets them.
+    #[must_use]
+    pub fn open_items_in(&self, windows: &[Bbox]) -> Vec<LiveItem> {
+        match &self.kind {
+            Kind::Layer(_) | Kind::Elevation(_) => Vec::new(),
+            Kind::Live(live) => {
+                let query = ItemsQuery { windows: windows.to_vec(), ..ItemsQuery::default() };
+                let mut items = live.state.read().candidates(&query);
+                items.retain(|item| !item.is_cleared());
+                items
+            }
+        }
+    }
+
     /// The fids of the items whose envelope meets the window, appended to `fids`, in no
     /// particular order.
     pub fn window_fids(&self, window: &Bbox, fids: &mut Vec<u64>) {
@@ -318,6 +333,12 @@ impl LiveState {
         items.dedup_by_key(|item| item.fid());
         items
     }
+}
+
+/// True if the geometry shares a point with the window, edges included.
+#[must_use]
+pub fn meets_window(wkb: &[u8], bounds: &Bbox, window: &Bbox) -> bool {
+    window.contains(bounds) || window.intersects(bounds) && meets(wkb, &rectangle(window))
 }
 
 fn rectangle(window: &Bbox) -> Rect {

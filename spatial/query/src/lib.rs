@@ -24,7 +24,7 @@ mod writer;
 pub use city::{City, CollectionView};
 pub use commit::Commit;
 pub use error::{IngestError, QueryError, Refused};
-pub use items::{Cursor, Equals, ItemsPage, ItemsQuery};
+pub use items::{Cursor, Equals, ItemsPage, ItemsQuery, meets_window};
 pub use live::Counts;
 pub use reaction::Reaction;
 pub use search::Search;

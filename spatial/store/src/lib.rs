@@ -16,7 +16,7 @@ mod outbox;
 
 pub use error::StoreError;
 pub use gpkg::GeoPackage;
-pub use outbox::{DeadLetter, Outbox, OutboxDepth, OutboxMessage};
+pub use outbox::{Letter, NewLetter, Outbox, OutboxCounts, OutboxFile};
 
 use citywall_model::{
     Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LiveItem, LocalText, RefusedRecord,

@@ -3,6 +3,10 @@
 //! Only shapes: this crate links nothing but serde, so that the viewer never links the store or
 //! GDAL. Coordinates are longitude, latitude in degrees; instants are RFC 3339 in UTC.
 
+mod live;
+
+pub use live::{AreaOf, Change, Gone, LiveMessage, LiveRequest, Replay, ReplayControl, Subscribe};
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -95,6 +99,7 @@ pub struct CollectionDocument {
 
 /// An item as a GeoJSON Feature.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Feature {
     /// Always `Feature`.
     #[serde(rename = "type")]
@@ -106,86 +111,4 @@ pub struct Feature {
     /// The properties; a live item's `source`, `time`, `class`, `title`, `level`, `status` among
     /// them, and `recorded`, the revision that made it so.
     pub properties: Map<String, Value>,
-}
-
-/// What a client sends on `/live` (WebSocket), once, first; `/live/sse` takes the same as query
-/// parameters `collections` (comma-separated) and `after`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum LiveRequest {
-    /// Asks for a heartbeat.
-    #[default]
-    Ping,
-    /// Asks for changes; repeating it replaces the subscription.
-    Subscribe {
-        /// The live collections; empty means all.
-        #[serde(default)]
-        collections: Vec<String>,
-        /// Resume after this revision; absent asks for a snapshot.
-        #[serde(default)]
-        after: Option<u64>,
-    },
-}
-
-/// What the server sends on `/live` and `/live/sse`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum LiveMessage {
-    /// The whole open state, in parts. Deltas follow `revision`.
-    Snapshot {
-        /// The revision of the state.
-        revision: u64,
-        /// Which collection this part is of.
-        collection: String,
-        /// The open items of this part.
-        features: Vec<Feature>,
-        /// False while more parts of the snapshot follow.
-        last: bool,
-    },
-    /// Changes, each to be applied whole.
-    Delta {
-        /// The revision that this message follows: the one before it.
-        after: u64,
-        /// The revision after it.
-        revision: u64,
-        /// The changes in order.
-        changes: Vec<Change>,
-    },
-    /// A layer has a new version: its tiles and items are to be fetched again.
-    LayerChanged {
-        /// The revision that this message follows.
-        after: u64,
-        /// The revision after it.
-        revision: u64,
-        /// The layer.
-        collection: String,
-    },
-    /// The asked-for revision is too old: subscribe again without `after`.
-    Resync {
-        /// Why.
-        reason: String,
-    },
-    /// Nothing happened; sent every few seconds so that a dead line is noticed.
-    Heartbeat {
-        /// The current revision.
-        revision: u64,
-        /// The server's clock, RFC 3339.
-        time: String,
-    },
-    /// The subscription is refused or ends, with the reason.
-    Error {
-        /// Why.
-        reason: String,
-    },
-}
-
-/// One change of a live item.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Change {
-    /// Its collection.
-    pub collection: String,
-    /// The revision that made it.
-    pub revision: u64,
-    /// The item as it now is; a cleared one has `status: cleared`.
-    pub feature: Feature,
 }

@@ -118,7 +118,7 @@ impl LiveState {
         self.heard = Some(now);
         self.link = Link::Up;
         match message {
-            LiveMessage::Snapshot { revision, collection, features, last } => {
+            LiveMessage::Snapshot { revision, collection, features, last, .. } => {
                 self.arriving.extend(features.into_iter().map(|f| (collection.clone(), f)));
                 if last {
                     self.incidents.clear();
@@ -132,15 +132,18 @@ impl LiveState {
                 }
                 Reply::Go
             }
-            LiveMessage::Delta { after, revision, changes } => {
+            LiveMessage::Delta { after, revision, changes, gone, .. } => {
                 match self.follow(after, revision) {
-                    Step::Next => changes.into_iter().for_each(|change| self.change(change, now)),
+                    Step::Next => {
+                        changes.into_iter().for_each(|change| self.change(change, now));
+                        gone.into_iter().for_each(|gone| self.remove((gone.collection, gone.id)));
+                    }
                     Step::Known => {}
                     Step::Gap => return Reply::Resync,
                 }
                 Reply::Go
             }
-            LiveMessage::LayerChanged { after, revision, collection } => match self.follow(after, revision) {
+            LiveMessage::LayerChanged { after, revision, collection, .. } => match self.follow(after, revision) {
                 Step::Next => Reply::LayerChanged(collection),
                 Step::Known => Reply::Go,
                 Step::Gap => Reply::Resync,
@@ -150,7 +153,7 @@ impl LiveState {
                 Reply::Resync
             }
             LiveMessage::Heartbeat { .. } => Reply::Go,
-            LiveMessage::Error { reason } => {
+            LiveMessage::Error { reason, .. } => {
                 self.link = Link::Down { since: Some(now), reason };
                 Reply::Go
             }
@@ -175,6 +178,13 @@ impl LiveState {
     fn change(&mut self, change: Change, now: Instant) {
         self.put(&change.collection, &change.feature, change.revision, Some(now));
         self.changed.push((change.collection, change.feature.id));
+    }
+
+    /// Takes out what is no longer seen.
+    fn remove(&mut self, key: (String, String)) {
+        if self.incidents.remove(&key).is_some() {
+            self.changed.push(key);
+        }
     }
 
     fn put(&mut self, collection: &str, feature: &Feature, revision: u64, arrived: Option<Instant>) {

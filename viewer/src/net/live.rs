@@ -2,7 +2,7 @@
 
 use super::Server;
 use crate::live::{LiveState, Reply};
-use citywall_wire::{LiveMessage, LiveRequest};
+use citywall_wire::{LiveMessage, LiveRequest, Subscribe};
 use std::{
     net::TcpStream,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -100,7 +100,7 @@ fn follow(server: &Server, shared: &LiveUpdate) -> Result<(), String> {
 }
 
 fn subscribe(line: &mut Line, after: Option<u64>) -> Result<(), String> {
-    let request = LiveRequest::Subscribe { collections: Vec::new(), after };
+    let request = LiveRequest::Subscribe(Subscribe { after, ..Subscribe::default() });
     let text = serde_json::to_string(&request).map_err(|e| e.to_string())?;
     line.send(Message::text(text)).map_err(|e| e.to_string())
 }

@@ -74,9 +74,16 @@ export interface Change {
   feature: Item;
 }
 
+/** An item that is no longer seen: it was removed, or no longer matches the subscription. */
+export interface Gone {
+  collection: string;
+  revision: number;
+  id: string;
+}
+
 export type LiveMessage =
   | { type: 'snapshot'; revision: number; collection: string; features: Item[]; last: boolean }
-  | { type: 'delta'; after: number; revision: number; changes: Change[] }
+  | { type: 'delta'; after: number; revision: number; changes: Change[]; gone?: Gone[] }
   | { type: 'layer_changed'; after: number; revision: number; collection: string }
   | { type: 'resync'; reason: string }
   | { type: 'heartbeat'; revision: number; time: string }

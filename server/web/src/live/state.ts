@@ -69,6 +69,7 @@ function apply(draft: Draft, message: LiveMessage): void {
       if (startsEmpty(draft, message)) return finishSnapshot(draft, message.revision, new Map());
       if (!follows(draft, message)) return;
       for (const change of message.changes) put(draft, change.collection, change.feature);
+      for (const gone of message.gone ?? []) draft.items.delete(keyOf(gone.collection, gone.id));
       return;
     case 'layer_changed':
       if (!follows(draft, message)) return;

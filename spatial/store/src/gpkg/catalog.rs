@@ -17,8 +17,6 @@ pub(super) const REVISION: &str = "revision";
 pub(super) const FOLDED: &str = "folded";
 /// The number for the next table of a staged version.
 pub(super) const NEXT_TABLE: &str = "next_table";
-/// The place of the next message in a queue to a target.
-pub(super) const NEXT_POSITION: &str = "next_position";
 
 /// A collection as the file keeps it.
 #[derive(Clone, Debug)]
@@ -61,11 +59,6 @@ fn find(conn: &Connection, key: &str) -> Result<Option<String>, StoreError> {
 /// A setting as a number.
 pub(super) fn number(conn: &Connection, key: &str) -> Result<u64, StoreError> {
     parsed(key, &setting(conn, key)?)
-}
-
-/// A setting as a number; `default` where there is none yet.
-pub(super) fn number_or(conn: &Connection, key: &str, default: u64) -> Result<u64, StoreError> {
-    find(conn, key)?.map_or(Ok(default), |text| parsed(key, &text))
 }
 
 fn parsed(key: &str, text: &str) -> Result<u64, StoreError> {

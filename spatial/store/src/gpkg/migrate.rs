@@ -14,9 +14,7 @@ pub(super) type Step = fn(&Connection) -> Result<(), StoreError>;
 /// The steps, the first from format 1 to 2. To change the format: raise [`schema::FORMAT`],
 /// change what [`schema::create`] makes, and add the step that leads there.
 pub(super) const STEPS: &[Step] = &[|conn| {
-    for tables in [super::outbox::TABLES, super::refused::TABLES] {
-        conn.execute_batch(tables).doing("raising the file's format")?;
-    }
+    conn.execute_batch(super::refused::TABLES).doing("raising the file's format")?;
     super::live::add_since(conn)
 }];
 

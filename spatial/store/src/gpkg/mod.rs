@@ -7,7 +7,7 @@
 //!   removes what was replaced
 //! - elevation grids: [`coverage`]
 //! - live collections: [`journal`] → [`live`]
-//! - beside them: [`outbox`] what is sent elsewhere, [`refused`] what was not taken
+//! - beside them: [`refused`] what was not taken
 //! - the whole: [`backup`], [`verify`] (with [`digest`]); [`blob`] is GeoPackage's geometry
 
 mod backup;
@@ -25,7 +25,6 @@ mod live;
 mod load;
 mod lock;
 mod migrate;
-mod outbox;
 mod publish;
 mod rebuild;
 mod refused;

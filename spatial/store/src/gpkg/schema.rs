@@ -19,7 +19,7 @@ const GEOPACKAGE_VERSION: u32 = 10_300;
 const PAGE_BYTES: u32 = 8192;
 
 /// The tables that every city file has.
-pub(super) const REQUIRED: [&str; 10] = [
+pub(super) const REQUIRED: [&str; 9] = [
     "gpkg_spatial_ref_sys",
     "gpkg_contents",
     "gpkg_geometry_columns",
@@ -27,7 +27,6 @@ pub(super) const REQUIRED: [&str; 10] = [
     "citywall_meta",
     "citywall_collections",
     "citywall_journal",
-    "citywall_outbox",
     "citywall_refused",
     "citywall_refused_counts",
 ];
@@ -136,7 +135,7 @@ pub(super) fn create(conn: &mut Connection, profile: &CityProfile) -> Result<(),
     for crs in REFERENCE_SYSTEMS {
         transaction.execute("INSERT INTO gpkg_spatial_ref_sys VALUES (?1, ?2, ?3, ?4, ?5, ?6)", crs).doing(deed)?;
     }
-    for tables in [OWN, super::outbox::TABLES, super::refused::TABLES] {
+    for tables in [OWN, super::refused::TABLES] {
         transaction.execute_batch(tables).doing(deed)?;
     }
     for (key, number) in [(catalog::FORMAT, FORMAT), (catalog::REVISION, 0), (catalog::FOLDED, 0), (catalog::NEXT_TABLE, 1)] {

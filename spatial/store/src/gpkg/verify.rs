@@ -3,7 +3,7 @@
 use super::{
     blob, catalog, coverage, digest, journal, live,
     load::{self, Source},
-    outbox, schema,
+    schema,
 };
 use crate::{StoreError, error::Doing};
 use citywall_model::{Bbox, CollectionKind, LiveItem, Revision, geometry};
@@ -19,7 +19,6 @@ pub(super) fn verify(conn: &Connection) -> Vec<String> {
     let mut faults = Vec::new();
     note(&mut faults, sqlite(conn));
     note(&mut faults, tables(conn));
-    note(&mut faults, outbox::verify(conn));
     let revision = match catalog::revision(conn) {
         Ok(revision) => revision,
         Err(e) => {

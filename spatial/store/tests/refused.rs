@@ -1,38 +1,11 @@
-//! What lies beside the city's data: queues to targets, and refused records.
+//! Refused records, beside the city's data.
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
 use citywall_model::{RefusedRecord, limits};
-use citywall_store::{CityStore, GeoPackage, Outbox, StoreError};
+use citywall_store::{CityStore, GeoPackage, StoreError};
 use common::*;
-
-#[test]
-fn a_queue_keeps_its_order_and_its_keys_over_a_restart() {
-    let (_folder, path, store) = city();
-    store.enqueue(&[("hook", "k1", b"one"), ("mqtt", "k1", b"other"), ("hook", "k2", b"two")]).unwrap();
-    store.enqueue(&[("hook", "k2", b"two again"), ("hook", "k3", b"three")]).unwrap();
-    drop(store);
-    let store = GeoPackage::open(&path).unwrap();
-    let waiting = store.peek("hook", 0, 10).unwrap();
-    let bodies: Vec<_> = waiting.iter().map(|m| (m.key.as_str(), m.body.as_slice())).collect();
-    assert_eq!(bodies, [("k1", &b"one"[..]), ("k2", b"two"), ("k3", b"three")]);
-    assert_eq!(store.peek("hook", waiting[0].position, 1).unwrap(), waiting[1..2]);
-    store.acknowledge("hook", waiting[0].position).unwrap();
-    store.give_up("hook", waiting[1].position, "410 Gone").unwrap();
-    let depths: Vec<_> = store.depths().unwrap().into_iter().map(|d| (d.target, d.waiting, d.oldest.is_some(), d.dead)).collect();
-    assert_eq!(depths, [("hook".to_owned(), 1, true, 1), ("mqtt".to_owned(), 1, true, 0)]);
-    let dead = store.dead_letters("hook", 0, 10).unwrap();
-    assert_eq!((dead.len(), dead[0].reason.as_str(), &dead[0].message.key), (1, "410 Gone", &"k2".to_owned()));
-    assert!(store.revive("hook", dead[0].message.position).unwrap());
-    assert!(!store.revive("hook", dead[0].message.position).unwrap());
-    let keys: Vec<_> = store.peek("hook", 0, 10).unwrap().into_iter().map(|m| m.key).collect();
-    assert_eq!(keys, ["k3", "k2"], "a revived message goes to the end");
-    store.forget("hook").unwrap();
-    assert_eq!(store.depths().unwrap().len(), 1);
-    drop(store);
-    assert_sound(&path);
-}
 
 fn refusal(reason: &str, n: usize) -> RefusedRecord {
     RefusedRecord {

@@ -1,0 +1,226 @@
+//! What is said on `/live` and `/live/sse`.
+//!
+//! Every message of a subscription that moves its state on names the revision that it follows and
+//! the one that it leads to, so that a client sees a gap, and resumes after a break.
+
+use crate::Feature;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What a client sends on `/live` (WebSocket); `/live/sse` takes the members of [`Subscribe`] as
+/// query parameters.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum LiveRequest {
+    /// Asks for a heartbeat.
+    #[default]
+    Ping,
+    /// Asks for changes. Repeating it with the same `id` replaces that subscription.
+    Subscribe(Subscribe),
+    /// Ends a subscription.
+    Unsubscribe {
+        /// Which; absent means the one without an id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+    },
+    /// Steers a replay.
+    Replay(ReplayControl),
+}
+
+/// What a subscriber wants. All conditions hold at once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Subscribe {
+    /// The client's name for the subscription, which every message of it repeats. A line has as
+    /// many subscriptions as it has ids; absent is one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The live collections; empty means all.
+    #[serde(default)]
+    pub collections: Vec<String>,
+    /// A window that the geometry itself meets: west, south, east, north in degrees. West may be
+    /// greater than east: then it crosses the antimeridian.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bbox: Option<[f64; 4]>,
+    /// An area that the item lies in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub area: Option<AreaOf>,
+    /// A filter that is true of the item: CQL2 Text as a string, or CQL2 JSON as an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Value>,
+    /// Resume after this revision; absent asks for a snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    /// Play a past window instead of what happens now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replay>,
+}
+
+/// One area of the city.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AreaOf {
+    /// The level: `district`, `street`, `community` or `grid`.
+    pub level: String,
+    /// The area's code on that level.
+    pub code: String,
+}
+
+/// A past window to be played.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Replay {
+    /// The first instant, RFC 3339.
+    pub from: String,
+    /// The last instant, RFC 3339; absent means the instant of the subscription.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Seconds of the past that pass in one second; 1 without it.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub speed: f64,
+}
+
+/// Steers a replay that is under way; what is absent stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ReplayControl {
+    /// Which subscription; absent means the one without an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// True stops the replayed clock, false lets it go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<bool>,
+    /// Go to this instant, RFC 3339; a new snapshot follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seek: Option<String>,
+    /// Seconds of the past that pass in one second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<f64>,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(clippy::float_cmp, reason = "exactly the default")]
+fn is_one(speed: &f64) -> bool {
+    *speed == 1.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+/// What the server sends on `/live` and `/live/sse`. The `id` is that of the subscription, if it
+/// was given one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum LiveMessage {
+    /// All open items that match, in parts. Deltas follow `revision`.
+    Snapshot {
+        /// The subscription.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// The revision of the state.
+        revision: u64,
+        /// Which collection this part is of.
+        collection: String,
+        /// The open items of this part.
+        features: Vec<Feature>,
+        /// False while more parts of the snapshot follow.
+        last: bool,
+    },
+    /// What happened between two revisions; an item stands in `changes` or in `gone`, not in both.
+    Delta {
+        /// The subscription.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// The revision that this message follows: that of the message before it.
+        after: u64,
+        /// The revision after it.
+        revision: u64,
+        /// The changes in order, each to be applied whole. None at all where nothing that matches
+        /// happened up to `revision`.
+        changes: Vec<Change>,
+        /// The items that no longer match: they moved out, changed, or were removed. One that the
+        /// client does not have may be among them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        gone: Vec<Gone>,
+    },
+    /// A layer has a new version: its tiles and items are to be fetched again.
+    LayerChanged {
+        /// The subscription.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// The revision that this message follows.
+        after: u64,
+        /// The revision after it.
+        revision: u64,
+        /// The layer.
+        collection: String,
+    },
+    /// The chain is broken: subscribe again without `after`.
+    Resync {
+        /// The subscription.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// Why.
+        reason: String,
+    },
+    /// Nothing happened; sent every few seconds so that a dead line is noticed.
+    Heartbeat {
+        /// The subscription, in a replay.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// The current revision; in a replay, the one that it has reached.
+        revision: u64,
+        /// The server's clock, or the replayed one, RFC 3339.
+        time: String,
+        /// True if what is told is a replay of the past.
+        #[serde(default, skip_serializing_if = "is_false")]
+        replay: bool,
+        /// True at the end of a replay.
+        #[serde(default, skip_serializing_if = "is_false")]
+        ended: bool,
+    },
+    /// A request is refused, or the line ends, with the reason.
+    Error {
+        /// The subscription.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// One change of a live item.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Change {
+    /// Its collection.
+    pub collection: String,
+    /// The revision that made it.
+    pub revision: u64,
+    /// The item as it now is; a cleared one has `status: cleared`.
+    pub feature: Feature,
+}
+
+/// An item that a subscription no longer sees.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Gone {
+    /// Its collection.
+    pub collection: String,
+    /// The revision that took it out of sight.
+    pub revision: u64,
+    /// Its id.
+    pub id: String,
+}
