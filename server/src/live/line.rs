@@ -213,8 +213,9 @@ impl Line {
         while let Some(entry) = entries.pop_front() {
             match entry {
                 Entry::Commit(commit) => {
-                    let floor = self.floor.max(self.reached);
-                    let of_commit = commit.changes().iter().filter(|change| change.revision > floor && !change.late);
+                    // What was missed lies below the floor; what the reader has does not count again.
+                    let reached = self.reached;
+                    let of_commit = commit.changes().iter().filter(|change| change.revision > reached && !change.late);
                     let mut told: Vec<Entry> = of_commit.map(|change| Entry::Change(change.clone(), change.told_to_all())).collect();
                     told.push(match &commit.layer {
                         Some(layer) => Entry::Layer { revision: commit.revision, collection: layer.clone() },

@@ -77,7 +77,7 @@ fn a_snapshot_comes_first_and_then_deltas_that_follow_it() {
     assert_eq!(cleared["after"], third);
     assert_eq!(cleared["changes"][0]["feature"]["properties"]["status"], "cleared");
     // What is cleared is in no later snapshot.
-    let again = Line::subscribed(&server, &json!({"type": "subscribe"})).next();
+    let again = Line::subscribed(&server, &json!({"type": "subscribe", "collections": ["events"]})).next();
     assert_eq!(again["features"].as_array().unwrap().len(), 2);
 }
 
@@ -117,7 +117,7 @@ fn a_break_is_resumed_without_loss_or_repetition() {
 fn a_layer_that_changes_is_told() {
     let city = City::new();
     let server = city.serve();
-    let mut line = Line::subscribed(&server, &json!({"type": "subscribe"}));
+    let mut line = Line::subscribed(&server, &json!({"type": "subscribe", "collections": ["events"]}));
     let revision = line.next()["revision"].as_u64().unwrap();
     let source = city.path("squares.geojsonl");
     let output = crate::harness::citywall(&["import", &source, "--city", city.file.to_str().unwrap(), "--layer", "again"]);
@@ -153,7 +153,7 @@ fn what_is_not_understood_is_answered_and_the_line_stays() {
 fn a_heartbeat_shows_that_the_line_lives() {
     let city = City::new();
     let server = city.serve();
-    let mut line = Line::subscribed(&server, &json!({"type": "subscribe"}));
+    let mut line = Line::subscribed(&server, &json!({"type": "subscribe", "collections": ["events"]}));
     assert_eq!(line.any()["type"], "snapshot");
     let beat = line.any();
     assert_eq!(beat["type"], "heartbeat");
