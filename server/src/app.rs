@@ -5,7 +5,9 @@ use crate::{
     api,
     config::Config,
     http::{Links, Problem},
+    ingest::Intake,
     jobs::Jobs,
+    limits,
     live::Hub,
     metrics::Metrics,
     targets::PostOffice,
@@ -44,6 +46,8 @@ pub struct App {
     pub tokens: Tokens,
     /// Counters.
     pub metrics: Metrics,
+    /// The one way in for live items.
+    pub intake: Intake,
     /// Push.
     pub hub: Arc<Hub>,
     /// Imports.
@@ -54,6 +58,8 @@ pub struct App {
     pub closing: watch::Sender<bool>,
     /// When the process started.
     pub started: Instant,
+    /// Room for ingest sockets.
+    pub ingest_sockets: Arc<Semaphore>,
     city: OnceLock<Arc<City>>,
     tiles: OnceLock<Arc<FreshTiles>>,
     /// Targets, once the city is loaded.
@@ -73,10 +79,12 @@ impl App {
             tokens: Tokens::new(&config.tokens),
             metrics: Metrics::default(),
             hub: Arc::default(),
+            intake: Intake::new(&config.live),
             jobs: Jobs::default(),
             plans: Plans::default(),
             closing: watch::Sender::new(false),
             started: Instant::now(),
+            ingest_sockets: Arc::new(Semaphore::new(limits::INGEST_SOCKETS_MAX)),
             city: OnceLock::new(),
             tiles: OnceLock::new(),
             post_office: OnceLock::new(),
@@ -163,7 +171,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/conformance", get(api::common::conformance))
         .route("/api", get(api::common::definition))
         .route("/api.html", get(api::common::definition_page))
-        .route("/collections", get(api::features::collections))
+        .route("/collections", get(api::features::collections).post(api::live_collections::create))
         .route("/collections/{id}", get(api::features::collection))
         .route("/collections/{id}/items", get(api::features::items).post(api::ingest::post_items))
         .route("/collections/{id}/items/{fid}", get(api::features::item))
@@ -188,6 +196,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/wmts/1.0.0/WMTSCapabilities.xml", get(api::tiles::rest_capabilities))
         .route("/wmts/1.0.0/{layer}/default/{matrix}/{z}/{row}/{col}", get(api::tiles::rest_tile))
         .route("/city", get(api::city::document))
+        .route("/ingest", get(api::ingest_socket::socket))
+        .route("/refused", get(api::refused::list))
         .route("/live", get(api::live::socket))
         .route("/live/sse", get(api::live::events))
         .route("/targets/{id}/dead-letters", get(api::targets::list).post(api::targets::resend_all))

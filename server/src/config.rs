@@ -4,8 +4,12 @@
 //! error that names the line.
 
 mod live;
+mod mqtt;
+mod source;
 
-pub use live::LiveConfig;
+pub use live::{Category, LiveConfig, LiveKind, PropertyConfig, PropertyKind, Title};
+pub use mqtt::{MqttConfig, MqttVersion, Payload, TopicConfig};
+pub use source::SourceConfig;
 
 use crate::{limits, targets::Allowed};
 use anyhow::{Context, bail};
@@ -39,6 +43,10 @@ pub struct Config {
     /// Private networks that targets may lie in, such as `10.1.0.0/16`. Public addresses need no
     /// entry; loopback is allowed where the server itself listens on loopback.
     pub targets_allow: Vec<String>,
+    /// Who sends live items, and what is expected of them.
+    pub sources: Vec<SourceConfig>,
+    /// MQTT brokers to subscribe to.
+    pub mqtt: Vec<MqttConfig>,
     /// Limits that an operator may want to change.
     pub limits: LimitsConfig,
 }
@@ -55,6 +63,8 @@ impl Default for Config {
             tokens: Vec::new(),
             live: Vec::new(),
             targets_allow: Vec::new(),
+            sources: Vec::new(),
+            mqtt: Vec::new(),
             limits: LimitsConfig::default(),
         }
     }
@@ -176,6 +186,8 @@ impl Config {
         }
         live::check(&self.live)?;
         self.allowed_addresses()?;
+        source::check(&self.sources)?;
+        mqtt::check(&self.mqtt)?;
         if let Some(url) = &self.public_url {
             check_origin("public_url", url)?;
         }

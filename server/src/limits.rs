@@ -63,3 +63,29 @@ pub const TARGET_IDLE_SECONDS: u64 = 10;
 pub const TARGET_REPORT_SECONDS: u64 = 2;
 /// Most letters that came back in one answer.
 pub const DEAD_LETTERS_PAGE_MAX: usize = 1_000;
+/// Bytes of newline-delimited records that are taken as one batch.
+pub const INGEST_BATCH_BYTES_MAX: usize = 1 << 20;
+/// Most bytes of one newline-delimited record; a longer one is refused by itself.
+pub const INGEST_RECORD_BYTES_MAX: usize = 1 << 20;
+/// Most refused records that one answer lists.
+pub const INGEST_REFUSALS_LISTED_MAX: usize = 1_000;
+/// Longest wait of a body that has begun for the writer's queue, in seconds.
+pub const INGEST_WAIT_SECONDS_MAX: u64 = 30;
+/// Most refused records that wait to be written; more are only counted.
+pub const REFUSED_WAITING_MAX: usize = 10_000;
+/// Most refused records in one page of the list.
+pub const REFUSED_PAGE_MAX: usize = 1_000;
+/// Most sources that are registered by themselves when they are first heard.
+pub const SOURCES_MAX: usize = 10_000;
+/// Seconds between two writes of a source's counts.
+pub const SOURCES_SECONDS: u64 = 10;
+/// Most bytes of one frame of the ingest socket.
+pub const INGEST_FRAME_BYTES_MAX: usize = 8 << 20;
+/// Most frames of the ingest socket that are taken together.
+pub const INGEST_FRAMES_MAX: usize = 256;
+/// Most ingest sockets at once.
+pub const INGEST_SOCKETS_MAX: usize = 1_024;
+/// Most MQTT messages that wait to be taken, and most that are taken together.
+pub const MQTT_WAITING_MAX: usize = 8_192;
+/// Longest wait between two attempts to reach a broker, in seconds.
+pub const MQTT_RETRY_SECONDS_MAX: u64 = 30;

@@ -10,7 +10,6 @@ mod api;
 mod app;
 mod cli;
 mod config;
-mod feed;
 mod geojson;
 mod html;
 mod http;

@@ -39,12 +39,6 @@ struct RequestKey {
 #[derive(Default)]
 pub struct Metrics {
     requests: Mutex<BTreeMap<RequestKey, Histogram>>,
-    /// Records that were stored.
-    pub ingest_stored: AtomicU64,
-    /// Records that were refused.
-    pub ingest_refused: AtomicU64,
-    /// Batches that were told to come back later.
-    pub ingest_busy: AtomicU64,
     /// Open live lines.
     pub subscribers: AtomicU64,
     /// Live lines that were cut because their reader was too slow.
@@ -84,9 +78,6 @@ impl Metrics {
         }
         #[expect(clippy::cast_precision_loss, reason = "counters stay below 2^53")]
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64;
-        simple("citywall_ingest_records_stored_total", "counter", "Records that were stored.", of(&self.ingest_stored));
-        simple("citywall_ingest_records_refused_total", "counter", "Records that were refused.", of(&self.ingest_refused));
-        simple("citywall_ingest_busy_total", "counter", "Batches that were told to come back later.", of(&self.ingest_busy));
         simple("citywall_live_subscribers", "gauge", "Open live lines.", of(&self.subscribers));
         simple(
             "citywall_live_subscribers_cut_total",

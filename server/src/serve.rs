@@ -3,12 +3,11 @@
 use crate::{
     app::{self, App, Open},
     config::Config,
-    feed, ingest, limits, logging,
+    ingest, limits, logging,
     targets::PostOffice,
 };
 use anyhow::{Context, bail};
 use axum::{Router, body::Body, http::Request};
-use citywall_model::limits as engine;
 use citywall_query::City;
 use citywall_store::{CityStore, GeoPackage, OutboxFile};
 use hyper::{body::Incoming, server::conn::http1};
@@ -38,8 +37,6 @@ pub fn run(config: Config, file: &Path, demo_feed: bool) -> anyhow::Result<()> {
     }
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        // Every batch that waits for the writer holds a thread.
-        .max_blocking_threads(engine::INGEST_QUEUE_MAX + 64)
         .build()
         .context("the runtime did not start")?
         .block_on(serve(config, file, demo_feed))
@@ -69,9 +66,7 @@ async fn serve(config: Config, file: &Path, demo_feed: bool) -> anyhow::Result<(
         () = signalled(&mut ended) => return Ok(()),
     };
     open_post_office(&app, &city)?;
-    if demo_feed {
-        feed::start(&app, &city)?;
-    }
+    ingest::start(&app, &city, demo_feed).await?;
     let checkpoints = tokio::spawn(checkpoints(store.clone()));
     announce(&app, &city, &address);
     signalled(&mut ended).await;

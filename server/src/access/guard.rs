@@ -62,7 +62,8 @@ fn admit(app: &App, request: &Request) -> Result<Caller, Problem> {
 /// What a request needs: reads need `read`, posted items `ingest`, everything else `operate`.
 fn scope(method: &Method, path: &str) -> Scope {
     match *method {
-        _ if path == "/imports" || path.starts_with("/imports/") => Scope::Operate,
+        _ if path == "/imports" || path.starts_with("/imports/") || path == "/refused" => Scope::Operate,
+        _ if path == "/ingest" => Scope::Ingest,
         Method::GET | Method::HEAD | Method::OPTIONS => Scope::Read,
         Method::POST if path.starts_with("/collections/") && path.ends_with("/items") => Scope::Ingest,
         _ => Scope::Operate,

@@ -52,7 +52,7 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Answer {
             }
         }
     }
-    let text = app.metrics.text(&gauges) + &by_collection + &targets(&app);
+    let text = app.metrics.text(&gauges) + &app.intake.metrics() + &by_collection + &targets(&app);
     Ok(json("text/plain; version=0.0.4; charset=utf-8", text))
 }
 

@@ -3,24 +3,32 @@
 //! A Feature answers 201 with its address. A FeatureCollection or newline-delimited Features
 //! answer 200 with one result per record, in order: `{id, revision}`, or a problem that names the
 //! line; good records are kept. An acknowledgement means that the record is durable.
+//!
+//! Newline-delimited Features are taken in batches as they arrive, however long the body is.
+//! `Prefer: return=minimal` (RFC 7240) answers with counts alone, and so does a body of more than
+//! [`citywall_model::limits::INGEST_BATCH_RECORDS_MAX`] records.
+
+mod answer;
+mod body;
 
 use super::json;
 use crate::{
     access::Caller,
     app::App,
-    geojson::read::{self, Batch},
-    http::{Answer, Ask, PathOf, Problem, body, problem::collection_id},
+    geojson::read,
+    http::{Answer, Ask, PathOf, Problem, body as http_body, problem::collection_id},
+    ingest::{Delivery, Reason, Refusal, drive},
 };
+use answer::Results;
 use axum::{
     Extension,
     body::Body,
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
 };
-use citywall_model::EventDraft;
-use citywall_query::{IngestError, Receipt, Refused};
-use serde_json::{Value, json as object};
-use std::sync::{Arc, atomic::Ordering};
+use body::{LineBody, Whole};
+use citywall_model::CollectionId;
+use std::sync::Arc;
 
 /// `POST /collections/{id}/items`
 pub async fn post_items(
@@ -31,78 +39,64 @@ pub async fn post_items(
     body: Body,
 ) -> Answer {
     ask.params(&[])?;
-    let city = app.city()?.clone();
-    let id = collection_id(&id)?;
-    let view = city.view(&id)?;
+    let city = app.city()?;
+    let collection = collection_id(&id)?;
+    let Ok(view) = city.view(&collection) else { return Err(unknown(&app, collection, &caller, &ask.headers, body).await) };
     if !view.is_live() {
         let detail = format!("“{id}” is a layer: its items come by import");
         return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).header(header::ALLOW, HeaderValue::from_static("GET, HEAD")));
     }
-    let form = Form::of(&ask.headers)?;
-    let body = body::read(&ask.headers, body, app.config.limits.ingest_body_bytes_max, "ingest_body_bytes_max").await?;
-    let write = {
-        let (app, id) = (app.clone(), id.clone());
-        move || {
-            let batch = match form {
-                Form::Json => read::json(&body)?,
-                Form::Lines => read::lines(&body)?,
+    let minimal = prefers_minimal(&ask.headers);
+    match Form::of(&ask.headers)? {
+        Form::Json => {
+            let max = app.config.limits.ingest_body_bytes_max;
+            let body = http_body::read(&ask.headers, body, max, "ingest_body_bytes_max").await?;
+            // A large document would keep other requests waiting.
+            let document = if body.len() > body::AT_ONCE_BYTES_MAX {
+                tokio::task::spawn_blocking(move || read::document(&body)).await.map_err(|error| Problem::internal(&error))?
+            } else {
+                read::document(&body)
             };
-            let Batch { records, lines, single } = batch;
-            let results = ingest(records, |drafts| city.ingest(&id, drafts, &caller.name)).inspect_err(|error| {
-                if error.status() == StatusCode::TOO_MANY_REQUESTS {
-                    app.metrics.ingest_busy.fetch_add(1, Ordering::Relaxed);
-                }
-            })?;
-            let stored = results.iter().filter(|result| result.is_ok()).count();
-            app.metrics.ingest_stored.fetch_add(stored as u64, Ordering::Relaxed);
-            app.metrics.ingest_refused.fetch_add((results.len() - stored) as u64, Ordering::Relaxed);
-            Ok::<_, Problem>((results, lines, single))
+            let read::Document { records, lines, single } = document?;
+            let mut whole = Whole::new(Delivery { collection, actor: caller.name, records });
+            drive(&app.intake, city, &mut whole).await;
+            let mut results = Results::new(minimal);
+            let mut taken = whole.taken()?;
+            if single {
+                let receipt = taken.pop().unwrap_or_else(|| Err(Refusal::malformed("there is no record")))?;
+                let mut response = json("application/json", answer::receipt(&receipt));
+                *response.status_mut() = StatusCode::CREATED;
+                let location = ask.links.item(&id, &receipt.id);
+                response.headers_mut().insert(header::LOCATION, location.parse().unwrap_or(HeaderValue::from_static("")));
+                return Ok(response);
+            }
+            results.add(taken, &lines);
+            Ok(results.answer())
         }
+        Form::Lines => {
+            let chunks = http_body::Chunks::new(&ask.headers, body)?;
+            let mut lines = LineBody::new(chunks, city.clone(), collection, caller.name, Results::new(minimal));
+            drive(&app.intake, city, &mut lines).await;
+            Ok(lines.results()?.answer())
+        }
+    }
+}
+
+/// Records for a collection that does not exist: counted, and their beginning kept for review.
+async fn unknown(app: &App, collection: CollectionId, caller: &Caller, headers: &HeaderMap, body: Body) -> Problem {
+    let problem = Problem::no_collection(&collection);
+    let refusal = Refusal::new(Reason::UnknownCollection, problem.to_string());
+    let beginning = match http_body::Chunks::new(headers, body) {
+        Ok(mut chunks) => chunks.next().await.ok().flatten().unwrap_or_default(),
+        Err(_) => axum::body::Bytes::new(),
     };
-    // Waiting for the flush is no work: it takes no reader's place. The engine bounds who waits.
-    let (mut results, lines, single) = tokio::task::spawn_blocking(write).await.map_err(|error| Problem::internal(&error))??;
-    if single {
-        let receipt = results.pop().unwrap_or_else(|| Err(Problem::body("there is no record")))?;
-        let mut response = json("application/json", receipt_object(&receipt).to_string());
-        *response.status_mut() = StatusCode::CREATED;
-        let location = ask.links.item(id.as_str(), &receipt.id);
-        response.headers_mut().insert(header::LOCATION, location.parse().unwrap_or(HeaderValue::from_static("")));
-        return Ok(response);
-    }
-    let results = results.into_iter().zip(lines).map(|(result, line)| match result {
-        Ok(receipt) => receipt_object(&receipt),
-        Err(problem) => object!(problem.at_line(line)),
-    });
-    Ok(json("application/json", Value::Array(results.collect()).to_string()))
+    app.intake.refuse(&collection, &caller.name, &refusal, beginning);
+    problem
 }
 
-/// Sends the good records to the city and puts its results in their places.
-fn ingest(
-    records: Vec<Result<EventDraft, Problem>>,
-    send: impl FnOnce(Vec<EventDraft>) -> Result<Vec<Result<Receipt, Refused>>, IngestError>,
-) -> Result<Vec<Result<Receipt, Problem>>, Problem> {
-    let mut drafts = Vec::with_capacity(records.len());
-    let places: Vec<Result<(), Problem>> = records.into_iter().map(|record| record.map(|draft| drafts.push(draft))).collect();
-    let sent = drafts.len();
-    let receipts = if drafts.is_empty() { Vec::new() } else { send(drafts)? };
-    if receipts.len() != sent {
-        return Err(Problem::internal(&"the city answered another number of records"));
-    }
-    let mut receipts = receipts.into_iter();
-    let missing = || Err(Problem::internal(&"the city left a record without an answer"));
-    Ok(places
-        .into_iter()
-        .map(|place| place.and_then(|()| receipts.next().map_or_else(missing, |receipt| receipt.map_err(refused))))
-        .collect())
-}
-
-fn refused(refused: Refused) -> Problem {
-    let status = if matches!(refused, Refused::OtherSource { .. }) { StatusCode::CONFLICT } else { StatusCode::BAD_REQUEST };
-    Problem::new(status, refused.to_string())
-}
-
-fn receipt_object(receipt: &Receipt) -> Value {
-    object!({"id": receipt.id, "revision": receipt.revision})
+fn prefers_minimal(headers: &HeaderMap) -> bool {
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    preferences.into_iter().any(|preference| preference.trim().eq_ignore_ascii_case("return=minimal"))
 }
 
 /// The form of a body.

@@ -1,22 +1,30 @@
-//! Records of an ingest body: GeoJSON Features → drafts.
+//! Records that come in: GeoJSON Features → drafts.
 //!
 //! Here only the form is checked: what is JSON, a Feature, a geometry, an instant. What a record
-//! may say is the engine's to judge.
+//! may say is its collection's and the engine's to judge.
 
-use crate::http::Problem;
-use axum::http::StatusCode;
+use super::point;
+use crate::{
+    http::Problem,
+    ingest::{Reason, Record, Refusal},
+};
+use axum::{body::Bytes, http::StatusCode};
 use citywall_model::{EventDraft, Properties, Wkb, limits, time};
-use serde::Deserialize;
+use jiff::Timestamp;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
-/// The records of a body, in order; each is a draft or the problem with it.
-pub struct Batch {
-    /// One result per record.
-    pub records: Vec<Result<EventDraft, Problem>>,
+/// The records of a document.
+pub struct Document {
+    /// The records, in order.
+    pub records: Vec<Record>,
     /// The line of each record, counted from 1.
     pub lines: Vec<usize>,
-    /// True if the body is one Feature and not a batch.
+    /// True if the document is one Feature and not a batch.
     pub single: bool,
 }
 
@@ -29,17 +37,51 @@ struct Head<'a> {
 }
 
 #[derive(Deserialize)]
-struct Record<'a> {
+struct Feature<'a> {
     #[serde(rename = "type", borrow)]
     kind: Cow<'a, str>,
     id: Option<serde_json::Value>,
     #[serde(borrow, default, deserialize_with = "present")]
     geometry: Option<&'a RawValue>,
-    properties: Option<Properties>,
+    properties: Option<Members>,
+}
+
+/// The properties of a record, with what every item has taken out of them.
+#[derive(Default)]
+struct Members {
+    source: Option<serde_json::Value>,
+    time: Option<serde_json::Value>,
+    rest: Properties,
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of properties")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Members::default();
+                while let Some(name) = map.next_key::<String>()? {
+                    match name.as_str() {
+                        "source" => members.source = Some(map.next_value()?),
+                        "time" => members.time = Some(map.next_value()?),
+                        _ => drop(members.rest.insert(name, map.next_value()?)),
+                    }
+                }
+                Ok(members)
+            }
+        }
+        deserializer.deserialize_map(Read)
+    }
 }
 
 /// Tells a null geometry from none at all.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
@@ -47,19 +89,20 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&
 ///
 /// # Errors
 /// The body is no JSON (with line and column), neither of the two, or has too many records.
-pub fn json(body: &[u8]) -> Result<Batch, Problem> {
+pub fn document(body: &Bytes) -> Result<Document, Problem> {
     let text = std::str::from_utf8(body).map_err(|error| {
         let line = line_at(body, error.valid_up_to());
         Problem::body(format!("the body is not UTF-8: line {line}, byte {}", error.valid_up_to())).at_line(line)
     })?;
     let head: Head<'_> = serde_json::from_str(text).map_err(|error| malformed(&error))?;
     match (&*head.kind, head.features) {
-        ("Feature", _) => Ok(Batch { records: vec![draft(text)], lines: vec![1], single: true }),
+        ("Feature", _) => Ok(Document { records: vec![Record { draft: draft(text), text: body.clone() }], lines: vec![1], single: true }),
         ("FeatureCollection", Some(features)) => {
             check_count(features.len())?;
             let mut lines = Lines::new(text);
             let lines = features.iter().map(|raw| lines.at(raw.get())).collect();
-            Ok(Batch { records: features.into_iter().map(|raw| draft(raw.get())).collect(), lines, single: false })
+            let record = |raw: &RawValue| Record { draft: draft(raw.get()), text: body.slice_ref(raw.get().as_bytes()) };
+            Ok(Document { records: features.into_iter().map(record).collect(), lines, single: false })
         }
         ("FeatureCollection", None) => Err(Problem::body("the FeatureCollection has no “features”")),
         (kind, _) => {
@@ -68,26 +111,13 @@ pub fn json(body: &[u8]) -> Result<Batch, Problem> {
     }
 }
 
-/// Reads newline-delimited Features, with or without record separators (RFC 8142). A line that
-/// is no Feature is one bad record and no more.
-///
-/// # Errors
-/// There are too many records.
-pub fn lines(body: &[u8]) -> Result<Batch, Problem> {
-    let mut batch = Batch { records: Vec::new(), lines: Vec::new(), single: false };
-    for (at, line) in body.split(|byte| *byte == b'\n').enumerate() {
-        let line = line.strip_prefix(b"\x1e").unwrap_or(line).trim_ascii();
-        if line.is_empty() {
-            continue;
-        }
-        check_count(batch.records.len() + 1)?;
-        batch.records.push(match std::str::from_utf8(line) {
-            Ok(text) => draft(text),
-            Err(error) => Err(Problem::body(format!("the line is not UTF-8 from its byte {}", error.valid_up_to()))),
-        });
-        batch.lines.push(at + 1);
-    }
-    Ok(batch)
+/// Reads one Feature.
+pub fn record(text: Bytes) -> Record {
+    let draft = match std::str::from_utf8(&text) {
+        Ok(text) => draft(text),
+        Err(error) => Err(Refusal::malformed(format!("the record is not UTF-8 from its byte {}", error.valid_up_to()))),
+    };
+    Record { draft, text }
 }
 
 fn check_count(count: usize) -> Result<(), Problem> {
@@ -95,7 +125,9 @@ fn check_count(count: usize) -> Result<(), Problem> {
     if count <= max {
         return Ok(());
     }
-    Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a batch holds at most INGEST_BATCH_RECORDS_MAX ({max}) records")))
+    let detail =
+        format!("a FeatureCollection holds at most INGEST_BATCH_RECORDS_MAX ({max}) records; newline-delimited ones have no such limit");
+    Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail))
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
@@ -103,50 +135,64 @@ fn malformed(error: &serde_json::Error) -> Problem {
 }
 
 /// One Feature as a draft.
-fn draft(text: &str) -> Result<EventDraft, Problem> {
-    let record: Record<'_> = serde_json::from_str(text).map_err(|error| {
-        Problem::body(if error.is_data() {
+///
+/// # Errors
+/// It is no Feature, or a member is not what it should be.
+pub fn draft(text: &str) -> Result<EventDraft, Refusal> {
+    let feature: Feature<'_> = serde_json::from_str(text).map_err(|error| {
+        Refusal::malformed(if error.is_data() {
             format!("the record is no Feature: {error}")
         } else {
             format!("the record is no JSON: {error}")
         })
     })?;
-    if record.kind != "Feature" {
-        return Err(Problem::body(format!("type: “{}” is not Feature", record.kind.chars().take(60).collect::<String>())));
+    let invalid = |detail: String| Refusal::new(Reason::Invalid, detail);
+    if feature.kind != "Feature" {
+        return Err(Refusal::malformed(format!("type: “{}” is not Feature", feature.kind.chars().take(60).collect::<String>())));
     }
-    let id = match record.id {
+    let id = match feature.id {
         Some(serde_json::Value::String(id)) => id,
         Some(serde_json::Value::Number(number)) if number.is_i64() || number.is_u64() => number.to_string(),
-        Some(_) => return Err(Problem::body("id: must be text or a whole number")),
-        None => return Err(Problem::body("id: is missing")),
+        Some(_) => return Err(invalid("id: must be text or a whole number".to_owned())),
+        None => return Err(invalid("id: is missing".to_owned())),
     };
-    let geometry = match record.geometry.map(RawValue::get) {
+    let geometry = match feature.geometry.map(RawValue::get) {
         None => None,
         Some("null") => Some(None),
-        Some(json) => Some(Some(geometry(json)?)),
+        Some(json) => Some(Some(geometry(json).map_err(invalid)?)),
     };
-    let mut properties = record.properties.unwrap_or_default();
-    let source = text_member(&mut properties, "source")?;
-    let time = text_member(&mut properties, "time")?;
-    let time = time.map(|text| time::instant(&text)).transpose().map_err(|error| Problem::body(format!("time: {error}")))?;
+    let Members { source, time, rest: properties } = feature.properties.unwrap_or_default();
+    let source = text_member("source", source).map_err(invalid)?;
+    let time = text_member("time", time).map_err(invalid)?.map(|text| instant(&text)).transpose().map_err(invalid)?;
     Ok(EventDraft { id, source, time, geometry, properties })
 }
 
-/// Takes a text out of the properties; a null is as good as none.
-fn text_member(properties: &mut Properties, name: &str) -> Result<Option<String>, Problem> {
-    match properties.shift_remove(name) {
+fn instant(text: &str) -> Result<Timestamp, String> {
+    time::instant(text).map_err(|error| format!("time: {error}"))
+}
+
+/// A text; a null is as good as none.
+fn text_member(name: &str, value: Option<serde_json::Value>) -> Result<Option<String>, String> {
+    match value {
         None | Some(serde_json::Value::Null) => Ok(None),
         Some(serde_json::Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Problem::body(format!("{name}: must be text"))),
+        Some(_) => Err(format!("{name}: must be text")),
     }
 }
 
 /// A GeoJSON geometry as checked WKB.
-fn geometry(json: &str) -> Result<Wkb, Problem> {
+///
+/// # Errors
+/// It is none.
+pub fn geometry(json: &str) -> Result<Wkb, String> {
+    // Nearly all live items are points: these are read without a tree of values.
+    if let Some(point) = point::read(json) {
+        return Wkb::new(point).map_err(|error| format!("geometry: {error}"));
+    }
     let mut bytes = Vec::new();
-    let value: serde_json::Value = serde_json::from_str(json).map_err(|error| Problem::body(format!("geometry: {error}")))?;
-    encode(&mut bytes, &value, 0).map_err(|reason| Problem::body(format!("geometry: {reason}")))?;
-    Wkb::new(bytes).map_err(|error| Problem::body(format!("geometry: {error}")))
+    let value: serde_json::Value = serde_json::from_str(json).map_err(|error| format!("geometry: {error}"))?;
+    encode(&mut bytes, &value, 0).map_err(|reason| format!("geometry: {reason}"))?;
+    Wkb::new(bytes).map_err(|error| format!("geometry: {error}"))
 }
 
 /// Writes a geometry as ISO WKB, with heights if its first position has one.
@@ -271,6 +317,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn json(body: &[u8]) -> Result<Document, Problem> {
+        document(&Bytes::copy_from_slice(body))
+    }
+
     fn detail(problem: &Problem) -> String {
         serde_json::to_string(problem).unwrap()
     }
@@ -279,7 +329,7 @@ mod tests {
     fn a_feature_becomes_a_draft() {
         let batch = json(br#"{"type":"Feature","id":"e1","geometry":{"type":"Point","coordinates":[117.2,39.1]},"properties":{"source":"s","time":"2026-03-01T08:15:00+08:00","level":2}}"#).unwrap();
         assert!(batch.single);
-        let draft = batch.records[0].as_ref().unwrap();
+        let draft = batch.records[0].draft.as_ref().unwrap();
         assert_eq!((draft.id.as_str(), draft.source.as_deref()), ("e1", Some("s")));
         assert_eq!(draft.time.unwrap().to_string(), "2026-03-01T00:15:00Z");
         assert_eq!(draft.geometry, Some(Some(Wkb::point(117.2, 39.1).unwrap())));
@@ -288,18 +338,9 @@ mod tests {
 
     #[test]
     fn no_geometry_and_a_null_one_are_told_apart() {
-        let read = |text: &str| json(text.as_bytes()).unwrap().records.remove(0).unwrap().geometry;
+        let read = |text: &str| draft(text).unwrap().geometry;
         assert_eq!(read(r#"{"type":"Feature","id":"e","properties":{}}"#), None);
         assert_eq!(read(r#"{"type":"Feature","id":"e","geometry":null,"properties":{}}"#), Some(None));
-    }
-
-    #[test]
-    fn a_bad_line_is_one_bad_record() {
-        let body =
-            b"{\"type\":\"Feature\",\"id\":\"a\",\"properties\":{}}\n\n{\"type\":\"Feat\n\x1e{\"type\":\"Feature\",\"id\":2}\n\xff\xfe\n";
-        let batch = lines(body).unwrap();
-        assert_eq!(batch.lines, [1, 3, 4, 5]);
-        assert_eq!(batch.records.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true, false]);
     }
 
     #[test]
@@ -308,7 +349,8 @@ mod tests {
             json(b"{\"type\":\"FeatureCollection\",\"features\":[\n{\"type\":\"Feature\",\"id\":\"a\"},\n\n{\"type\":\"Feature\"}]}")
                 .unwrap();
         assert_eq!(batch.lines, [2, 4]);
-        assert!(detail(batch.records[1].as_ref().unwrap_err()).contains("id"));
+        assert!(batch.records[1].draft.as_ref().unwrap_err().detail.contains("id"));
+        assert_eq!(&batch.records[0].text[..], br#"{"type":"Feature","id":"a"}"#);
     }
 
     #[test]
@@ -334,7 +376,7 @@ mod tests {
         ] {
             let body = format!(r#"{{"type":"Feature","id":"e","geometry":{geometry},"properties":{{}}}}"#);
             let batch = json(body.as_bytes()).unwrap();
-            let text = detail(batch.records[0].as_ref().unwrap_err());
+            let text = &batch.records[0].draft.as_ref().unwrap_err().detail;
             assert!(text.contains(word), "{geometry}: {text}");
         }
     }
@@ -357,8 +399,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_body_panics(body in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = json(&body);
-            let _ = lines(&body);
+            let _ = document(&Bytes::from(body));
         }
     }
 }

@@ -4,7 +4,9 @@ mod data;
 mod docs;
 mod frame;
 mod login;
+mod refused;
 
 pub use data::{collection, collections, item, items, landing};
 pub use docs::{conformance, definition, document};
 pub use login::login;
+pub use refused::refused;

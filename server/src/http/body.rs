@@ -1,44 +1,110 @@
-//! Bodies, bounded in size and in time.
+//! Bodies, bounded in size and in time, as they are or in gzip.
 
 use super::Problem;
 use crate::limits;
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, BodyDataStream, Bytes},
     http::{HeaderMap, StatusCode, header},
 };
 use bytes::BytesMut;
+use flate2::write::MultiGzDecoder;
 use futures::StreamExt;
-use std::time::Duration;
+use std::{io::Write, time::Duration};
+
+/// Bytes of gzip that are unpacked at once: what a thousand times as much is still bounded.
+const PACKED_PIECE: usize = 4 << 10;
+
+/// A body as it arrives, unpacked.
+pub struct Chunks {
+    stream: BodyDataStream,
+    /// What is packed and not read yet.
+    packed: Bytes,
+    gzip: Option<MultiGzDecoder<Vec<u8>>>,
+}
+
+impl Chunks {
+    /// The chunks of a body.
+    ///
+    /// # Errors
+    /// It is packed in another way than gzip (415).
+    pub fn new(headers: &HeaderMap, body: Body) -> Result<Self, Problem> {
+        let encoding = headers.get(header::CONTENT_ENCODING).map_or("identity", |value| value.to_str().unwrap_or("unreadable"));
+        let gzip = match encoding {
+            "identity" => None,
+            "gzip" | "x-gzip" => Some(MultiGzDecoder::new(Vec::new())),
+            _ => {
+                return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Encoding: send the body as it is, or in gzip"));
+            }
+        };
+        Ok(Self { stream: body.into_data_stream(), packed: Bytes::new(), gzip })
+    }
+
+    /// The next chunk; `None` at the end.
+    ///
+    /// # Errors
+    /// The body breaks off or is no gzip (400), or nothing comes for [`limits::BODY_SECONDS_MAX`] (408).
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        loop {
+            if !self.packed.is_empty() {
+                return self.unpack().map(Some);
+            }
+            let next = tokio::time::timeout(Duration::from_secs(limits::BODY_SECONDS_MAX), self.stream.next());
+            let Some(chunk) = next.await.map_err(|_| too_slow("nothing of the body came for"))? else { return self.end() };
+            let chunk = chunk.map_err(|error| Problem::body(format!("the body breaks off: {error}")))?;
+            if self.gzip.is_none() {
+                return Ok(Some(chunk));
+            }
+            self.packed = chunk;
+        }
+    }
+
+    fn unpack(&mut self) -> Result<Bytes, Problem> {
+        let piece = self.packed.split_to(self.packed.len().min(PACKED_PIECE));
+        let Some(gzip) = &mut self.gzip else { return Ok(piece) };
+        gzip.write_all(&piece).map_err(|error| Problem::body(format!("the body is no gzip: {error}")))?;
+        Ok(Bytes::from(std::mem::take(gzip.get_mut())))
+    }
+
+    fn end(&mut self) -> Result<Option<Bytes>, Problem> {
+        let Some(gzip) = self.gzip.take() else { return Ok(None) };
+        let rest = gzip.finish().map_err(|error| Problem::body(format!("the body's gzip breaks off: {error}")))?;
+        Ok((!rest.is_empty()).then(|| Bytes::from(rest)))
+    }
+}
+
+fn too_slow(what: &str) -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, format!("{what} BODY_SECONDS_MAX ({} s)", limits::BODY_SECONDS_MAX))
+}
 
 /// Reads a whole body.
 ///
 /// # Errors
-/// It is larger than `max` (413, naming the limit), compressed (415), too slow (408), or breaks off (400).
+/// It is larger than `max` (413, naming the limit), packed in a way that is not known (415), too slow (408), or breaks off (400).
 pub async fn read(headers: &HeaderMap, body: Body, max: usize, limit: &str) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} ({max} bytes)"));
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    if text(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Encoding: send the body as it is"));
-    }
-    if text(header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > max as u64) {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > max as u64) {
         return Err(too_large());
     }
+    let mut chunks = Chunks::new(headers, body)?;
     let whole = async {
-        let mut stream = body.into_data_stream();
+        let mut first = chunks.next().await?.unwrap_or_default();
         let mut whole = BytesMut::new();
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|error| Problem::body(format!("the body breaks off: {error}")))?;
+        while let Some(chunk) = chunks.next().await? {
+            if whole.is_empty() {
+                whole = BytesMut::from(std::mem::take(&mut first));
+            }
             if whole.len() + chunk.len() > max {
                 return Err(too_large());
             }
             whole.extend_from_slice(&chunk);
         }
-        Ok(whole.freeze())
+        if first.len() > max {
+            return Err(too_large());
+        }
+        // A body that came at once is not copied.
+        Ok(if whole.is_empty() { first } else { whole.freeze() })
     };
-    tokio::time::timeout(Duration::from_secs(limits::BODY_SECONDS_MAX), whole).await.unwrap_or_else(|_| {
-        Err(Problem::new(
-            StatusCode::REQUEST_TIMEOUT,
-            format!("the body took longer than BODY_SECONDS_MAX ({} s)", limits::BODY_SECONDS_MAX),
-        ))
-    })
+    let whole = tokio::time::timeout(Duration::from_secs(limits::BODY_SECONDS_MAX), whole).await;
+    whole.unwrap_or_else(|_| Err(too_slow("the body took longer than")))
 }

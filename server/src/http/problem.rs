@@ -88,6 +88,13 @@ impl Problem {
         self
     }
 
+    /// Says more.
+    #[must_use]
+    pub fn and_detail(mut self, more: &str) -> Self {
+        self.0.detail.push_str(more);
+        self
+    }
+
     /// Says when to come back.
     #[must_use]
     pub fn retry_after(self, seconds: u32) -> Self {

@@ -43,7 +43,11 @@ pub fn ensure(city: &City, configured: &[LiveConfig]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn make(
+/// Makes a live collection, if there is none of that id.
+///
+/// # Errors
+/// Something else has the id, or the store cannot be written.
+pub fn make(
     city: &City,
     id: &CollectionId,
     kind: CollectionKind,

@@ -115,11 +115,11 @@ fn bodies_are_refused_with_the_reason() {
 fn a_body_over_the_limit_is_413() {
     let city = City::new();
     let server = city.serve_configured("[limits]\ningest_body_bytes_max = 10000");
-    let problem = server.post("application/x-ndjson", &"x".repeat(20_000)).problem(413);
+    let problem = server.post("application/geo+json", &"x".repeat(20_000)).problem(413);
     assert!(problem["detail"].as_str().unwrap().contains("ingest_body_bytes_max"));
     // Without a length the body is counted as it comes.
     let mut stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).unwrap();
-    write!(stream, "POST /collections/events/items HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
+    write!(stream, "POST /collections/events/items HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/geo+json\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
     for _ in 0..5 {
         let _ = write!(stream, "1000\r\n{}\r\n", "y".repeat(4096));
     }

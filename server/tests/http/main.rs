@@ -12,3 +12,4 @@ mod life;
 mod live;
 mod targets;
 mod tiles;
+mod ways_in;

@@ -68,6 +68,22 @@ pub enum Refused {
         /// What is wrong and what was expected.
         reason: String,
     },
+    /// It claims to happen too far in the future.
+    #[error("time: lies more than {hours} hours in the future")]
+    Future {
+        /// How far it may lie.
+        hours: i64,
+    },
+    /// A member passes a named limit.
+    #[error("{member}: larger than {limit} ({max})")]
+    TooLarge {
+        /// The member's name.
+        member: &'static str,
+        /// The limit's name.
+        limit: &'static str,
+        /// Its value.
+        max: usize,
+    },
     /// The item belongs to another source.
     #[error("“{id}” was reported by “{owner}”; another source cannot change it")]
     OtherSource {

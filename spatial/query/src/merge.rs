@@ -180,6 +180,10 @@ fn invalid(member: &'static str, reason: impl Into<String>) -> Refused {
 /// Times are kept in 64 bits of nanoseconds.
 const EARLIEST: Timestamp = Timestamp::constant(-9_214_560_000, 0);
 
+fn too_large(member: &'static str) -> Refused {
+    Refused::TooLarge { member, limit: "EVENT_BYTES_MAX", max: limits::EVENT_BYTES_MAX }
+}
+
 fn check(draft: &EventDraft, now: Timestamp) -> Result<(), Refused> {
     let too_long = |text: &str| text.is_empty() || text.len() > limits::ITEM_ID_BYTES_MAX;
     let length = || format!("must have 1 to ITEM_ID_BYTES_MAX ({}) bytes", limits::ITEM_ID_BYTES_MAX);
@@ -191,17 +195,17 @@ fn check(draft: &EventDraft, now: Timestamp) -> Result<(), Refused> {
     }
     let horizon = now.saturating_add(SignedDuration::from_secs(limits::EVENT_FUTURE_SECONDS_MAX)).unwrap_or(Timestamp::MAX);
     if draft.time.is_some_and(|time| time > horizon) {
-        return Err(invalid("time", format!("lies more than {} hours in the future", limits::EVENT_FUTURE_SECONDS_MAX / 3600)));
+        return Err(Refused::Future { hours: limits::EVENT_FUTURE_SECONDS_MAX / 3600 });
     }
     if draft.time.is_some_and(|time| time < EARLIEST) {
         return Err(invalid("time", "lies before the year 1678"));
     }
     if draft.geometry.as_ref().and_then(Option::as_ref).is_some_and(|g| Wkb::bytes(g).len() > limits::EVENT_BYTES_MAX) {
-        return Err(invalid("geometry", format!("larger than EVENT_BYTES_MAX ({})", limits::EVENT_BYTES_MAX)));
+        return Err(too_large("geometry"));
     }
     let size: usize = draft.properties.iter().map(|(name, value)| name.len() + weight(value)).sum();
     if size > limits::EVENT_BYTES_MAX {
-        return Err(invalid("properties", format!("larger than EVENT_BYTES_MAX ({})", limits::EVENT_BYTES_MAX)));
+        return Err(too_large("properties"));
     }
     for (name, value) in &draft.properties {
         match name.as_str() {

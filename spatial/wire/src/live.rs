@@ -12,6 +12,7 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and most are subscriptions")]
 pub enum LiveRequest {
     /// Asks for a heartbeat.
     #[default]
