@@ -116,6 +116,9 @@ fn revision(text: Option<&str>, parameter: &str) -> Result<Option<u64>, Problem>
 
 /// Starts a subscription. A refusal names the member that is wrong.
 async fn start(app: &Arc<App>, city: &Arc<City>, request: Subscribe, lines: &Lines) -> Result<Line, (&'static str, String)> {
+    if request.replay.is_some() {
+        return Err(("replay", "this server does not replay yet; ask for the present".to_owned()));
+    }
     let (hub, city, bell) = (app.hub.clone(), city.clone(), lines.bell());
     let started = app.blocking(move || {
         Ok(Interest::read(&request, &city).and_then(|interest| {
