@@ -56,6 +56,9 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Answer {
     Ok(json("text/plain; version=0.0.4; charset=utf-8", text))
 }
 
+/// A figure's name, its kind, what it means, and its value.
+type Figure<'f> = (&'f str, &'f str, &'f str, &'f dyn Fn(&Standing) -> f64);
+
 /// How each target stands.
 fn targets(app: &App) -> String {
     let Some(office) = app.post_office.get() else { return String::new() };
@@ -64,7 +67,7 @@ fn targets(app: &App) -> String {
         standing.counts.oldest.map_or(0.0, |oldest| jiff::Timestamp::now().duration_since(oldest).as_secs_f64().max(0.0))
     };
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-    let figures: [(&str, &str, &str, &dyn Fn(&Standing) -> f64); 5] = [
+    let figures: [Figure<'_>; 5] = [
         ("delivered_total", "counter", "Letters that arrived.", &|standing| standing.delivered as f64),
         ("failed_total", "counter", "Tries in vain.", &|standing| standing.failed as f64),
         ("waiting", "gauge", "Letters that wait.", &|standing| standing.counts.waiting as f64),

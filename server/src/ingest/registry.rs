@@ -96,7 +96,7 @@ impl Registry {
             let is_due = match source.written {
                 None => Some(true),
                 Some(written) => {
-                    let online = !(source.at <= written.at && !written.online) && !silent();
+                    let online = (source.at > written.at || written.online) && !silent();
                     let turned = online != written.online;
                     let counts =
                         source.sent != written.sent && now.duration_since(written.at) >= Duration::from_secs(limits::SOURCES_SECONDS);

@@ -177,6 +177,7 @@ fn expected(city: &City, request: &Subscribe) -> BTreeMap<(String, String), Valu
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "few at a time, and most are of the large kind")]
 enum Act {
     Move(u8, u8, u8),
     Report(u8, u8, Option<(u8, u8)>),

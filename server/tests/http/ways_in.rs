@@ -80,7 +80,7 @@ fn a_long_stream_is_taken_as_it_comes_and_answers_with_counts() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("preference-applied: return=minimal"), "{answer}");
-    let body: Value = serde_json::from_str(&answer[answer.find("\r\n{").unwrap() + 2..].lines().next().unwrap()).unwrap();
+    let body: Value = serde_json::from_str(answer[answer.find("\r\n{").unwrap() + 2..].lines().next().unwrap()).unwrap();
     assert_eq!((&body["stored"], &body["unchanged"], &body["refused"]), (&json!(10_001), &json!(0), &json!(2)), "{body}");
     assert_eq!((&body["refusals"][0]["line"], &body["refusals"][0]["status"]), (&json!(10_001), &json!(400)), "{body}");
     assert_eq!((&body["refusals"][1]["line"], &body["refusals"][1]["status"]), (&json!(10_002), &json!(413)), "{body}");

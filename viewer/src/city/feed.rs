@@ -90,6 +90,7 @@ impl City {
 /// Complaints that are kept.
 const COMPLAINTS_MAX: usize = 64;
 
+#[expect(clippy::too_many_arguments, reason = "what a system asks the world for")]
 pub(super) fn receive(
     feed: Res<CityFeed>,
     wish: Res<Wish>,
@@ -132,6 +133,7 @@ pub(super) fn receive(
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "all that a new document may change")]
 fn take_document(
     document: CityDocument,
     wish: &Wish,

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 /// Between two looks at the files.
 const LOOK: Duration = Duration::from_secs(1);
 
+#[expect(clippy::too_many_arguments, reason = "what a system asks the world for")]
 pub(super) fn follow(
     mut scenes: ResMut<Scenes>,
     mut city: ResMut<City>,

@@ -101,7 +101,7 @@ pub(super) fn show(
     menus: Query<Entity, With<Menu>>,
     (faces, scheme, scenes): (Res<FontFaces>, Res<CurrentScheme>, Res<Scenes>),
 ) {
-    if open.0 == !menus.is_empty() {
+    if open.0 != menus.is_empty() {
         return;
     }
     if !open.0 {

@@ -81,6 +81,9 @@ pub fn spawn(parent: &mut ChildSpawnerCommands<'_>, kit: &Kit<'_>, spec: ScenePa
         });
 }
 
+/// What panels are filled from.
+type Read<'w> = (Res<'w, CityFeed>, Res<'w, City>, Res<'w, PanelDesk>, Res<'w, Scenes>, Res<'w, ThingBook>);
+
 /// Works the contents out, and builds those anew that have changed.
 #[expect(clippy::too_many_arguments, reason = "a panel may show anything that the wall knows")]
 pub(super) fn update(
@@ -91,7 +94,7 @@ pub(super) fn update(
     mut times: Query<(&mut Text, &mut TextColor, &ChildOf), With<PanelTime>>,
     mut tags: Query<&mut BackgroundColor>,
     mut images: ResMut<Assets<Image>>,
-    (feed, city, desk, scenes, things): (Res<CityFeed>, Res<City>, Res<PanelDesk>, Res<Scenes>, Res<ThingBook>),
+    (feed, city, desk, scenes, things): Read<'_>,
     (clock, rig, size, chosen): (Res<WallClock>, Res<Rig>, Res<PictureSize>, Res<Chosen>),
     (faces, scheme, mut ready): (Res<FontFaces>, Res<CurrentScheme>, ResMut<PanelsReady>),
     mut looked: Local<Option<(Instant, u32)>>,

@@ -127,7 +127,7 @@ fn record(line: Line) -> Record {
 
 impl Source for LineBody {
     async fn next(&mut self) -> Option<Delivery> {
-        debug_assert!(limits::INGEST_BATCH_BYTES_MAX / 2 <= engine::INGEST_BATCH_RECORDS_MAX * 8);
+        const { assert!(limits::INGEST_BATCH_BYTES_MAX / 2 <= engine::INGEST_BATCH_RECORDS_MAX * 8) }
         match self.gather().await {
             Ok(delivery) => delivery,
             Err(problem) => {

@@ -39,6 +39,7 @@ pub enum Token {
 }
 
 /// What a broker says.
+#[expect(clippy::large_enum_variant, reason = "few at a time, and most are of the large kind")]
 pub enum Heard {
     /// The connection is open.
     Connected,
