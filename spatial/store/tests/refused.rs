@@ -10,7 +10,7 @@ use common::*;
 fn refusal(reason: &str, n: usize) -> RefusedRecord {
     RefusedRecord {
         number: 0,
-        collection: id(if n % 2 == 0 { "events" } else { "vehicles" }),
+        collection: id(if n.is_multiple_of(2) { "events" } else { "vehicles" }),
         actor: "gateway".to_owned(),
         received: "2026-03-01T08:15:00Z".parse().unwrap(),
         reason: reason.to_owned(),
