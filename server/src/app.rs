@@ -187,6 +187,13 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/collections/{id}/3dtiles/blocks.glb", get(api::tiles3d::blocks))
         .route("/collections/{id}/3dtiles/content/{level}/{x}/{y}", get(api::tiles3d::content))
         .route("/collections/{id}/3dtiles/subtrees/{level}/{x}/{y}", get(api::tiles3d::subtree))
+        .route("/collections/{id}/styles", get(api::styles::of_collection).post(api::styles::create_of_collection))
+        .route(
+            "/collections/{id}/styles/{style}",
+            get(api::styles::one_of_collection).put(api::styles::put_of_collection).delete(api::styles::remove_of_collection),
+        )
+        .route("/styles", get(api::styles::list).post(api::styles::create))
+        .route("/styles/{style}", get(api::styles::one).put(api::styles::put).delete(api::styles::remove))
         .route("/tiles", get(api::tiles::dataset_tilesets))
         .route("/tiles/{matrix}", get(api::tiles::dataset_tileset))
         .route("/tiles/{matrix}/{z}/{row}/{col}", get(api::tiles::dataset_tile))

@@ -43,6 +43,14 @@ pub const SESSIONS_MAX: usize = 10_000;
 pub const SESSION_SECONDS_MAX: u64 = 12 * 3600;
 /// Most collections in one combined tile.
 pub const TILE_COLLECTIONS_MAX: usize = 32;
+/// Most styles of a city.
+pub const STYLES_MAX: usize = 1_000;
+/// Most bytes of one style.
+pub const STYLE_BYTES_MAX: usize = 256 << 10;
+/// Longest id of a style, in bytes.
+pub const STYLE_ID_BYTES_MAX: usize = 64;
+/// Deepest nesting of an expression in a style.
+pub const STYLE_DEPTH_MAX: usize = 32;
 /// Most finished import jobs that are remembered.
 pub const JOBS_KEPT_MAX: usize = 100;
 /// Most import jobs that wait or run.

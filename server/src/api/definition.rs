@@ -16,7 +16,7 @@ pub fn document(links: &Links, app: &App) -> Value {
         },
         "servers": [{"url": links.to("")}],
         "tags": tags(),
-        "paths": paths().into_iter().chain(super::tiles::paths()).chain(super::tiles3d::paths()).collect::<Map<_, _>>(),
+        "paths": paths().into_iter().chain(super::styles::paths()).chain(super::tiles::paths()).chain(super::tiles3d::paths()).collect::<Map<_, _>>(),
         "components": {
             "parameters": parameters(),
             "responses": responses(),
@@ -38,6 +38,7 @@ fn tags() -> Value {
         {"name": "Capabilities", "description": "What the server is and what it can do."},
         {"name": "Data", "description": "Collections and their items (OGC API – Features)."},
         {"name": "Tiles", "description": "Vector tiles of every collection (OGC API – Tiles)."},
+        {"name": "Styles", "description": "How collections are drawn, as MapLibre styles (OGC API – Styles)."},
         {"name": "Live", "description": "Posting live items and hearing of changes."},
         {"name": "Operation", "description": "Health, metrics and imports."}
     ])
@@ -224,6 +225,8 @@ fn parameters() -> Value {
         "collectionId": path("collectionId", "The collection's id.", text.clone()),
         "itemId": path("itemId", "The item's id.", text.clone()),
         "importId": path("importId", "The import's number.", whole.clone()),
+        "styleId": path("styleId", "The style's id. A collection is drawn by the style that bears its own id.", text.clone()),
+        "dry-run": query("dry-run", "With true the style is only checked.", json!({"type": "boolean", "default": false})),
         "level": path("level", "The level of the quadtree, 0 for the whole layer.", json!({"type": "integer", "minimum": 0})),
         "x": path("x", "The column, from the west.", json!({"type": "integer", "minimum": 0})),
         "y": path("y", "The row, from the south.", json!({"type": "integer", "minimum": 0})),

@@ -12,6 +12,7 @@ pub mod live;
 pub mod live_collections;
 pub mod map;
 pub mod refused;
+pub mod styles;
 pub mod targets;
 pub mod tiles;
 pub mod tiles3d;
@@ -23,7 +24,7 @@ use axum::{
 
 /// Every conformance class that the server declares, from the modules that implement them.
 pub fn conformance_classes() -> Vec<&'static str> {
-    [common::CONFORMANCE, features::CONFORMANCE, tiles::CONFORMANCE].concat()
+    [common::CONFORMANCE, features::CONFORMANCE, styles::CONFORMANCE, tiles::CONFORMANCE].concat()
 }
 
 /// A JSON answer with the given media type.

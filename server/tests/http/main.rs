@@ -10,6 +10,7 @@ mod harness;
 mod ingest;
 mod life;
 mod live;
+mod styles;
 mod targets;
 mod tiles;
 mod ways_in;

@@ -162,6 +162,18 @@ pub trait CityStore: Send + Sync {
     /// The file cannot be written.
     fn set_profile(&self, profile: &CityProfile) -> Result<(), StoreError>;
 
+    /// Every style by id, as the JSON that was put, in order of id.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn styles(&self) -> Result<Vec<(String, String)>, StoreError>;
+
+    /// Puts a style's JSON under an id, or removes it with `None`; true if there was one before.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    fn set_style(&self, id: &str, document: Option<&str>) -> Result<bool, StoreError>;
+
     /// Every current collection, in order of id.
     ///
     /// # Errors

@@ -84,6 +84,12 @@ impl CityStore for MemoryStore {
         *self.profile.lock().unwrap() = Some(profile.clone());
         Ok(())
     }
+    fn styles(&self) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(Vec::new())
+    }
+    fn set_style(&self, _: &str, _: Option<&str>) -> Result<bool, StoreError> {
+        unreachable!("the generator draws nothing")
+    }
     fn collections(&self) -> Result<Vec<CollectionMeta>, StoreError> {
         Ok(Vec::new())
     }

@@ -18,6 +18,9 @@ pub(super) const FOLDED: &str = "folded";
 /// The number for the next table of a staged version.
 pub(super) const NEXT_TABLE: &str = "next_table";
 
+/// What the key of a style begins with; its id follows.
+const STYLE: &str = "style:";
+
 /// A collection as the file keeps it.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
@@ -90,6 +93,27 @@ pub(super) fn profile(conn: &Connection) -> Result<CityProfile, StoreError> {
 /// Replaces the city's profile.
 pub(super) fn set_profile(conn: &Connection, profile: &CityProfile) -> Result<(), StoreError> {
     set(conn, PROFILE, json(profile))
+}
+
+/// Every style by id, in order of id.
+pub(super) fn styles(conn: &Connection) -> Result<Vec<(String, String)>, StoreError> {
+    let deed = "reading the styles";
+    let mut rows = conn.prepare_cached("SELECT key FROM citywall_meta WHERE key LIKE 'style:%' ORDER BY key").doing(deed)?;
+    let keys: Vec<String> = rows.query_map([], |row| row.get(0)).and_then(Iterator::collect).doing(deed)?;
+    keys.into_iter().map(|key| Ok((key[STYLE.len()..].to_owned(), setting(conn, &key)?))).collect()
+}
+
+/// Puts a style or removes it; true if there was one before.
+pub(super) fn set_style(conn: &Connection, id: &str, document: Option<&str>) -> Result<bool, StoreError> {
+    let key = format!("{STYLE}{id}");
+    let was_there = find(conn, &key)?.is_some();
+    match document {
+        Some(document) => set(conn, &key, document)?,
+        None => {
+            conn.execute("DELETE FROM citywall_meta WHERE key = ?1", [&key]).doing("removing a style")?;
+        }
+    }
+    Ok(was_there)
 }
 
 /// A number that no table of this file has had in its name.

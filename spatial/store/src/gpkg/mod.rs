@@ -265,6 +265,15 @@ impl CityStore for GeoPackage {
         self.inner.writer()?.lock().durably("saving the profile", |tx| catalog::set_profile(tx, profile))
     }
 
+    fn styles(&self) -> Result<Vec<(String, String)>, StoreError> {
+        self.inner.readers.read(catalog::styles)
+    }
+
+    fn set_style(&self, id: &str, document: Option<&str>) -> Result<bool, StoreError> {
+        self.inner.check_disk()?;
+        self.inner.writer()?.lock().durably("saving a style", |tx| catalog::set_style(tx, id, document))
+    }
+
     fn collections(&self) -> Result<Vec<CollectionMeta>, StoreError> {
         let entries = self.inner.readers.read(catalog::entries)?;
         Ok(entries.into_iter().map(|entry| entry.meta).collect())
