@@ -48,6 +48,10 @@ pub const IMPORT_BATCH_BYTES_MAX: usize = 2 << 20;
 pub const TILE_BYTES_MAX: usize = 500_000;
 /// Deepest zoom level of a tile.
 pub const TILE_ZOOM_MAX: u8 = 22;
+/// Most changed tiles that one message names; more are all.
+pub const TILES_CHANGED_MAX: usize = 4096;
+/// Most tiles of one zoom level in a tile archive.
+pub const ARCHIVE_TILES_MAX: u64 = 4 << 20;
 /// Most bytes that the tile cache holds.
 pub const TILE_CACHE_BYTES_MAX: u64 = 256 << 20;
 /// Free disk below which writes are refused, in bytes.

@@ -111,7 +111,8 @@ impl Values {
     }
 
     fn grow(&mut self) {
-        let len = (self.slots.len() * 2).max(256);
+        // Values that were copied have no slots yet: there may be more of them than slots.
+        let len = ((self.ends.len() + 1) * 4).next_power_of_two().max(256);
         self.slots.clear();
         self.slots.resize(len, 0);
         for number in 0..self.ends.len() as u32 {

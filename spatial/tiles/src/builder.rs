@@ -8,7 +8,8 @@ use citywall_model::{FeatureRef, limits::TILE_BYTES_MAX};
 pub struct Tile {
     /// The tile as Mapbox Vector Tile 2.1, not compressed; empty if no feature meets the tile.
     pub bytes: Vec<u8>,
-    /// Features written.
+    /// Features written; points that would lie on each other are one, with their count in
+    /// [`COUNT_FIELD`](crate::COUNT_FIELD).
     pub features: usize,
     /// Features that meet the tile but are too small or too minor for its zoom level.
     pub small: usize,
@@ -92,6 +93,7 @@ impl TileBuilder {
     /// The finished tile, at most [`TILE_BYTES_MAX`] long.
     #[must_use]
     pub fn finish(mut self) -> Tile {
+        self.layers.iter_mut().for_each(Layer::settle);
         self.share_out(TILE_BYTES_MAX);
         let mut bytes = Vec::with_capacity(self.layers.iter().map(Layer::encoded_len).sum());
         self.layers.iter().for_each(|layer| layer.write(&mut bytes));

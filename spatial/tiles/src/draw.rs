@@ -28,6 +28,24 @@ pub(crate) struct Drawn {
     pub(crate) collapsed: bool,
 }
 
+/// The place of a geometry that is one point; `None` of any other.
+pub(crate) fn single_point(commands: &[u8]) -> Option<[i32; 2]> {
+    let rest = commands.strip_prefix(&[(MOVE_TO | 1 << 3) as u8])?;
+    let mut numbers = rest
+        .split_inclusive(|byte| byte & 0x80 == 0)
+        .map(|digits| digits.iter().rev().fold(0u32, |number, digit| number << 7 | u32::from(digit & 0x7F)));
+    let mut coordinate = || numbers.next().map(|number| (number >> 1).cast_signed() ^ -(number & 1).cast_signed());
+    let place = [coordinate()?, coordinate()?];
+    numbers.next().is_none().then_some(place)
+}
+
+/// Appends the commands of one point.
+pub(crate) fn point(out: &mut Vec<u8>, [x, y]: [i64; 2]) {
+    varint(out, MOVE_TO | 1 << 3);
+    varint(out, zigzag(x));
+    varint(out, zigzag(y));
+}
+
 /// Draws geometries of one tile; its buffers serve them all.
 #[derive(Debug)]
 pub(crate) struct Pen {

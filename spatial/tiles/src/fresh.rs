@@ -105,6 +105,12 @@ impl FreshTiles {
         }
     }
 
+    /// Where the city changed lately.
+    #[must_use]
+    pub fn log(&self) -> &TouchLog {
+        &self.log
+    }
+
     /// The number of tiles in the cache and the bytes that they take, both approximate.
     #[must_use]
     pub fn size(&self) -> (u64, u64) {

@@ -2,7 +2,8 @@
 
 use crate::{
     attributes::{Keys, Memo, Values},
-    draw::Pen,
+    cluster::{self, CLUSTER_FID, COUNT_FIELD, Clusters},
+    draw::{self, Pen},
     protobuf::{self, BYTES, VARINT, varint, varint_len},
     rules::{self, DETAIL_ZOOM_MIN, Importance, OVERVIEW_FIELDS, Traits},
     tile::EXTENT,
@@ -131,6 +132,8 @@ pub(crate) struct Layer {
     values: Values,
     memo: Memo,
     slots: Vec<Slot>,
+    /// Points that are not yet slots: others may join them.
+    clusters: Clusters<Slot>,
     /// The bytes of all features in the layer message.
     features_len: usize,
     bytes: Vec<u8>,
@@ -165,7 +168,21 @@ impl Layer {
         memo.clear();
         slots.clear();
         bytes.clear();
-        Self { name: name.into(), z, plan: Plan::default(), keys, values, memo, slots, features_len: 0, bytes, small: 0, dropped: 0 }
+        let clusters = Clusters::default();
+        Self {
+            name: name.into(),
+            z,
+            plan: Plan::default(),
+            keys,
+            values,
+            memo,
+            slots,
+            clusters,
+            features_len: 0,
+            bytes,
+            small: 0,
+            dropped: 0,
+        }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -195,7 +212,33 @@ impl Layer {
         };
         self.small += usize::from(shown == Shown::Small);
         if self.features_len + self.values.encoded_len() > BUILD_BYTES_MAX {
+            self.settle();
             self.thin(2 * TILE_BYTES_MAX);
+        }
+    }
+
+    /// Makes the points that were kept back features: single ones as they are, several as one.
+    pub(crate) fn settle(&mut self) {
+        for (cell, cluster) in self.clusters.take() {
+            if cluster.count == 1 {
+                self.push(cluster.first);
+                continue;
+            }
+            let start = self.bytes.len();
+            draw::point(&mut self.bytes, cluster.place());
+            let geometry_len = (self.bytes.len() - start) as u32;
+            let level = (cluster.level > 0).then_some(("level", i64::from(cluster.level)));
+            let count = (COUNT_FIELD, i64::try_from(cluster.count).unwrap_or(i64::MAX));
+            for (name, value) in level.into_iter().chain([count]) {
+                if let Some(value) = self.values.number(ValueRef::Integer(value)) {
+                    let key = self.keys.number(name);
+                    self.tag(key, value);
+                }
+            }
+            let tags_len = (self.bytes.len() - start) as u32 - geometry_len;
+            let traits =
+                Traits { fid: CLUSTER_FID + u64::from(cell), level: cluster.level, length: cluster.count as f64, ..Traits::default() };
+            self.push(Slot { fid: traits.fid, start, geometry_len, tags_len, kind: Kind::Point, importance: Importance::of(&traits) });
         }
     }
 
@@ -220,13 +263,29 @@ impl Layer {
             return Shown::Small;
         }
         (traits.area, traits.length) = (drawn.area, drawn.length);
+        let single = if self.z < DETAIL_ZOOM_MIN { draw::single_point(&self.bytes[start..]) } else { None };
+        let cell = match single {
+            Some(place) => {
+                let cell = cluster::cell(place);
+                if cell.is_none_or(|cell| self.clusters.join(cell, place, traits.level)) {
+                    self.bytes.truncate(start);
+                    return if cell.is_some() { Shown::Yes } else { Shown::Outside };
+                }
+                cell.zip(Some(place))
+            }
+            None => None,
+        };
         let geometry_len = (self.bytes.len() - start) as u32;
         match feature {
             FeatureRef::Row(table, row) => self.row_tags(table, row),
             FeatureRef::Live(item) => self.live_tags(feature, item),
         }
         let tags_len = (self.bytes.len() - start) as u32 - geometry_len;
-        self.push(Slot { fid: traits.fid, start, geometry_len, tags_len, kind, importance: Importance::of(&traits) });
+        let slot = Slot { fid: traits.fid, start, geometry_len, tags_len, kind, importance: Importance::of(&traits) };
+        match cell {
+            Some((cell, place)) => self.clusters.start(cell, place, traits.level, slot),
+            None => self.push(slot),
+        }
         Shown::Yes
     }
 

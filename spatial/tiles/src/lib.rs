@@ -8,18 +8,23 @@
 //!   neighbouring polygons keep their common border and neighbouring tiles agree along their edge.
 //! - What a zoom level shows is a rule ([`rules`]), and a tile over
 //!   [`citywall_model::limits::TILE_BYTES_MAX`] leaves out what matters least and says so.
+//! - Below the zoom level of all detail, points that would lie on each other are one feature with
+//!   [`COUNT_FIELD`]; its feature id is no item's.
 //! - The feature id is the fid. Where the item's id is something else, it is the attribute
 //!   [`ID_FIELD`]. Nulls are left out; arrays and objects are their JSON text.
-//!
+//! - A whole tileset goes into one file ([`write_archive`]).
 //! - A tile is made new when a shape in it changed, and only then ([`FreshTiles`]).
 //!
 //! This crate knows nothing of indexes or HTTP.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod archive;
 mod attributes;
 mod builder;
 mod cache;
+mod changed;
+mod cluster;
 mod draw;
 mod fresh;
 mod layer;
@@ -29,11 +34,15 @@ pub mod rules;
 mod shape;
 pub mod terrain;
 mod tile;
+pub mod tilejson;
 mod touched;
 mod wkb;
 
+pub use archive::{ArchiveCounts, ArchiveError, ArchiveFormat, ArchivePlan, ArchiveProgress, write_archive};
 pub use builder::{LayerBuilder, LayerCounts, Tile, TileBuilder};
 pub use cache::{CachedTile, compress};
+pub use changed::{Changed, Kept};
+pub use cluster::COUNT_FIELD;
 pub use fresh::{Fresh, FreshTiles, draw};
 pub use layer::ID_FIELD;
 pub use matrix::{MatrixSet, MatrixSetError};

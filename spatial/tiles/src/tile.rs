@@ -100,6 +100,12 @@ impl TileId {
         self.z
     }
 
+    /// The level as the tile matrix set numbers it.
+    #[must_use]
+    pub fn level(self) -> u32 {
+        u32::from(self.z) + u32::from(self.set == MatrixSet::TiandituC)
+    }
+
     /// The column, counted from the west.
     #[must_use]
     pub fn x(self) -> u32 {
@@ -110,6 +116,15 @@ impl TileId {
     #[must_use]
     pub fn y(self) -> u32 {
         self.y
+    }
+
+    /// The four tiles of the next level that cover this one.
+    ///
+    /// # Errors
+    /// There is no deeper level.
+    pub fn children(self) -> Result<[Self; 4], TileError> {
+        let child = |dx, dy| Self::of(self.set, self.level() + 1, 2 * self.x + dx, 2 * self.y + dy);
+        Ok([child(0, 0)?, child(1, 0)?, child(0, 1)?, child(1, 1)?])
     }
 
     /// The tile's rectangle in degrees.

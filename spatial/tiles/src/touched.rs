@@ -12,12 +12,12 @@ use std::{
 
 /// A change of what a map draws.
 #[derive(Debug)]
-struct Touch {
+pub(crate) struct Touch {
     revision: Revision,
     /// Holds both shapes.
     envelope: Bbox,
-    before: Option<LiveItem>,
-    after: Option<LiveItem>,
+    pub(crate) before: Option<LiveItem>,
+    pub(crate) after: Option<LiveItem>,
 }
 
 impl Touch {
@@ -33,14 +33,18 @@ impl Touch {
         (!envelope.is_empty()).then_some(Self { revision: change.item.revision(), envelope, before, after })
     }
 
-    fn meets(&self, window: &Bbox, area: &Rect) -> bool {
-        let shape_meets = |item: &LiveItem| {
-            item.bounds().is_some_and(|bounds| {
-                window.contains(&bounds)
-                    || bounds.intersects(window) && item.geometry().and_then(geometry::to_geo).is_some_and(|shape| shape.intersects(area))
-            })
-        };
-        self.envelope.intersects(window) && [&self.before, &self.after].into_iter().flatten().any(shape_meets)
+    fn meets(&self, window: &Bbox) -> bool {
+        let shapes = || [&self.before, &self.after].into_iter().flatten();
+        self.envelope.intersects(window) && shapes().any(|item| Self::shape_meets(item, window))
+    }
+
+    /// True if an item's shape shares a point with a window.
+    pub(crate) fn shape_meets(item: &LiveItem, window: &Bbox) -> bool {
+        let area = || Rect::new(coord! { x: window.x_min, y: window.y_min }, coord! { x: window.x_max, y: window.y_max });
+        item.bounds().is_some_and(|bounds| {
+            window.contains(&bounds)
+                || bounds.intersects(window) && item.geometry().and_then(geometry::to_geo).is_some_and(|shape| shape.intersects(&area()))
+        })
     }
 }
 
@@ -115,9 +119,32 @@ impl TouchLog {
         if after < log.complete_after {
             return Touched::Unknown;
         }
-        let area = Rect::new(coord! { x: window.x_min, y: window.y_min }, coord! { x: window.x_max, y: window.y_max });
         let mut later = log.touches.iter().rev().take_while(|touch| touch.revision > after);
-        later.find(|touch| touch.meets(window, &area)).map_or(Touched::No, |touch| Touched::At(touch.revision))
+        later.find(|touch| touch.meets(window)).map_or(Touched::No, |touch| Touched::At(touch.revision))
+    }
+
+    /// Visits a collection's changes after a revision, the last first, until `visit` returns
+    /// false. False if not all were visited, or not all are known.
+    ///
+    /// # Errors
+    /// What `visit` fails with.
+    pub(crate) fn each_since<E>(
+        &self,
+        id: &CollectionId,
+        after: Revision,
+        mut visit: impl FnMut(&Touch) -> Result<bool, E>,
+    ) -> Result<bool, E> {
+        let logs = self.logs.read();
+        let Some(log) = logs.get(id) else { return Ok(after >= self.started) };
+        if after < log.complete_after {
+            return Ok(false);
+        }
+        for touch in log.touches.iter().rev().take_while(|touch| touch.revision > after) {
+            if !visit(touch)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The revision since which every change of a collection is known.

@@ -1,10 +1,10 @@
 //! A tile is made new when a shape in it has changed, and only then: against a full rebuild.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use citywall_model::{CimCategory, CityProfile, CollectionId, CollectionKind, EventDraft, LocalText, Properties, Wkb, geometry};
+use citywall_model::{Bbox, CimCategory, CityProfile, CollectionId, CollectionKind, EventDraft, LocalText, Properties, Wkb, geometry};
 use citywall_query::City;
 use citywall_store::GeoPackage;
-use citywall_tiles::{FreshTiles, TileId, draw};
+use citywall_tiles::{Changed, FreshTiles, Kept, MatrixSet, TileId, draw};
 use geo::{Intersects, Rect, coord, line_string, point, polygon};
 use proptest::{
     prelude::*,
@@ -33,6 +33,11 @@ fn tiles() -> Vec<TileId> {
     all
 }
 
+fn meets(shape: &geo::Geometry, tile: TileId) -> bool {
+    let window = tile.window();
+    shape.intersects(&Rect::new(coord! { x: window.x_min, y: window.y_min }, coord! { x: window.x_max, y: window.y_max }))
+}
+
 #[test]
 fn after_a_thousand_edits_exactly_the_touched_tiles_were_made_new() {
     let folder = tempfile::tempdir().unwrap();
@@ -51,6 +56,7 @@ fn after_a_thousand_edits_exactly_the_touched_tiles_were_made_new() {
     for round in 0..EDITS / 10 {
         // What ten edits touch, by brute force over old and new shapes.
         let mut touched: Vec<geo::Geometry> = Vec::new();
+        let before_round = city.revision();
         for _ in 0..10 {
             let key = (next() * 120.0) as u32;
             let before = places.get(&key).cloned().flatten();
@@ -78,13 +84,26 @@ fn after_a_thousand_edits_exactly_the_touched_tiles_were_made_new() {
             touched.extend(before.into_iter().chain(after.clone()));
             places.insert(key, after);
         }
+        let (x_min, y_min, x_max, y_max) = (116.9, 38.9, 117.5, 39.4);
+        let within = Some(Bbox::new(x_min, y_min, x_max, y_max));
+        let mut told = Vec::new();
+        for level in [6, 9, 11, 13] {
+            let kept = Kept { collections: vec![id.clone()], set: MatrixSet::WebMercatorQuad, levels: level..=level, within };
+            match fresh.log().changed(&kept, before_round).unwrap() {
+                Changed::Tiles(tiles) => told.extend(tiles),
+                Changed::All => panic!("ten edits are told one by one"),
+            }
+        }
+        let mut expected: Vec<TileId> = tiles.iter().copied().filter(|tile| touched.iter().any(|shape| meets(shape, *tile))).collect();
+        expected.sort_unstable();
+        let told_of_sample: Vec<TileId> = told.iter().copied().filter(|tile| tiles.contains(tile)).collect();
+        assert_eq!(told_of_sample, expected, "the tiles that are told are those that an edited shape touches");
+        assert!(told.iter().all(|tile| touched.iter().any(|shape| meets(shape, *tile))));
         for (tile, was) in tiles.iter().zip(&mut shown) {
             let now = fresh.tile(&views(), *tile);
             let drawn = draw(&views(), *tile).bytes;
             assert_eq!(now.tile.plain(), drawn, "the tile shows the city as it is");
-            let window = tile.window();
-            let area = Rect::new(coord! { x: window.x_min, y: window.y_min }, coord! { x: window.x_max, y: window.y_max });
-            let is_touched = touched.iter().any(|shape| shape.intersects(&area));
+            let is_touched = touched.iter().any(|shape| meets(shape, *tile));
             assert_eq!(now.built, is_touched, "made new: {}, touched: {is_touched}", now.built);
             assert_eq!(now.revision > was.0, is_touched);
             assert!(drawn == was.1 || is_touched, "a tile that has changed was made new");

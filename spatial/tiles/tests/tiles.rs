@@ -17,7 +17,10 @@ use geo::{Area, BooleanOps, BoundingRect, Euclidean, Length};
 use geo_types::{Coord, Geometry, LineString, MultiPolygon, Point, Polygon, Rect, polygon};
 use mvt_reader::{Reader, feature::Value};
 use proptest::prelude::*;
-use std::{collections::BTreeSet, f64::consts::PI};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    f64::consts::PI,
+};
 
 #[test]
 fn a_crowded_tile_stays_within_its_bytes_keeps_the_highest_and_says_that_it_is_thinned() {
@@ -102,19 +105,82 @@ fn an_id_of_a_field_is_carried_and_a_generated_one_is_not() {
 
 #[test]
 fn a_crowd_of_events_keeps_the_highest_alarms() {
+    let tile = TileId::at(14, 117.0, 39.13).unwrap();
+    let west = tile.bbox().x_min;
     let items: Vec<LiveItem> = (0..60_000u64)
         .map(|i| {
             let level = if i % 100 == 0 { 1 } else { 4 };
             let properties = serde_json::json!({"level": level, "status": "open", "class": format!("GB/T 30428.2-2013:{i}")});
-            event(i + 1, &format!("e{i}"), 117.0 + i as f64 * 1e-6, 39.13, properties)
+            event(i + 1, &format!("e{i}"), west + i as f64 * 3e-7, 39.13, properties)
         })
         .collect();
-    let mut builder = TileBuilder::new(TileId::at(8, 117.0, 39.13).unwrap());
+    let mut builder = TileBuilder::new(tile);
     let mut layer = builder.layer("layer");
     items.iter().for_each(|item| layer.add(FeatureRef::Live(item)));
     let built = builder.finish();
     let red = decode(&built).iter().filter(|f| f.properties.as_ref().unwrap()["level"] == Value::SInt(1)).count();
     assert!(built.thinned && built.bytes.len() <= TILE_BYTES_MAX && red == 600, "{red} red");
+}
+
+#[test]
+fn points_that_would_lie_on_each_other_are_one_with_their_count() {
+    // Twenty crowds and some single points, by a small generator; half of the items carry a level.
+    let mut seed = 7u64;
+    let mut next = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 40) as f64 / f64::from(1 << 24)
+    };
+    let crowds: Vec<(f64, f64)> = (0..20).map(|_| (117.0 + next() * 0.6, 39.0 + next() * 0.5)).collect();
+    let items: Vec<LiveItem> = (0..5_000u64)
+        .map(|i| {
+            let (x, y) = if i < 4_000 { crowds[i as usize % 20] } else { (116.8 + next(), 38.8 + next()) };
+            let level = (next() * 8.0) as u64;
+            let properties = if (1..=4).contains(&level) { serde_json::json!({"level": level}) } else { serde_json::json!({}) };
+            event(i + 1, &format!("e{i}"), x + next() * 0.01, y + next() * 0.01, properties)
+        })
+        .collect();
+    for z in [5, 9, 11, 13] {
+        let (mut drawn, mut clusters) = (0, 0);
+        let (first, last) = (TileId::at(z, 116.7, 39.9).unwrap(), TileId::at(z, 117.9, 38.7).unwrap());
+        for tile in (first.y()..=last.y()).flat_map(|y| (first.x()..=last.x()).map(move |x| TileId::new(z, x, y).unwrap())) {
+            let mut builder = TileBuilder::new(tile);
+            let mut layer = builder.layer("layer");
+            items.iter().for_each(|item| layer.add(FeatureRef::Live(item)));
+            let mut cells: BTreeMap<(i64, i64), Vec<(f64, f64, u64)>> = BTreeMap::new();
+            for item in &items {
+                let Geometry::Point(place) = project(tile, &citywall_model::geometry::to_geo(item.geometry().unwrap()).unwrap()) else {
+                    panic!()
+                };
+                let (x, y) = (place.x().round(), place.y().round());
+                if (0.0..4096.0).contains(&x) && (0.0..4096.0).contains(&y) {
+                    cells.entry(((x / 128.0) as i64, (y / 128.0) as i64)).or_default().push((x, y, u64::from(item.level())));
+                }
+            }
+            let features = decode(&builder.finish());
+            assert_eq!(features.len(), cells.len(), "zoom {z}");
+            for feature in features {
+                let Geometry::MultiPoint(points) = &feature.geometry else { panic!("{:?}", feature.geometry) };
+                let place = points.0[0];
+                let members = &cells[&((place.x() / 128.0) as i64, (place.y() / 128.0) as i64)];
+                let n = members.len() as f64;
+                let mean = members.iter().fold((0.0, 0.0), |sum, m| (sum.0 + m.0 / n, sum.1 + m.1 / n));
+                // The oracle's rounding may put a point a unit beside.
+                assert!((place.x() - mean.0).abs() <= 1.5 && (place.y() - mean.1).abs() <= 1.5, "{place:?} {mean:?}");
+                let properties = feature.properties.unwrap();
+                let level = members.iter().map(|m| m.2).filter(|level| *level > 0).min();
+                assert_eq!(properties.get("level"), level.map(|level| Value::SInt(level as i64)).as_ref());
+                drawn += members.len();
+                if members.len() > 1 {
+                    assert_eq!(properties["point_count"], Value::SInt(members.len() as i64));
+                    clusters += 1;
+                } else {
+                    assert!(properties.contains_key("_id") && !properties.contains_key("point_count"));
+                }
+            }
+        }
+        assert_eq!(drawn, items.len(), "zoom {z}: every point is counted once");
+        assert!(clusters > 0);
+    }
 }
 
 #[test]
@@ -202,12 +268,15 @@ proptest! {
             let bounds = feature.geometry.bounding_rect().unwrap();
             prop_assert!(bounds.min().x >= -64.0 && bounds.min().y >= -64.0 && bounds.max().x <= 4160.0 && bounds.max().y <= 4160.0);
         }
-        // Points are exact: all that lie in the tile, and no others.
+        // Points are exact: all that lie in the tile, and no others. Below the zoom level of all
+        // detail a single point belongs to one tile, where others may join it.
         for (id, geometry) in (1..).zip(&geometries) {
             let Geometry::MultiPoint(points) = project(tile, geometry) else { continue };
             let margin = |limit: f64| points.iter().filter(|p| p.x() >= -limit && p.y() >= -limit && p.x() <= 4096.0 + limit && p.y() <= 4096.0 + limit).count();
             let drawn = features.iter().filter(|f| f.id == Some(id)).map(|f| if let Geometry::MultiPoint(p) = &f.geometry { p.len() } else { 1 }).sum::<usize>();
-            prop_assert!(margin(63.0) <= drawn && drawn <= margin(65.0));
+            let is_single = z < 14 && margin(63.0) <= 1;
+            prop_assert!(is_single || margin(63.0) <= drawn, "{drawn} of {}", margin(63.0));
+            prop_assert!(drawn <= margin(65.0));
         }
     }
 
