@@ -1,6 +1,7 @@
 //! The command line.
 
 mod demo;
+mod export;
 mod import;
 mod keep;
 mod progress;
@@ -41,6 +42,8 @@ enum Command {
     Import(import::Import),
     /// Make the demo city: Tianjin's districts and a generated city below them
     Demo(demo::Demo),
+    /// Write the tiles of a city to one file: PMTiles or MBTiles
+    Export(export::Export),
     /// Copy a city as it is at one instant, also while it is served
     Backup(keep::Backup),
     /// Put a backup in the place of a city, once it is found sound
@@ -89,6 +92,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(serve) => serve.run(),
         Command::Import(import) => import.run(),
         Command::Demo(demo) => demo.run(),
+        Command::Export(export) => export.run(),
         Command::Backup(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
         Command::Verify(verify) => verify.run(),
