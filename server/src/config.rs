@@ -6,10 +6,12 @@
 mod live;
 mod mqtt;
 mod source;
+mod tileset;
 
 pub use live::{Category, LiveConfig, LiveKind, PropertyConfig, PropertyKind, Title};
 pub use mqtt::{MqttConfig, MqttVersion, Payload, TopicConfig};
 pub use source::SourceConfig;
+pub use tileset::TilesetConfig;
 
 use crate::{limits, targets::Allowed};
 use anyhow::{Context, bail};
@@ -47,6 +49,8 @@ pub struct Config {
     pub sources: Vec<SourceConfig>,
     /// MQTT brokers to subscribe to.
     pub mqtt: Vec<MqttConfig>,
+    /// 3D Tiles of other programs, such as photogrammetry, that are passed through.
+    pub tilesets: Vec<TilesetConfig>,
     /// Limits that an operator may want to change.
     pub limits: LimitsConfig,
 }
@@ -65,6 +69,7 @@ impl Default for Config {
             targets_allow: Vec::new(),
             sources: Vec::new(),
             mqtt: Vec::new(),
+            tilesets: Vec::new(),
             limits: LimitsConfig::default(),
         }
     }
@@ -144,6 +149,7 @@ impl Config {
         let mut config = Self::parse(&text).with_context(|| format!("in the configuration {}", path.display()))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.live.iter_mut().try_for_each(|live| live.read_classes(folder))?;
+        config.tilesets.iter_mut().for_each(|tileset| tileset.folder = folder.join(&tileset.folder));
         Ok(config)
     }
 
@@ -188,6 +194,7 @@ impl Config {
         self.allowed_addresses()?;
         source::check(&self.sources)?;
         mqtt::check(&self.mqtt)?;
+        tileset::check(&self.tilesets)?;
         if let Some(url) = &self.public_url {
             check_origin("public_url", url)?;
         }

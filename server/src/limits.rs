@@ -51,6 +51,10 @@ pub const STYLE_BYTES_MAX: usize = 256 << 10;
 pub const STYLE_ID_BYTES_MAX: usize = 64;
 /// Deepest nesting of an expression in a style.
 pub const STYLE_DEPTH_MAX: usize = 32;
+/// Most bytes of the tileset.json of a foreign tileset.
+pub const TILESET_BYTES_MAX: u64 = 16 << 20;
+/// Seconds between two looks at which tiles have changed.
+pub const TILE_CHANGES_SECONDS: u64 = 1;
 /// Most finished import jobs that are remembered.
 pub const JOBS_KEPT_MAX: usize = 100;
 /// Most import jobs that wait or run.

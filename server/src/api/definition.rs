@@ -16,7 +16,7 @@ pub fn document(links: &Links, app: &App) -> Value {
         },
         "servers": [{"url": links.to("")}],
         "tags": tags(),
-        "paths": paths().into_iter().chain(super::styles::paths()).chain(super::tiles::paths()).chain(super::tiles3d::paths()).collect::<Map<_, _>>(),
+        "paths": all_paths(),
         "components": {
             "parameters": parameters(),
             "responses": responses(),
@@ -91,6 +91,12 @@ pub(super) fn data(description: &str, media: &str, schema: &str) -> Value {
 /// What is at one address: the operation of `GET`.
 pub(super) fn get(operation: Operation<'_>) -> Value {
     json!({"get": operation.json()})
+}
+
+/// The addresses of every module.
+fn all_paths() -> Map<String, Value> {
+    let modules = [paths(), super::foreign_tiles::paths(), super::styles::paths(), super::tiles::paths(), super::tiles3d::paths()];
+    modules.into_iter().flatten().collect()
 }
 
 fn paths() -> Map<String, Value> {
@@ -230,6 +236,8 @@ fn parameters() -> Value {
         "level": path("level", "The level of the quadtree, 0 for the whole layer.", json!({"type": "integer", "minimum": 0})),
         "x": path("x", "The column, from the west.", json!({"type": "integer", "minimum": 0})),
         "y": path("y", "The row, from the south.", json!({"type": "integer", "minimum": 0})),
+        "tilesetId": path("tilesetId", "The id of a registered tileset.", text.clone()),
+        "path": path("path", "A file of the tileset, with its folders.", json!({"type": "string", "example": "tileset.json"})),
         "tileMatrixSetId": path("tileMatrixSetId", "The tile matrix set.", json!({"type": "string", "enum": ["WebMercatorQuad", "WorldCRS84Quad", "w", "c"]})),
         "tileMatrix": path("tileMatrix", "The zoom level.", json!({"type": "integer", "minimum": 0, "maximum": limits::TILE_ZOOM_MAX})),
         "tileRow": path("tileRow", "The row, from the north.", whole.clone()),
@@ -251,6 +259,7 @@ fn parameters() -> Value {
         "cursor": query("cursor", "Where the page before ended; taken from its “next” link.", text.clone()),
         "collections": query("collections", "Collections, separated by commas; all without it.", text),
         "after": query("after", "Resume after this revision instead of taking a snapshot.", whole.clone()),
+        "levels": query("levels", "First and last tile matrix.", json!({"type": "string", "pattern": "^[0-9]+(-[0-9]+)?$", "example": "10-14"})),
         "v": query("v", "The revision that the client expects; if it is the current one, the answer may be kept for ever.", whole)
     })
 }

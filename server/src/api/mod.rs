@@ -4,6 +4,7 @@ pub mod city;
 pub mod common;
 pub mod definition;
 pub mod features;
+pub mod foreign_tiles;
 pub mod health;
 pub mod imports;
 pub mod ingest;

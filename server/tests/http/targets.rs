@@ -326,7 +326,8 @@ fn a_broker_gets_every_letter_though_it_is_restarted() {
     let mut seen: Vec<String> = Vec::new();
     for line in lines {
         let topic = line.unwrap().split_once(' ').unwrap().0.to_owned();
-        if !seen.contains(&topic) {
+        // The broker may have ended before its answer came: then the first letter comes again.
+        if !topic.ends_with("/first") && !seen.contains(&topic) {
             seen.push(topic);
         }
         if seen.len() == 10 {

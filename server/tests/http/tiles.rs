@@ -185,3 +185,66 @@ fn wmts_answers_in_its_own_words() {
         assert!(xml.contains("ExceptionReport") && xml.contains(word), "{xml}");
     }
 }
+
+#[test]
+fn changed_tiles_are_told_and_no_others() {
+    let city = City::new();
+    let server = city.serve();
+    let events = |query: &str| {
+        let address = format!("{}/collections/events/tiles/WebMercatorQuad/changes?levels=11-12{query}", server.url);
+        let stream = ureq::get(&address).call().unwrap();
+        assert_eq!(stream.headers()["content-type"], "text/event-stream");
+        let lines = std::io::BufRead::lines(std::io::BufReader::new(stream.into_body().into_reader()));
+        lines.filter_map(|line| serde_json::from_str::<serde_json::Value>(line.unwrap().strip_prefix("data: ")?).ok())
+    };
+    let mut told = events("");
+    assert_eq!(told.next().unwrap()["tiles"], serde_json::json!([]));
+    assert_eq!(server.post_event(&event("e1", 117.1, 39.1)).status, 201);
+    let (row, col) = place(117.1, 39.1);
+    let touched = serde_json::json!([[11, row / 2, col / 2], [12, row, col]]);
+    let first = told.next().unwrap();
+    assert_eq!(first["tiles"], touched);
+    // Who comes back is told what was missed.
+    let before = first["revision"].as_u64().unwrap() - 1;
+    assert_eq!(events(&format!("&after={before}")).next().unwrap()["tiles"], touched);
+    for (query, parameter) in
+        [("levels=12-11", "levels"), ("levels=30", "levels"), ("bbox=1,2,3", "bbox"), ("after=x", "after"), ("q=1", "q")]
+    {
+        let path = format!("/collections/events/tiles/WebMercatorQuad/changes?{query}");
+        assert_eq!(server.get(&path).problem(400)["parameter"], parameter);
+    }
+    server.get("/tiles/Nowhere/changes").problem(404);
+}
+
+#[test]
+fn a_foreign_tileset_is_passed_through_and_a_broken_one_is_said_to_be() {
+    let city = City::new();
+    let folder = std::path::PathBuf::from(city.path("old town"));
+    std::fs::create_dir_all(folder.join("0/1")).unwrap();
+    let tileset = r#"{"asset":{"version":"1.0"},"geometricError":100,"root":{"boundingVolume":{"sphere":[0,0,0,9]},"geometricError":9,"refine":"ADD","content":{"uri":"0/1/瓦 片.b3dm"}}}"#;
+    std::fs::write(folder.join("tileset.json"), tileset).unwrap();
+    std::fs::write(folder.join("0/1/瓦 片.b3dm"), b"b3dm0123456789").unwrap();
+    std::fs::write(city.path("secret.txt"), "no").unwrap();
+    std::fs::create_dir_all(city.path("broken")).unwrap();
+    std::fs::write(std::path::Path::new(&city.path("broken")).join("tileset.json"), r#"{"asset":{"version":"1.0"},"geometricError":1}"#)
+        .unwrap();
+    let server = city.serve_configured(
+        "[[tilesets]]\nid = \"old\"\ntitle = { zh = \"老城\", en = \"Old town\" }\nfolder = \"old town\"\n\
+         [[tilesets]]\nid = \"broken\"\ntitle = { zh = \"坏\", en = \"Broken\" }\nfolder = \"broken\"\n\
+         [[tilesets]]\nid = \"gone\"\ntitle = { zh = \"无\", en = \"Gone\" }\nfolder = \"gone\"\n",
+    );
+    let list = server.json("/3dtiles");
+    let entry = |id: &str| list["tilesets"].as_array().unwrap().iter().find(|entry| entry["id"] == id).unwrap().clone();
+    assert!(entry("squares")["links"][0]["href"].as_str().unwrap().ends_with("/collections/squares/3dtiles/tileset.json"));
+    assert!(entry("old").get("problem").is_none());
+    assert!(entry("broken")["problem"].as_str().unwrap().contains("root"));
+    assert_eq!(server.get("/3dtiles/old/tileset.json").text(), tileset);
+    assert_eq!(server.get("/3dtiles/old/0/1/%E7%93%A6%20%E7%89%87.b3dm").body, b"b3dm0123456789");
+    let part = server.send("GET", "/3dtiles/old/0/1/%E7%93%A6%20%E7%89%87.b3dm", &[("range", "bytes=4-6")], b"");
+    assert_eq!((part.status, part.body.as_slice()), (206, &b"012"[..]));
+    assert!(server.get("/3dtiles/broken/tileset.json").problem(422)["detail"].as_str().unwrap().contains("root"));
+    server.get("/3dtiles/gone/tileset.json").problem(422);
+    for path in ["/3dtiles/none/tileset.json", "/3dtiles/old/none.b3dm", "/3dtiles/old/..%2fsecret.txt", "/3dtiles/old/%2e%2e/secret.txt"] {
+        server.get(path).problem(404);
+    }
+}

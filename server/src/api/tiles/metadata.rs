@@ -10,14 +10,14 @@ use crate::{
 use axum::{extract::State, response::IntoResponse};
 use citywall_model::{Bbox, FieldType};
 use citywall_query::CollectionView;
-use citywall_tiles::{MatrixSet, MatrixSetError};
+use citywall_tiles::{MatrixSet, MatrixSetError, tilejson};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 const TILING_SCHEME: &str = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme";
 const PNG: &str = "image/png";
 /// The deepest level at which a tile shows more than the one above it: 0.2 m to the unit.
-const DETAIL_LEVEL_MAX: u32 = 17;
+const DETAIL_LEVEL_MAX: u8 = 17;
 
 /// `GET /tileMatrixSets`
 pub async fn matrix_sets(ask: Ask) -> Answer {
@@ -212,20 +212,9 @@ impl Tileset {
         if self.set != MatrixSet::WebMercatorQuad {
             return Err(Problem::parameter("f", "TileJSON describes WebMercatorQuad alone"));
         }
-        let layers: Vec<Value> = self
-            .views
-            .iter()
-            .map(|view| {
-                let meta = view.meta();
-                let fields: Map<String, Value> =
-                    meta.schema.fields.iter().map(|field| (field.name.to_string(), tile_json_type(field.kind).into())).collect();
-                json!({"id": meta.id, "description": meta.title.en, "fields": fields, "minzoom": 0, "maxzoom": DETAIL_LEVEL_MAX})
-            })
-            .collect();
-        let notes: Vec<String> = self.views.iter().map(|view| view.meta().source).filter(|source| !source.is_empty()).collect();
         let mut document = json!({
-            "tilejson": "3.0.0", "name": self.title, "scheme": "xyz", "attribution": notes.join(" · "),
-            "tiles": [self.template(links, ["z", "y", "x"])], "minzoom": 0, "maxzoom": DETAIL_LEVEL_MAX, "vector_layers": layers
+            "tilejson": "3.0.0", "name": self.title, "scheme": "xyz", "attribution": tilejson::attribution(&self.views),
+            "tiles": [self.template(links, ["z", "y", "x"])], "minzoom": 0, "maxzoom": DETAIL_LEVEL_MAX, "vector_layers": tilejson::vector_layers(&self.views, 0, DETAIL_LEVEL_MAX)
         });
         if let Some(bounds) = self.bounds {
             let (longitude, latitude) = bounds.center();
@@ -233,14 +222,6 @@ impl Tileset {
             document["center"] = json!([longitude, latitude, 10]);
         }
         Ok(document)
-    }
-}
-
-fn tile_json_type(kind: FieldType) -> &'static str {
-    match kind {
-        FieldType::Boolean => "Boolean",
-        FieldType::Integer | FieldType::Number => "Number",
-        FieldType::Text | FieldType::Json => "String",
     }
 }
 

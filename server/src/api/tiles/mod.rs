@@ -3,11 +3,13 @@
 //! `row` counts from the north, `col` from the west. A tile is made new when a shape in it has
 //! changed and only then: its ETag and `citywall-revision` name the change that made it what it is.
 
+mod changes;
 mod metadata;
 mod paths;
 mod raster;
 mod wmts;
 
+pub use changes::{collection_changes, dataset_changes};
 pub use metadata::{collection_tileset, collection_tilesets, dataset_tileset, dataset_tilesets, matrix_set, matrix_sets};
 pub use paths::paths;
 pub use raster::collection_map_tile;
@@ -92,8 +94,12 @@ fn selected(app: &App, list: Option<&str>) -> Result<Vec<CollectionView>, Proble
     Ok(views)
 }
 
+fn parse_set(matrix: &str) -> Result<MatrixSet, Problem> {
+    matrix.parse().map_err(|error: MatrixSetError| Problem::missing(error.to_string()))
+}
+
 fn tile_id(matrix: &str, z: &str, row: &str, col: &str) -> Result<TileId, Problem> {
-    let set: MatrixSet = matrix.parse().map_err(|error: MatrixSetError| Problem::missing(error.to_string()))?;
+    let set = parse_set(matrix)?;
     let number = |name: &str, text: &str| {
         text.parse::<u32>()
             .map_err(|_| Problem::parameter(name, format!("“{}” is no whole number", text.chars().take(40).collect::<String>())))

@@ -3,6 +3,8 @@
 use super::super::definition::{Operation, answer, get};
 use serde_json::{Map, Value, json};
 
+const CHANGES: &str = "Server-sent events, at most one a second, each a JSON object: revision, up to which it tells and which is also the event's id; tileMatrixSetId; and tiles, a list of [tileMatrix, tileRow, tileCol] that an old or a new shape touches, or the word all (a layer has a new version, or too many to name). Without levels those up to 16 are told. After a break, Last-Event-ID or after tell what was missed.";
+
 /// The addresses of tiles and what is at them.
 pub fn paths() -> Map<String, Value> {
     let page = &["f", "lang"];
@@ -12,6 +14,7 @@ pub fn paths() -> Map<String, Value> {
         "304": {"description": "The client's copy is current."}
     });
     let picture_ok = json!({"200": {"description": "The picture", "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}, "204": {"description": "The grid does not reach into this tile."}});
+    let changes_ok = json!({"200": {"description": "A stream that stays open", "content": {"text/event-stream": {"schema": {"type": "string"}, "example": "id: 4711\ndata: {\"revision\": 4711, \"tileMatrixSetId\": \"WebMercatorQuad\", \"tiles\": [[14, 6253, 13526]]}\n\n"}}}});
     let wmts_ok = json!({"200": {"description": "Capabilities or a tile", "content": {"application/xml": {"schema": {"type": "string"}}}}});
     let paths = [
         (
@@ -120,6 +123,30 @@ pub fn paths() -> Map<String, Value> {
                 parameters: &["collections", "tileMatrixSetId", "tileMatrix", "tileRow", "tileCol", "v"],
                 ok: tile_ok,
                 problems: &["400", "404"],
+            }),
+        ),
+        (
+            "/collections/{collectionId}/tiles/{tileMatrixSetId}/changes",
+            get(Operation {
+                tag: "Tiles",
+                id: "getCollectionTileChanges",
+                summary: "Which tiles have changed",
+                description: CHANGES,
+                parameters: &["collectionId", "tileMatrixSetId", "levels", "bbox", "after"],
+                ok: changes_ok.clone(),
+                problems: &["400", "404", "429"],
+            }),
+        ),
+        (
+            "/tiles/{tileMatrixSetId}/changes",
+            get(Operation {
+                tag: "Tiles",
+                id: "getTileChanges",
+                summary: "Which tiles have changed",
+                description: CHANGES,
+                parameters: &["collections", "tileMatrixSetId", "levels", "bbox", "after"],
+                ok: changes_ok,
+                problems: &["400", "404", "429"],
             }),
         ),
         (
