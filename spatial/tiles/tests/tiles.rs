@@ -122,6 +122,9 @@ fn a_crowd_of_events_keeps_the_highest_alarms() {
     assert!(built.thinned && built.bytes.len() <= TILE_BYTES_MAX && red == 600, "{red} red");
 }
 
+/// A point of a cell: x, y and alarm level.
+type Member = (f64, f64, u64);
+
 #[test]
 fn points_that_would_lie_on_each_other_are_one_with_their_count() {
     // Twenty crowds and some single points, by a small generator; half of the items carry a level.
@@ -146,7 +149,7 @@ fn points_that_would_lie_on_each_other_are_one_with_their_count() {
             let mut builder = TileBuilder::new(tile);
             let mut layer = builder.layer("layer");
             items.iter().for_each(|item| layer.add(FeatureRef::Live(item)));
-            let mut cells: BTreeMap<(i64, i64), Vec<(f64, f64, u64)>> = BTreeMap::new();
+            let mut cells: BTreeMap<(i64, i64), Vec<Member>> = BTreeMap::new();
             for item in &items {
                 let Geometry::Point(place) = project(tile, &citywall_model::geometry::to_geo(item.geometry().unwrap()).unwrap()) else {
                     panic!()
