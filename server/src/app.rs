@@ -173,8 +173,11 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api.html", get(api::common::definition_page))
         .route("/collections", get(api::features::collections).post(api::live_collections::create))
         .route("/collections/{id}", get(api::features::collection))
-        .route("/collections/{id}/items", get(api::features::items).post(api::ingest::post_items))
-        .route("/collections/{id}/items/{fid}", get(api::features::item))
+        .route(
+            "/collections/{id}/items",
+            get(api::features::items).post(api::ingest::post_items).options(api::features::edit::items_options),
+        )
+        .route("/collections/{id}/items/{fid}", api::features::edit::routes(get(api::features::item)))
         .route("/collections/{id}/queryables", get(api::features::schema::queryables_document))
         .route("/collections/{id}/sortables", get(api::features::schema::sortables_document))
         .route("/collections/{id}/schema", get(api::features::schema::schema_document))

@@ -59,13 +59,14 @@ fn admit(app: &App, request: &Request) -> Result<Caller, Problem> {
     Ok(caller)
 }
 
-/// What a request needs: reads need `read`, posted items `ingest`, everything else `operate`.
+/// What a request needs: reads need `read`, items that are posted or edited `ingest`, everything else `operate`.
 fn scope(method: &Method, path: &str) -> Scope {
     match *method {
         _ if path == "/imports" || path.starts_with("/imports/") || path == "/refused" => Scope::Operate,
         _ if path == "/ingest" => Scope::Ingest,
         Method::GET | Method::HEAD | Method::OPTIONS => Scope::Read,
         Method::POST if path.starts_with("/collections/") && path.ends_with("/items") => Scope::Ingest,
+        Method::PUT | Method::PATCH | Method::DELETE if path.starts_with("/collections/") && path.contains("/items/") => Scope::Ingest,
         _ => Scope::Operate,
     }
 }

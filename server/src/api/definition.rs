@@ -4,6 +4,8 @@ use crate::{app::App, http::Links};
 use citywall_model::limits;
 use serde_json::{Map, Value, json};
 
+mod edits;
+
 /// The whole document, with addresses for this client.
 pub fn document(links: &Links, app: &App) -> Value {
     let mut document = json!({
@@ -18,7 +20,7 @@ pub fn document(links: &Links, app: &App) -> Value {
         "tags": tags(),
         "paths": all_paths(),
         "components": {
-            "parameters": parameters(),
+            "parameters": parameters().into_iter().chain(edits::headers()).collect::<Map<_, _>>(),
             "responses": responses(),
             "schemas": schemas(),
         }
@@ -39,6 +41,7 @@ fn tags() -> Value {
         {"name": "Data", "description": "Collections and their items (OGC API – Features)."},
         {"name": "Tiles", "description": "Vector tiles of every collection (OGC API – Tiles)."},
         {"name": "Styles", "description": "How collections are drawn, as MapLibre styles (OGC API – Styles)."},
+        {"name": "Edit", "description": "Single items made, replaced, changed and removed (OGC API – Features Part 4)."},
         {"name": "Live", "description": "Posting live items and hearing of changes."},
         {"name": "Operation", "description": "Health, metrics and imports."}
     ])
@@ -128,6 +131,17 @@ fn paths() -> Map<String, Value> {
         problems: &["400", "404"],
     });
     items["post"] = post_items();
+    items["options"] = edits::options("optionsItems", "What can be done with items", &["collectionId"]);
+    let mut item = get(Operation {
+        tag: "Data",
+        id: "getItem",
+        summary: "One item",
+        description: "By its id, which is text and unique in its collection. The ETag of a live item names its revision.",
+        parameters: &["collectionId", "itemId", "crs", "f", "lang"],
+        ok: answer("The item", "application/geo+json", "Feature"),
+        problems: &["400", "404"],
+    });
+    item.as_object_mut().map(|item| item.extend(edits::item()));
     let Value::Object(paths) = json!({
         "/": get(Operation { tag: "Capabilities", id: "getLandingPage", summary: "Landing page", description: "The city and the links to everything else.", parameters: page, ok: answer("The landing page", "application/json", "LandingPage"), problems: &[] }),
         "/conformance": get(Operation { tag: "Capabilities", id: "getConformance", summary: "Conformance classes", description: "The standards' classes that the server conforms to.", parameters: page, ok: answer("The classes", "application/json", "Conformance"), problems: &[] }),
@@ -136,7 +150,7 @@ fn paths() -> Map<String, Value> {
         "/collections": get(Operation { tag: "Data", id: "getCollections", summary: "All collections", description: "Layers and live collections alike.", parameters: page, ok: answer("The collections", "application/json", "Collections"), problems: &[] }),
         "/collections/{collectionId}": get(Operation { tag: "Data", id: "getCollection", summary: "One collection", description: "Its title, source, extent, attributes, counts, version and revision.", parameters: &["collectionId", "f", "lang"], ok: answer("The collection", "application/json", "Collection"), problems: &["404"] }),
         "/collections/{collectionId}/items": items,
-        "/collections/{collectionId}/items/{itemId}": get(Operation { tag: "Data", id: "getItem", summary: "One item", description: "By its id, which is text and unique in its collection.", parameters: &["collectionId", "itemId", "crs", "f", "lang"], ok: answer("The item", "application/geo+json", "Feature"), problems: &["400", "404"] }),
+        "/collections/{collectionId}/items/{itemId}": item,
         "/collections/{collectionId}/queryables": get(Operation { tag: "Data", id: "getQueryables", summary: "What a filter can name", description: "The properties that “filter” can name, as JSON Schema 2020-12. Items of a live collection may have more.", parameters: &["collectionId"], ok: data("The queryables", "application/schema+json", "Any"), problems: &["404"] }),
         "/collections/{collectionId}/sortables": get(Operation { tag: "Data", id: "getSortables", summary: "What items can be sorted by", description: "The properties that “sortby” can name, as JSON Schema 2020-12.", parameters: &["collectionId"], ok: data("The sortables", "application/schema+json", "Any"), problems: &["404"] }),
         "/collections/{collectionId}/schema": get(Operation { tag: "Data", id: "getSchema", summary: "The schema of its items", description: "The properties and their roles, as JSON Schema 2020-12.", parameters: &["collectionId"], ok: data("The schema", "application/schema+json", "Any"), problems: &["404"] }),
@@ -165,7 +179,7 @@ fn post_items() -> Value {
         tag: "Live",
         id: "postItems",
         summary: "Post live items",
-        description: "A new item needs id, source and time; class (scheme:code), title, level (1 red to 4 blue) and status are optional. A later post of the same id merges the members that it names: a null property is removed, no geometry leaves the place as it is, a null geometry takes it away. An item belongs to its first source. An answer means that the record is durable.",
+        description: "A new item needs id, source and time (in a collection of the kind features the server gives all three where they are missing); class (scheme:code), title, level (1 red to 4 blue) and status are optional. A later post of the same id merges the members that it names: a null property is removed, no geometry leaves the place as it is, a null geometry takes it away. An item belongs to its first source. An answer means that the record is durable.",
         parameters: &["collectionId"],
         ok: json!({
             "200": {"description": batch, "content": {"application/json": {"schema": {"type": "array", "items": {"oneOf": [reference("schemas", "Receipt"), reference("schemas", "Problem")]}}}}},
@@ -209,7 +223,7 @@ fn imports() -> Value {
     json!({"get": list.json(), "post": start})
 }
 
-fn parameters() -> Value {
+fn parameters() -> Map<String, Value> {
     let path = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "path", "required": true, "description": description, "schema": schema});
     let query = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "query", "required": false, "description": description, "schema": schema});
     let text = json!({"type": "string"});
@@ -227,7 +241,7 @@ fn parameters() -> Value {
         parameter["explode"] = json!(false);
         parameter
     };
-    json!({
+    let Value::Object(parameters) = json!({
         "collectionId": path("collectionId", "The collection's id.", text.clone()),
         "itemId": path("itemId", "The item's id.", text.clone()),
         "importId": path("importId", "The import's number.", whole.clone()),
@@ -261,7 +275,10 @@ fn parameters() -> Value {
         "after": query("after", "Resume after this revision instead of taking a snapshot.", whole.clone()),
         "levels": query("levels", "First and last tile matrix.", json!({"type": "string", "pattern": "^[0-9]+(-[0-9]+)?$", "example": "10-14"})),
         "v": query("v", "The revision that the client expects; if it is the current one, the answer may be kept for ever.", whole)
-    })
+    }) else {
+        return Map::new();
+    };
+    parameters
 }
 
 fn responses() -> Value {
@@ -283,7 +300,7 @@ fn schemas() -> Value {
         "Collection": object(&["id", "links"], json!({
             "id": {"type": "string"}, "title": {"type": "string"}, "titles": texts(), "description": {"type": "string"}, "extent": {"type": "object"},
             "itemType": {"type": "string"}, "crs": {"type": "array", "items": {"type": "string"}}, "storageCrs": {"type": "string"}, "sourceCrs": {"type": "string"},
-            "kind": {"type": "string", "enum": ["layer", "incidents", "elevation"]}, "category": {"type": "string"}, "generated": {"type": "boolean"}, "geometryType": {"type": "string"},
+            "kind": {"type": "string", "enum": ["layer", "elevation", "features", "incidents", "moving_objects", "things", "datastreams", "fences", "rules", "alarms", "sources", "targets"]}, "category": {"type": "string"}, "generated": {"type": "boolean"}, "geometryType": {"type": "string"},
             "count": {"type": "integer"}, "open": {"type": "integer"}, "openByLevel": {"type": "array", "items": {"type": "integer"}},
             "version": {"type": "integer"}, "revision": {"type": "integer"}, "fields": {"type": "array", "items": {"type": "object"}}, "links": links()
         })),
@@ -292,6 +309,11 @@ fn schemas() -> Value {
             "type": {"type": "string", "enum": ["Feature"]}, "id": {"type": "string"},
             "geometry": {"nullable": true, "allOf": [reference("schemas", "Geometry")]},
             "properties": {"type": "object", "nullable": true}, "links": links()
+        })),
+        "NewFeature": object(&["type", "geometry", "properties"], json!({
+            "type": {"type": "string", "enum": ["Feature"]},
+            "geometry": {"nullable": true, "allOf": [reference("schemas", "Geometry")]},
+            "properties": {"type": "object", "nullable": true}
         })),
         "FeatureCollection": object(&["type", "features"], json!({
             "type": {"type": "string", "enum": ["FeatureCollection"]}, "features": {"type": "array", "items": reference("schemas", "Feature")},

@@ -11,9 +11,12 @@
 mod answer;
 mod body;
 
+pub use answer::receipt;
+
 use super::json;
 use crate::{
     access::Caller,
+    api::features::edit,
     app::App,
     geojson::read,
     http::{Answer, Ask, PathOf, Problem, body as http_body, problem::collection_id},
@@ -27,7 +30,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
 };
 use body::{LineBody, Whole};
-use citywall_model::CollectionId;
+use citywall_model::{CollectionId, CollectionKind};
 use std::sync::Arc;
 
 /// `POST /collections/{id}/items`
@@ -51,6 +54,8 @@ pub async fn post_items(
         Form::Json => {
             let max = app.config.limits.ingest_body_bytes_max;
             let body = http_body::read(&ask.headers, body, max, "ingest_body_bytes_max").await?;
+            let names = view.kind() == CollectionKind::Features;
+            let body = if names || ask.headers.contains_key(edit::CONTENT_CRS) { edit::drawn(&ask.headers, &body, names)? } else { body };
             // A large document would keep other requests waiting.
             let document = if body.len() > body::AT_ONCE_BYTES_MAX {
                 tokio::task::spawn_blocking(move || read::document(&body)).await.map_err(|error| Problem::internal(&error))?
@@ -68,6 +73,7 @@ pub async fn post_items(
                 *response.status_mut() = StatusCode::CREATED;
                 let location = ask.links.item(&id, &receipt.id);
                 response.headers_mut().insert(header::LOCATION, location.parse().unwrap_or(HeaderValue::from_static("")));
+                response.headers_mut().insert(header::ETAG, edit::tag(receipt.revision));
                 return Ok(response);
             }
             results.add(taken, &lines);

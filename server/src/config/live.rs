@@ -45,6 +45,8 @@ pub struct LiveConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LiveKind {
+    /// Features that people draw and edit one by one, such as those of a plan.
+    Features,
     /// Items that open, change and clear.
     Incidents,
     /// Items that move: the last position is the state, the history is the track.
@@ -58,6 +60,7 @@ pub enum LiveKind {
 impl From<LiveKind> for CollectionKind {
     fn from(kind: LiveKind) -> Self {
         match kind {
+            LiveKind::Features => Self::Features,
             LiveKind::Incidents => Self::Incidents,
             LiveKind::MovingObjects => Self::MovingObjects,
             LiveKind::Things => Self::Things,

@@ -139,6 +139,14 @@ fn malformed(error: &serde_json::Error) -> Problem {
 /// # Errors
 /// It is no Feature, or a member is not what it should be.
 pub fn draft(text: &str) -> Result<EventDraft, Refusal> {
+    draft_of(text, None)
+}
+
+/// One Feature as a draft of the item `own`, whatever id it names itself; of the item that it names without one.
+///
+/// # Errors
+/// See [`draft`].
+pub fn draft_of(text: &str, own: Option<&str>) -> Result<EventDraft, Refusal> {
     let feature: Feature<'_> = serde_json::from_str(text).map_err(|error| {
         Refusal::malformed(if error.is_data() {
             format!("the record is no Feature: {error}")
@@ -151,6 +159,7 @@ pub fn draft(text: &str) -> Result<EventDraft, Refusal> {
         return Err(Refusal::malformed(format!("type: “{}” is not Feature", feature.kind.chars().take(60).collect::<String>())));
     }
     let id = match feature.id {
+        _ if own.is_some() => own.unwrap_or_default().to_owned(),
         Some(serde_json::Value::String(id)) => id,
         Some(serde_json::Value::Number(number)) if number.is_i64() || number.is_u64() => number.to_string(),
         Some(_) => return Err(invalid("id: must be text or a whole number".to_owned())),

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use citywall_model::CollectionId;
-use citywall_query::{IngestError, QueryError};
+use citywall_query::{IngestError, QueryError, Refused};
 use citywall_store::StoreError;
 use serde::Serialize;
 
@@ -180,6 +180,19 @@ impl From<IngestError> for Problem {
             IngestError::Closed => Self::later("the server stops", 5),
             _ => Self::internal(&error),
         }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let status = match refused {
+            Refused::NoItem { .. } => StatusCode::NOT_FOUND,
+            Refused::Exists { .. } | Refused::Outdated { .. } => StatusCode::PRECONDITION_FAILED,
+            Refused::OtherSource { .. } => StatusCode::CONFLICT,
+            Refused::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self::new(status, refused.to_string())
     }
 }
 

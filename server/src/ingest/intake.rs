@@ -9,10 +9,10 @@ use super::{
     review::Review,
     source::{Delivery, Record, Taken},
 };
-use crate::config::LiveConfig;
+use crate::{config::LiveConfig, http::Problem};
 use axum::body::Bytes;
 use citywall_model::{CollectionId, EventDraft};
-use citywall_query::{City, Effect, IngestError, Receipt};
+use citywall_query::{City, Deed, Edit, Effect, Expected, IngestError, Receipt};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::oneshot;
@@ -86,6 +86,26 @@ impl Intake {
         let refused = results.iter().zip(texts).filter_map(|(result, text)| Some((result.as_ref().err()?, text)));
         self.review.keep(&collection, &actor, refused);
         Ok(results)
+    }
+
+    /// Takes an edit of one item and answers once it is durable.
+    ///
+    /// # Errors
+    /// The item is not as the edit expects (404, 412), the edit is not what the collection asks
+    /// (400, 409, 413), or it could not be stored.
+    pub async fn edit(&self, city: &City, collection: &CollectionId, edit: Edit, actor: &str) -> Result<Receipt, Problem> {
+        if edit.deed != Deed::Remove
+            && let Some(contract) = self.contracts.get(collection)
+        {
+            contract.check(&edit.draft, || edit.deed == Deed::Patch && edit.expected != Expected::Absent)?;
+        }
+        let (reply, outcome) = oneshot::channel();
+        // A sender that has gone away needs no answer.
+        city.submit_edit(collection, edit, actor, move |outcome| drop(reply.send(outcome)))?;
+        let receipt = outcome.await.unwrap_or(Err(IngestError::Closed))?.pop();
+        let receipt = receipt.ok_or_else(|| Problem::from(unanswered()))??;
+        self.count(&[Ok(receipt.clone())]);
+        Ok(receipt)
     }
 
     /// Refuses a record that belongs nowhere.

@@ -9,7 +9,7 @@ use std::{
 };
 use tungstenite::{Message, WebSocket, client::IntoClientRequest};
 
-struct Line(WebSocket<TcpStream>);
+pub struct Line(WebSocket<TcpStream>);
 
 impl Line {
     fn open(server: &Server) -> Self {
@@ -19,7 +19,7 @@ impl Line {
         Self(tungstenite::client(address, stream).unwrap().0)
     }
 
-    fn subscribed(server: &Server, request: &Value) -> Self {
+    pub fn subscribed(server: &Server, request: &Value) -> Self {
         let mut line = Self::open(server);
         line.say(request);
         line
@@ -30,7 +30,7 @@ impl Line {
     }
 
     /// The next message that is no heartbeat.
-    fn next(&mut self) -> Value {
+    pub fn next(&mut self) -> Value {
         loop {
             let message = self.any();
             if message["type"] != "heartbeat" {

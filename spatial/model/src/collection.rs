@@ -136,6 +136,8 @@ pub enum CollectionKind {
     Layer,
     /// A grid of heights, without items.
     Elevation,
+    /// Features that people draw and edit one by one, such as those of a plan.
+    Features,
     /// Live items that open, change and clear.
     Incidents,
     /// Live items that move: the last position is the state, the history is the track.

@@ -3,10 +3,11 @@
 use crate::{
     Commit, Counts, IngestError, QueryError, Refused,
     areas::AreaIndex,
+    edit::Edit,
     layer::Layer,
     live::{Live, LiveState},
     reaction::Reaction,
-    writer::{Outcome, Receipt, Writer},
+    writer::{Outcome, Receipt, Records, Writer},
 };
 use arc_swap::ArcSwap;
 use citywall_model::{
@@ -234,7 +235,21 @@ impl City {
         actor: &str,
         reply: impl FnOnce(Outcome) + Send + 'static,
     ) -> Result<(), IngestError> {
-        self.writer.submit(id, batch, actor, Box::new(reply))
+        self.writer.submit(id, Records::Drafts(batch), actor, Box::new(reply))
+    }
+
+    /// As [`City::submit`], for one item that a client edits: `reply` gets one result.
+    ///
+    /// # Errors
+    /// The edit was not queued, and `reply` will not be called; see [`IngestError`].
+    pub fn submit_edit(
+        &self,
+        id: &CollectionId,
+        edit: Edit,
+        actor: &str,
+        reply: impl FnOnce(Outcome) + Send + 'static,
+    ) -> Result<(), IngestError> {
+        self.writer.submit(id, Records::Edit(Box::new(edit)), actor, Box::new(reply))
     }
 
     /// Has a reaction take part in every later commit: what it drafts is committed with what it

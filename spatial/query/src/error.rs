@@ -1,6 +1,6 @@
 //! What can go wrong with a query or a write.
 
-use citywall_model::CollectionId;
+use citywall_model::{CollectionId, Revision};
 use citywall_store::StoreError;
 use std::sync::Arc;
 
@@ -83,6 +83,26 @@ pub enum Refused {
         limit: &'static str,
         /// Its value.
         max: usize,
+    },
+    /// An edit's item is not there.
+    #[error("there is no item “{id}”")]
+    NoItem {
+        /// The item.
+        id: String,
+    },
+    /// The item that an edit would make is there already.
+    #[error("there is an item “{id}” already")]
+    Exists {
+        /// The item.
+        id: String,
+    },
+    /// The item has changed since the client saw it.
+    #[error("“{id}” has changed: it is at revision {revision} now")]
+    Outdated {
+        /// The item.
+        id: String,
+        /// Its revision.
+        revision: Revision,
     },
     /// The item belongs to another source.
     #[error("“{id}” was reported by “{owner}”; another source cannot change it")]

@@ -10,6 +10,7 @@
 mod areas;
 mod city;
 mod commit;
+mod edit;
 mod error;
 mod items;
 mod layer;
@@ -23,6 +24,7 @@ mod writer;
 
 pub use city::{City, CollectionView};
 pub use commit::Commit;
+pub use edit::{Deed, Edit, Expected};
 pub use error::{IngestError, QueryError, Refused};
 pub use items::{Cursor, Equals, ItemsPage, ItemsQuery, meets_window};
 pub use live::Counts;

@@ -4,6 +4,7 @@ use crate::{
     IngestError, Refused,
     areas::AreaIndex,
     city::{Kind, Shared},
+    edit::Edit,
     live::{Live, LiveState, hash},
     merge::{Context, Late, Merged, merge, merge_late},
     reaction::Reaction,
@@ -51,10 +52,25 @@ pub type Outcome = Result<Vec<Result<Receipt, Refused>>, IngestError>;
 
 type Reply = Box<dyn FnOnce(Outcome) + Send>;
 
+/// What comes together.
+pub(crate) enum Records {
+    Drafts(Vec<EventDraft>),
+    Edit(Box<Edit>),
+}
+
+impl Records {
+    fn len(&self) -> usize {
+        match self {
+            Self::Drafts(drafts) => drafts.len(),
+            Self::Edit(_) => 1,
+        }
+    }
+}
+
 /// A batch on its way to the writer.
 struct Batch {
     live: Arc<Live>,
-    drafts: Vec<EventDraft>,
+    records: Records,
     actor: Arc<str>,
     reply: Reply,
 }
@@ -87,17 +103,17 @@ impl Writer {
     pub(crate) fn ingest(&self, id: &CollectionId, drafts: Vec<EventDraft>, actor: &str) -> Outcome {
         let (reply, outcome) = bounded(1);
         // A caller that has gone away needs no answer.
-        self.submit(id, drafts, actor, Box::new(move |done| drop(reply.send(done))))?;
+        self.submit(id, Records::Drafts(drafts), actor, Box::new(move |done| drop(reply.send(done))))?;
         outcome.recv().unwrap_or(Err(IngestError::Closed))
     }
 
-    pub(crate) fn submit(&self, id: &CollectionId, drafts: Vec<EventDraft>, actor: &str, reply: Reply) -> Result<(), IngestError> {
+    pub(crate) fn submit(&self, id: &CollectionId, batch: Records, actor: &str, reply: Reply) -> Result<(), IngestError> {
         let live = match self.shared.collection(id) {
             Some(Kind::Live(live)) => live,
             Some(Kind::Layer(_) | Kind::Elevation(_)) => return Err(IngestError::NotLive(id.clone())),
             None => return Err(IngestError::NoCollection(id.clone())),
         };
-        let records = drafts.len();
+        let records = batch.len();
         if records > limits::INGEST_BATCH_RECORDS_MAX {
             return Err(IngestError::TooLarge { found: records, max: limits::INGEST_BATCH_RECORDS_MAX });
         }
@@ -110,7 +126,7 @@ impl Writer {
         if before > 0 && before + records > limits::INGEST_QUEUE_RECORDS_MAX {
             return give_back(IngestError::Busy { waiting: before });
         }
-        match queue.try_send(Batch { live, drafts, actor: actor.into(), reply }) {
+        match queue.try_send(Batch { live, records: batch, actor: actor.into(), reply }) {
             Ok(()) => Ok(()),
             Err(error) if error.is_full() => give_back(IngestError::Busy { waiting: before }),
             Err(_) => give_back(IngestError::Closed),
@@ -140,11 +156,11 @@ fn run(shared: &Shared, batches: &Receiver<Batch>, waiting: &AtomicUsize) {
             Err(RecvTimeoutError::Timeout) => Vec::new(),
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        let mut records = group.iter().map(|batch| batch.drafts.len()).sum();
+        let mut records = group.iter().map(|batch| batch.records.len()).sum();
         while records < limits::INGEST_BATCH_RECORDS_MAX
             && let Ok(batch) = batches.try_recv()
         {
-            records += batch.drafts.len();
+            records += batch.records.len();
             group.push(batch);
         }
         let ticks = Instant::now() >= next_tick;
@@ -159,10 +175,14 @@ fn run(shared: &Shared, batches: &Receiver<Batch>, waiting: &AtomicUsize) {
 /// Merges, flushes, shows and answers a group of batches, with what follows from it.
 fn commit(shared: &Shared, group: Vec<Batch>, ticks: bool) {
     let in_order = shared.commit_lock.lock();
-    let mut plan = Plan::new(shared, group.iter().map(|batch| batch.drafts.len()).sum());
+    let mut plan = Plan::new(shared, group.iter().map(|batch| batch.records.len()).sum());
     let mut outcomes = Vec::with_capacity(group.len());
-    for Batch { live, drafts, actor, reply } in group {
-        outcomes.push((reply, plan.batch(&live, drafts, &actor)));
+    for Batch { live, records, actor, reply } in group {
+        let results = match records {
+            Records::Drafts(drafts) => plan.batch(&live, drafts, &actor),
+            Records::Edit(edit) => vec![plan.edit(&live, *edit, &actor)],
+        };
+        outcomes.push((reply, results));
     }
     let mut reaction = shared.reaction.lock();
     if let Some(reaction) = reaction.as_deref_mut()
@@ -258,6 +278,22 @@ impl<'s> Plan<'s> {
         results
     }
 
+    fn edit(&mut self, live: &Arc<Live>, edit: Edit, actor: &Arc<str>) -> Result<Receipt, Refused> {
+        let state = live.state.read();
+        let known = self.known(live, &state, hash(&edit.draft.id), &edit.draft.id);
+        let draft = edit.record(known.as_ref())?;
+        self.record(live, &state, draft, &[], actor)
+    }
+
+    /// An item as the group has left it so far, a removed one too.
+    fn known(&self, live: &Live, state: &LiveState, hash: u64, id: &str) -> Option<LiveItem> {
+        let same = |at: &u32| {
+            let change = &self.changes[*at as usize];
+            change.item.id() == id && change.collection == live.meta.id
+        };
+        self.pending.find(hash, same).map(|at| &self.changes[*at as usize].item).or_else(|| state.by_hash(hash, id)).cloned()
+    }
+
     /// Adds what a reaction drafts.
     fn follow(&mut self, reaction: &mut dyn Reaction) {
         let actor: Arc<str> = "rules".into();
@@ -284,12 +320,7 @@ impl<'s> Plan<'s> {
     ) -> Result<Receipt, Refused> {
         let collection = &live.meta.id;
         let id: Arc<str> = draft.id.as_str().into();
-        let hash = hash(&id);
-        let same = |at: &u32| {
-            let change = &self.changes[*at as usize];
-            change.item.id() == &*id && change.collection == *collection
-        };
-        let known = self.pending.find(hash, same).map(|at| &self.changes[*at as usize].item).or_else(|| state.by_hash(hash, &id)).cloned();
+        let known = self.known(live, state, hash(&id), &id);
         let fid = match &known {
             Some(item) => item.fid(),
             None => *self.next_fid.entry(collection.clone()).or_insert_with(|| state.next_fid()),
