@@ -141,7 +141,9 @@ fn paths() -> Map<String, Value> {
         ok: answer("The item", "application/geo+json", "Feature"),
         problems: &["400", "404"],
     });
-    item.as_object_mut().map(|item| item.extend(edits::item()));
+    if let Some(item) = item.as_object_mut() {
+        item.extend(edits::item());
+    }
     let Value::Object(paths) = json!({
         "/": get(Operation { tag: "Capabilities", id: "getLandingPage", summary: "Landing page", description: "The city and the links to everything else.", parameters: page, ok: answer("The landing page", "application/json", "LandingPage"), problems: &[] }),
         "/conformance": get(Operation { tag: "Capabilities", id: "getConformance", summary: "Conformance classes", description: "The standards' classes that the server conforms to.", parameters: page, ok: answer("The classes", "application/json", "Conformance"), problems: &[] }),
