@@ -211,6 +211,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/wmts/1.0.0/{layer}/default/{matrix}/{z}/{row}/{col}", get(api::tiles::rest_tile))
         .route("/city", get(api::city::document))
         .route("/ingest", get(api::ingest_socket::socket))
+        .route("/rules/schema", get(api::rules::schema))
+        .route("/rules/try", post(api::rules::attempt))
         .route("/refused", get(api::refused::list))
         .route("/live", get(api::live::socket))
         .route("/live/sse", get(api::live::events))

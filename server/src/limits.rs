@@ -53,6 +53,10 @@ pub const STYLE_BYTES_MAX: usize = 256 << 10;
 pub const STYLE_ID_BYTES_MAX: usize = 64;
 /// Deepest nesting of an expression in a style.
 pub const STYLE_DEPTH_MAX: usize = 32;
+/// Most changes that a trial of a rule goes through.
+pub const TRIAL_CHANGES_MAX: usize = 1_000_000;
+/// Most alarms that a trial lists.
+pub const TRIAL_ALARMS_MAX: usize = 10_000;
 /// Most bytes of the tileset.json of a foreign tileset.
 pub const TILESET_BYTES_MAX: u64 = 16 << 20;
 /// Seconds between two looks at which tiles have changed.

@@ -2,7 +2,7 @@
 //!
 //! This crate is the only place that knows HTTP. A request goes through [`access`] (who may do
 //! what), to one module of [`api`] per standard, which asks the engine and writes the answer
-//! with [`geojson`] or [`html`]. Changes come back to the clients through [`live`], and go out to other
+//! with [`geojson`] or [`html`]. What [`rules`] find is part of the commit that they find it in. Changes come back to the clients through [`live`], and go out to other
 //! systems through [`targets`].
 
 mod access;
@@ -20,6 +20,7 @@ mod limits;
 mod live;
 mod logging;
 mod metrics;
+mod rules;
 mod serve;
 mod targets;
 

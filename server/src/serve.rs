@@ -3,7 +3,7 @@
 use crate::{
     app::{self, App, Open},
     config::Config,
-    ingest, limits, logging,
+    ingest, limits, logging, rules,
     targets::PostOffice,
 };
 use anyhow::{Context, bail};
@@ -110,6 +110,9 @@ async fn load(app: &Arc<App>, address: &str) -> anyhow::Result<(Arc<dyn CityStor
         Ok((store, Arc::new(city)))
     });
     let (store, city) = loaded.await.context("loading failed")??;
+    let applied = city.clone();
+    // Before anyone can write: the rules see every change.
+    tokio::task::spawn_blocking(move || rules::start(&applied)).await.context("the rules did not start")??;
     app.set_city(city.clone()).context("no thread for push")?;
     Ok((store, city))
 }

@@ -64,6 +64,8 @@ fn scope(method: &Method, path: &str) -> Scope {
     match *method {
         _ if path == "/imports" || path.starts_with("/imports/") || path == "/refused" => Scope::Operate,
         _ if path == "/ingest" => Scope::Ingest,
+        // A trial stores nothing.
+        Method::POST if path == "/rules/try" => Scope::Read,
         Method::GET | Method::HEAD | Method::OPTIONS => Scope::Read,
         Method::POST if path.starts_with("/collections/") && path.ends_with("/items") => Scope::Ingest,
         Method::PUT | Method::PATCH | Method::DELETE if path.starts_with("/collections/") && path.contains("/items/") => Scope::Ingest,

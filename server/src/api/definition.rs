@@ -63,7 +63,7 @@ pub(super) struct Operation<'a> {
 }
 
 impl Operation<'_> {
-    fn json(self) -> Value {
+    pub(super) fn json(self) -> Value {
         let mut responses = Map::new();
         if let Value::Object(ok) = self.ok {
             responses.extend(ok);
@@ -98,7 +98,14 @@ pub(super) fn get(operation: Operation<'_>) -> Value {
 
 /// The addresses of every module.
 fn all_paths() -> Map<String, Value> {
-    let modules = [paths(), super::foreign_tiles::paths(), super::styles::paths(), super::tiles::paths(), super::tiles3d::paths()];
+    let modules = [
+        paths(),
+        super::foreign_tiles::paths(),
+        super::rules::paths(),
+        super::styles::paths(),
+        super::tiles::paths(),
+        super::tiles3d::paths(),
+    ];
     modules.into_iter().flatten().collect()
 }
 

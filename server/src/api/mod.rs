@@ -13,6 +13,7 @@ pub mod live;
 pub mod live_collections;
 pub mod map;
 pub mod refused;
+pub mod rules;
 pub mod styles;
 pub mod targets;
 pub mod tiles;

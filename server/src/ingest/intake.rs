@@ -9,10 +9,10 @@ use super::{
     review::Review,
     source::{Delivery, Record, Taken},
 };
-use crate::{config::LiveConfig, http::Problem};
+use crate::{config::LiveConfig, http::Problem, rules};
 use axum::body::Bytes;
-use citywall_model::{CollectionId, EventDraft};
-use citywall_query::{City, Deed, Edit, Effect, Expected, IngestError, Receipt};
+use citywall_model::{CollectionId, EventDraft, FeatureRef, LiveItem};
+use citywall_query::{City, CollectionView, Deed, Edit, Effect, Expected, IngestError, Receipt};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::oneshot;
@@ -62,10 +62,10 @@ impl Intake {
         let Delivery { collection, actor, records } = delivery;
         let (mut drafts, mut tally) = (Vec::with_capacity(records.len()), Tally::default());
         let (checked, texts): (Vec<Result<(), Refusal>>, Vec<Bytes>) = {
-            let mut check = self.checker(city, &collection);
+            let mut check = self.checker(city, &collection, &actor);
             let place = |record: Record| {
                 tally.add(record.draft.as_ref().ok().and_then(|draft| draft.source.as_deref()));
-                let checked = record.draft.and_then(|draft| check(&draft).map(|()| drafts.push(draft)));
+                let checked = record.draft.and_then(|mut draft| check(&mut draft).map(|()| drafts.push(draft)));
                 (checked, record.text)
             };
             records.into_iter().map(place).unzip()
@@ -93,7 +93,14 @@ impl Intake {
     /// # Errors
     /// The item is not as the edit expects (404, 412), the edit is not what the collection asks
     /// (400, 409, 413), or it could not be stored.
-    pub async fn edit(&self, city: &City, collection: &CollectionId, edit: Edit, actor: &str) -> Result<Receipt, Problem> {
+    pub async fn edit(&self, city: &City, collection: &CollectionId, mut edit: Edit, actor: &str) -> Result<Receipt, Problem> {
+        if edit.deed != Deed::Remove
+            && let Ok(view) = city.view(collection)
+            && rules::concern(view.kind())
+        {
+            let before = known(&view, &edit.draft.id).filter(|_| edit.deed == Deed::Patch);
+            rules::check(city, view.kind(), &mut edit.draft, before.as_ref(), actor)?;
+        }
         if edit.deed != Deed::Remove
             && let Some(contract) = self.contracts.get(collection)
         {
@@ -157,11 +164,20 @@ impl Intake {
     }
 
     /// Checks the records of one delivery in order: what an earlier one makes is known to a later one.
-    fn checker<'a>(&'a self, city: &City, collection: &CollectionId) -> impl FnMut(&EventDraft) -> Result<(), Refusal> + use<'a> {
+    fn checker<'a>(
+        &'a self,
+        city: &'a City,
+        collection: &CollectionId,
+        actor: &'a str,
+    ) -> impl FnMut(&mut EventDraft) -> Result<(), Refusal> + use<'a> {
         let contract = self.contracts.get(collection);
-        let view = contract.and_then(|_| city.view(collection).ok());
+        let view = city.view(collection).ok();
+        let kind = view.as_ref().map(CollectionView::kind).filter(|kind| rules::concern(*kind));
         let mut made: FxHashSet<String> = FxHashSet::default();
         move |draft| {
+            if let (Some(kind), Some(view)) = (kind, &view) {
+                rules::check(city, kind, draft, known(view, &draft.id).as_ref(), actor)?;
+            }
             let Some(contract) = contract else { return Ok(()) };
             let is_known = || made.contains(&draft.id) || view.as_ref().is_some_and(|view| view.item(&draft.id, |_| ()).is_some());
             contract.check(draft, is_known)?;
@@ -183,6 +199,15 @@ impl Intake {
         self.counters.unchanged.fetch_add(unchanged, Ordering::Relaxed);
         self.counters.refused.fetch_add(refused, Ordering::Relaxed);
     }
+}
+
+/// An item of a live collection as it is.
+fn known(view: &CollectionView, id: &str) -> Option<LiveItem> {
+    let live = |item: FeatureRef<'_>| match item {
+        FeatureRef::Live(item) => Some(item.clone()),
+        FeatureRef::Row(..) => None,
+    };
+    view.item(id, live).flatten()
 }
 
 /// The city answers every record; should it ever not, the record counts as not taken.

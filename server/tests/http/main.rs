@@ -11,6 +11,7 @@ mod harness;
 mod ingest;
 mod life;
 mod live;
+mod rules;
 mod styles;
 mod targets;
 mod tiles;

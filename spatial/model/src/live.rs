@@ -61,7 +61,7 @@ impl Areas {
 pub enum LifeState {
     /// It is there.
     Open,
-    /// Its `status` is `cleared`: it is over, and kept.
+    /// Its `status` is `cleared`, or of an alarm `closed`: it is over, and kept.
     Cleared,
     /// Its `status` is `removed`: it was deleted; only its history shows it.
     Removed,
@@ -144,7 +144,7 @@ impl LiveItem {
     pub fn new(parts: &LiveParts) -> Self {
         let status = parts.properties.get("status").and_then(|status| status.as_str());
         let state = match status {
-            Some("cleared") => LifeState::Cleared,
+            Some("cleared" | "closed") => LifeState::Cleared,
             Some("removed") => LifeState::Removed,
             _ => LifeState::Open,
         };

@@ -1,0 +1,221 @@
+//! What items do to polygons.
+
+use super::{Finding, Phase, Seen, Watch, later, place};
+use crate::{
+    document::{FenceEvent, FenceWhen},
+    fence::{FenceIndex, FenceKey, Presence, Transition},
+};
+use citywall_model::{CollectionId, LiveItem};
+use jiff::Timestamp;
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+use std::{collections::BTreeSet, sync::Arc};
+
+/// An item that is followed.
+struct Tracked {
+    presence: Presence,
+    /// The fences that hold it, altitude and filter considered; ascending.
+    inside: SmallVec<[FenceKey; 2]>,
+    /// True if altitude and filter let it count at its last place.
+    counted: bool,
+    item: LiveItem,
+}
+
+/// What an item waits for at a fence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Wait {
+    Dwell,
+    Absent,
+}
+
+/// The memory of a fence rule.
+pub(crate) struct FenceWatch {
+    rule: FenceWhen,
+    collection: CollectionId,
+    index: FenceIndex,
+    ids: FxHashMap<FenceKey, Arc<str>>,
+    keys: FxHashMap<Arc<str>, FenceKey>,
+    tracked: FxHashMap<u64, Tracked>,
+    waits: BTreeSet<(Timestamp, u64, FenceKey, Wait)>,
+    due_of: FxHashMap<(u64, FenceKey, Wait), Timestamp>,
+    moves: Vec<(FenceKey, Transition)>,
+}
+
+impl FenceWatch {
+    /// A watch over the fences of these ids and geometries; what has no area is left out.
+    pub(crate) fn new<'a>(rule: &FenceWhen, collection: &CollectionId, fences: impl Iterator<Item = (Arc<str>, &'a [u8])>) -> Self {
+        let (ids, geometries): (Vec<Arc<str>>, Vec<&[u8]>) = fences.filter(|(id, _)| is_named(rule, id)).unzip();
+        let (index, refused) = FenceIndex::bulk(geometries);
+        let mut ids: FxHashMap<FenceKey, Arc<str>> = (0..).zip(ids).collect();
+        for (key, _) in refused {
+            ids.remove(&key);
+        }
+        Self {
+            rule: rule.clone(),
+            collection: collection.clone(),
+            keys: ids.iter().map(|(key, id)| (id.clone(), *key)).collect(),
+            index,
+            ids,
+            tracked: FxHashMap::default(),
+            waits: BTreeSet::new(),
+            due_of: FxHashMap::default(),
+            moves: Vec::new(),
+        }
+    }
+
+    fn listens(&self, event: FenceEvent) -> bool {
+        self.rule.on.contains(&event)
+    }
+
+    /// True if altitude lets an item count.
+    fn is_in_band(&self, item: &LiveItem) -> bool {
+        let Some([low, high]) = self.rule.altitude_m else { return true };
+        item.property("altitude").as_f64().is_some_and(|altitude| (low..=high).contains(&altitude))
+    }
+
+    fn finding(&self, event: FenceEvent, phase: Phase, at: Timestamp, key: FenceKey, item: &LiveItem) -> Option<Finding> {
+        let fence = self.ids.get(&key)?;
+        Some(Finding {
+            key: format!("{}|{}|{fence}", word(event), item.id()),
+            phase,
+            at,
+            items: vec![(self.collection.clone(), item.clone())],
+            fence: Some(fence.to_string()),
+            value: None,
+        })
+    }
+
+    fn wait(&mut self, wait: Wait, from: Timestamp, fid: u64, key: FenceKey) {
+        self.stop_waiting(wait, fid, key);
+        let due = later(from, self.rule.after_s.unwrap_or(0.0));
+        self.waits.insert((due, fid, key, wait));
+        self.due_of.insert((fid, key, wait), due);
+    }
+
+    fn stop_waiting(&mut self, wait: Wait, fid: u64, key: FenceKey) {
+        if let Some(due) = self.due_of.remove(&(fid, key, wait)) {
+            self.waits.remove(&(due, fid, key, wait));
+        }
+    }
+
+    /// Moves the item and returns what it came into, went out of and passed through.
+    fn advance(&mut self, seen: &Seen<'_>) -> [SmallVec<[FenceKey; 2]>; 3] {
+        let fid = seen.item.fid();
+        let at = if seen.counts { place(seen.item) } else { None };
+        let in_band = self.is_in_band(seen.item);
+        let mut tracked = self.tracked.remove(&fid).unwrap_or_else(|| Tracked {
+            presence: Presence::default(),
+            inside: SmallVec::new(),
+            counted: false,
+            item: seen.item.clone(),
+        });
+        self.moves.clear();
+        match at {
+            Some(at) => self.index.moved(&mut tracked.presence, at, &mut self.moves),
+            None => self.index.gone(&mut tracked.presence, &mut self.moves),
+        }
+        let counted = at.is_some() && in_band;
+        let inside: SmallVec<[FenceKey; 2]> = if counted { tracked.presence.inside().into() } else { SmallVec::new() };
+        let entered = inside.iter().filter(|key| !tracked.inside.contains(key)).copied().collect();
+        let left = tracked.inside.iter().filter(|key| !inside.contains(key)).copied().collect();
+        let passed = self.moves.iter().filter(|(_, what)| *what == Transition::Cross && counted && tracked.counted);
+        let crossed = passed.map(|(key, _)| *key).collect();
+        if at.is_some() {
+            self.tracked.insert(fid, Tracked { inside, counted, item: seen.item.clone(), ..tracked });
+        }
+        [entered, left, crossed]
+    }
+}
+
+impl Watch for FenceWatch {
+    fn know(&mut self, seen: &Seen<'_>) {
+        let [entered, ..] = self.advance(seen);
+        if self.listens(FenceEvent::Dwell) {
+            for key in entered {
+                self.wait(Wait::Dwell, seen.item.since(), seen.item.fid(), key);
+            }
+        }
+    }
+
+    fn see(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
+        let (item, fid, at) = (seen.item, seen.item.fid(), seen.item.since());
+        let is_on = (seen.is_on)(at);
+        let [entered, left, crossed] = self.advance(seen);
+        for key in left {
+            self.stop_waiting(Wait::Dwell, fid, key);
+            findings.extend(self.finding(FenceEvent::Dwell, Phase::Ends, at, key, item).filter(|_| self.listens(FenceEvent::Dwell)));
+            findings.extend(self.finding(FenceEvent::Inside, Phase::Ends, at, key, item).filter(|_| self.listens(FenceEvent::Inside)));
+            findings.extend(self.finding(FenceEvent::Exit, Phase::Once, at, key, item).filter(|_| is_on && self.listens(FenceEvent::Exit)));
+            // What was cleared is not expected back.
+            if seen.counts && self.listens(FenceEvent::Absent) {
+                self.wait(Wait::Absent, at, fid, key);
+            }
+        }
+        for key in entered {
+            self.stop_waiting(Wait::Absent, fid, key);
+            findings.extend(self.finding(FenceEvent::Absent, Phase::Ends, at, key, item).filter(|_| self.listens(FenceEvent::Absent)));
+            findings
+                .extend(self.finding(FenceEvent::Enter, Phase::Once, at, key, item).filter(|_| is_on && self.listens(FenceEvent::Enter)));
+            findings.extend(
+                self.finding(FenceEvent::Inside, Phase::Begins, at, key, item).filter(|_| is_on && self.listens(FenceEvent::Inside)),
+            );
+            if self.listens(FenceEvent::Dwell) {
+                self.wait(Wait::Dwell, at, fid, key);
+            }
+        }
+        if is_on && self.listens(FenceEvent::Cross) {
+            for key in crossed {
+                findings.extend(self.finding(FenceEvent::Cross, Phase::Once, at, key, item));
+            }
+        }
+    }
+
+    fn due(&mut self, now: Timestamp, is_on: &dyn Fn(Timestamp) -> bool, findings: &mut Vec<Finding>) {
+        while let Some((due, fid, key, wait)) = self.waits.first().copied().filter(|(due, ..)| *due <= now) {
+            self.stop_waiting(wait, fid, key);
+            let event = if wait == Wait::Dwell { FenceEvent::Dwell } else { FenceEvent::Absent };
+            if let Some(tracked) = self.tracked.get(&fid).filter(|_| is_on(due)) {
+                findings.extend(self.finding(event, Phase::Begins, due, key, &tracked.item));
+            }
+        }
+    }
+
+    fn fence(&mut self, id: &str, geometry: Option<&[u8]>) {
+        if !is_named(&self.rule, id) {
+            return;
+        }
+        if let Some(key) = self.keys.remove(id) {
+            self.index.remove(key);
+            self.ids.remove(&key);
+            for (fid, tracked) in &mut self.tracked {
+                tracked.inside.retain(|inside| *inside != key);
+                for wait in [Wait::Dwell, Wait::Absent] {
+                    if let Some(due) = self.due_of.remove(&(*fid, key, wait)) {
+                        self.waits.remove(&(due, *fid, key, wait));
+                    }
+                }
+            }
+        }
+        // What has no area holds nothing.
+        if let Some(key) = geometry.and_then(|wkb| self.index.insert(wkb).ok()) {
+            let id: Arc<str> = id.into();
+            self.ids.insert(key, id.clone());
+            self.keys.insert(id, key);
+        }
+    }
+}
+
+fn is_named(rule: &FenceWhen, id: &str) -> bool {
+    rule.ids.is_empty() || rule.ids.iter().any(|named| named == id)
+}
+
+fn word(event: FenceEvent) -> &'static str {
+    match event {
+        FenceEvent::Enter => "enter",
+        FenceEvent::Exit => "exit",
+        FenceEvent::Cross => "cross",
+        FenceEvent::Inside => "inside",
+        FenceEvent::Dwell => "dwell",
+        FenceEvent::Absent => "absent",
+    }
+}
