@@ -190,7 +190,7 @@ impl LiveState {
     fn put(&mut self, collection: &str, feature: &Feature, revision: u64, arrived: Option<Instant>) {
         let key = (collection.to_owned(), feature.id.clone());
         let text = |name: &str| feature.properties.get(name).and_then(|v| v.as_str()).unwrap_or_default();
-        if matches!(text("status").as_str(), "cleared" | "closed") {
+        if matches!(text("status"), "cleared" | "closed") {
             self.incidents.remove(&key);
             return;
         }
