@@ -2,7 +2,7 @@
 
 use super::Server;
 use crate::live::{LiveState, Reply};
-use citywall_wire::{LiveMessage, LiveRequest, Subscribe};
+use citywall_wire::{CityDocument, LiveMessage, LiveRequest, Subscribe};
 use std::{
     net::TcpStream,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -74,8 +74,9 @@ fn follow(server: &Server, shared: &LiveUpdate) -> Result<(), String> {
         stream.set_read_timeout(Some(READ_TIMEOUT)).map_err(|e| e.to_string())?;
         stream.set_nodelay(true).map_err(|e| e.to_string())?;
     }
+    let collections = happenings(server)?;
     let after = shared.state().revision;
-    subscribe(&mut line, after)?;
+    subscribe(&mut line, &collections, after)?;
     loop {
         let text = match line.read().map_err(|e| e.to_string())? {
             Message::Text(text) => text,
@@ -93,14 +94,22 @@ fn follow(server: &Server, shared: &LiveUpdate) -> Result<(), String> {
         let reply = shared.state().apply(message, Instant::now());
         match reply {
             Reply::Go => {}
-            Reply::Resync => subscribe(&mut line, None)?,
+            Reply::Resync => subscribe(&mut line, &collections, None)?,
             Reply::LayerChanged(layer) => shared.layers.lock().unwrap_or_else(PoisonError::into_inner).push(layer),
         }
     }
 }
 
-fn subscribe(line: &mut Line, after: Option<u64>) -> Result<(), String> {
-    let request = LiveRequest::Subscribe(Subscribe { after, ..Subscribe::default() });
+/// The collections whose items happen: incidents and alarms. Rules, sources and targets are live
+/// too, but nothing that a wall counts as open.
+fn happenings(server: &Server) -> Result<Vec<String>, String> {
+    let city: CityDocument = server.get_json("/city").map_err(|e| e.to_string())?;
+    let happens = |kind: &str| matches!(kind, "incidents" | "alarms");
+    Ok(city.collections.into_iter().filter(|collection| happens(&collection.kind)).map(|collection| collection.id).collect())
+}
+
+fn subscribe(line: &mut Line, collections: &[String], after: Option<u64>) -> Result<(), String> {
+    let request = LiveRequest::Subscribe(Subscribe { collections: collections.to_vec(), after, ..Subscribe::default() });
     let text = serde_json::to_string(&request).map_err(|e| e.to_string())?;
     line.send(Message::text(text)).map_err(|e| e.to_string())
 }
