@@ -11,6 +11,12 @@ const SHIPPED = {
   'maplibre-gl': 'LICENSE.txt',
   svelte: 'LICENSE.md',
   '@fontsource-variable/inter': 'LICENSE',
+  echarts: 'LICENSE',
+  zrender: 'LICENSE',
+  suncalc: 'LICENSE',
+  '@turf/area': 'LICENSE',
+  '@turf/length': 'LICENSE',
+  '@turf/kinks': 'LICENSE',
 };
 
 /** Puts the licences of what is shipped beside the page, as they ask. */
@@ -34,12 +40,8 @@ export default defineConfig({
     chunkSizeWarningLimit: 1600,
   },
   server: {
-    proxy: {
-      '/city': server,
-      '/collections': server,
-      '/live': { target: server, ws: true },
-      '/login': server,
-      '/session': server,
-    },
+    // The server takes changes from its own pages alone, so the requests come from its own address.
+    proxy: Object.fromEntries(['/city', '/collections', '/styles', '/tiles', '/live', '/login', '/session'].map((path) =>
+      [path, { target: server, ws: path === '/live', changeOrigin: true, headers: { origin: server } }])),
   },
 });

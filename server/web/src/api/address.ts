@@ -16,12 +16,31 @@ export const loginAddress = (): string => `${root()}login`;
 export const collectionAddress = (collection: string): string =>
   `${root()}collections/${encodeURIComponent(collection)}`;
 
+export const collectionsAddress = (): string => `${root()}collections`;
+
 export const itemAddress = (collection: string, item: string): string =>
   `${collectionAddress(collection)}/items/${encodeURIComponent(item)}`;
 
-/** The template of a collection's tiles at a revision; a new revision is a new address. */
-export const tilesAddress = (collection: string, revision: number): string =>
-  `${location.origin}${collectionAddress(collection)}/tiles/WebMercatorQuad/{z}/{y}/{x}?v=${revision}`;
+/** The items of a collection that match some parameters. */
+export const itemsAddress = (collection: string, parameters: Record<string, string>): string =>
+  `${collectionAddress(collection)}/items?${new URLSearchParams(parameters)}`;
+
+export const stylesAddress = (): string => `${root()}styles`;
+
+export const styleAddress = (collection: string, style: string): string =>
+  `${collectionAddress(collection)}/styles/${encodeURIComponent(style)}`;
+
+/**
+ * The template of a collection's tiles at a revision; a new revision is a new address. With a CQL2
+ * filter only the items that match are in them.
+ */
+export const tilesAddress = (collection: string, revision: number, filter = ''): string =>
+  `${location.origin}${collectionAddress(collection)}/tiles/WebMercatorQuad/{z}/{y}/{x}?v=${revision}` +
+  (filter === '' ? '' : `&filter=${encodeURIComponent(filter)}`);
+
+/** The template of an elevation collection's hillshade. */
+export const hillshadeAddress = (collection: string, revision: number): string =>
+  `${location.origin}${collectionAddress(collection)}/map/tiles/WebMercatorQuad/{z}/{y}/{x}?v=${revision}`;
 
 export function liveAddress(): string {
   const url = new URL(`${root()}live`, location.href);

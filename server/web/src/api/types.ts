@@ -1,6 +1,7 @@
 // The documents and messages of the server, as `spatial/wire` defines them.
 // Coordinates are longitude, latitude in degrees; instants are RFC 3339 in UTC.
 import type { Geometry } from 'geojson';
+import type { LayerSpecification } from 'maplibre-gl';
 
 /** West, south, east, north in degrees. */
 export type Bounds = [number, number, number, number];
@@ -29,7 +30,7 @@ export type FieldType = 'boolean' | 'integer' | 'number' | 'text' | 'json';
 export interface CollectionDocument {
   id: string;
   title: LocalText;
-  /** `layer`, `elevation` or `incidents`. */
+  /** `layer`, `elevation`, or a live kind such as `incidents`, `moving_objects`, `things`. */
   kind: string;
   category: string;
   generated: boolean;
@@ -66,6 +67,42 @@ export interface Item {
   id: string | number;
   geometry: Geometry | null;
   properties: Properties;
+  links?: Link[];
+}
+
+export interface Link {
+  rel: string;
+  href: string;
+  type?: string;
+  title?: string;
+}
+
+export interface ItemsPage {
+  features: Item[];
+  numberMatched?: number;
+  revision?: number;
+  links?: Link[];
+}
+
+export interface CollectionLinks {
+  id: string;
+  links: Link[];
+}
+
+/** A style as `/styles` lists it. */
+export interface StyleEntry {
+  id: string;
+  title: string;
+  collections: string[];
+}
+
+/** A MapLibre style of one collection, as the city keeps it. */
+export interface StyleDocument {
+  version: 8;
+  name?: string;
+  sources: Record<string, { type: 'vector' }>;
+  layers: LayerSpecification[];
+  metadata?: Record<string, unknown>;
 }
 
 export interface Change {

@@ -6,11 +6,16 @@ import type { Item } from '../api/types';
 import { fill, localeOf, texts } from '../i18n/i18n';
 import type { TextKey } from '../i18n/zh';
 import { layersOf, type Layer } from '../layers/catalogue';
+import { inOrder } from '../layers/presentation';
+import { signOf, type Sign } from '../live/kinds';
 import { Live } from '../live/live.svelte';
 import { keyOf, pointOf, type LiveItem } from '../live/item';
 import type { CityMap } from '../map/city-map';
 import type { Hit } from '../map/pick';
-import { parseHash, type View } from '../map/view';
+import { parseHash, type Shared, type View } from '../map/view';
+import { StyleBook } from '../styling/book.svelte';
+import { Search } from '../tools/search.svelte';
+import { Tools } from '../tools/tools.svelte';
 import { City } from './city.svelte';
 import { Settings } from './settings.svelte';
 
@@ -25,9 +30,10 @@ export interface Selection {
 
 export class App {
   readonly start = parseHash(location.hash);
-  readonly settings = new Settings(this.start.hidden);
+  readonly settings = new Settings(this.start.hidden, this.start.shared);
   readonly city = new City();
-  readonly live = new Live();
+  readonly live = new Live((collection) => this.signOf(collection), (collection) => this.layer(collection)?.document.kind === 'features');
+  readonly styles = new StyleBook();
 
   view = $state.raw<View | null>(null);
   cursor = $state.raw<[number, number] | null>(null);
@@ -35,10 +41,14 @@ export class App {
   mapFailure = $state<string | null>(null);
   /** Milliseconds since 1970, twice a second. */
   now = $state(Date.now());
-  layers: readonly Layer[] = $derived(this.city.document ? layersOf(this.city.document) : []);
+  layers: readonly Layer[] = $derived(this.city.document ? inOrder(layersOf(this.city.document), this.settings.order) : []);
+  readonly tools = new Tools(this);
+  readonly search = new Search(this);
+  /** A place that a search has found. */
+  marked = $state.raw<[number, number] | null>(null);
 
   /** Set by the map pane once the map is there. */
-  map: CityMap | null = null;
+  map = $state.raw<CityMap | null>(null);
 
   private reading: AbortController | null = null;
 
@@ -93,6 +103,32 @@ export class App {
 
   readonly number = (value: number, digits = 6): string =>
     value.toLocaleString(this.locale, { maximumFractionDigits: digits });
+
+  /** What a live collection's items are on the map. */
+  readonly signOf = (collection: string): Sign => {
+    const layer = this.layer(collection);
+    return layer ? signOf(layer.document) : 'event';
+  };
+
+  /** What a shared view holds besides the camera and the hidden layers. */
+  readonly shared: Shared = $derived.by(() => {
+    const { presentations, order } = this.settings;
+    const { terrain, relief, sunOn, time } = this.tools.scene;
+    return {
+      ...(Object.keys(presentations).length > 0 ? { layers: { ...presentations } } : {}),
+      ...(order.length > 0 ? { order: [...order] } : {}),
+      ...(terrain || relief || sunOn ? { scene: { terrain, relief, ...(sunOn ? { sun: new Date(time).toISOString() } : {}) } } : {}),
+    };
+  });
+
+  /** An instant in the city's time zone and the page's language. */
+  readonly timeText = (time: number | string, options: Intl.DateTimeFormatOptions = { dateStyle: 'medium', timeStyle: 'medium' }): string => {
+    try {
+      return new Intl.DateTimeFormat(this.locale, { hourCycle: 'h23', ...options, timeZone: this.city.document?.time_zone ?? 'UTC' }).format(new Date(time));
+    } catch {
+      return String(time);
+    }
+  };
 
   layer(id: string): Layer | undefined {
     return this.layers.find((layer) => layer.id === id);

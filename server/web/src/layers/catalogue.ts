@@ -39,6 +39,9 @@ export function layersOf(city: CityDocument): Layer[] {
     .sort((a, b) => drawingOrder(a.role, a.shape) - drawingOrder(b.role, b.shape) || (a.id < b.id ? -1 : 1));
 }
 
+/** Live collections that keep the city running and have nothing to show on a map. */
+const BEHIND_THE_SCENES = new Set(['rules', 'sources', 'targets']);
+
 /** The layer tree: categories in the catalogue's order; the topmost layer first, areas last from the largest down. */
 export function groupsOf(layers: readonly Layer[]): CategoryGroup[] {
   const known = new Set<string>(CATEGORIES);
@@ -47,6 +50,7 @@ export function groupsOf(layers: readonly Layer[]): CategoryGroup[] {
     .map((category) => ({
       category,
       layers: layers
+        .filter(({ document }) => !BEHIND_THE_SCENES.has(document.kind))
         .filter(({ document }) => (known.has(document.category) ? document.category : 'other') === category)
         .sort((a, b) => treeOrder(a) - treeOrder(b)),
     }))

@@ -29,12 +29,15 @@ export function shapeOf(collection: CollectionDocument): Shape {
   return 'mixed';
 }
 
-export const isLive = (collection: CollectionDocument): boolean => collection.open !== null || collection.kind === 'incidents';
+/** What people draw is a layer like any other; it is only changed item by item. */
+export const isLive = (collection: CollectionDocument): boolean =>
+  collection.kind !== 'features' && (collection.open !== null || collection.kind === 'incidents');
 
 export function roleOf(collection: CollectionDocument, areaLevels: readonly AreaLevel[]): Role {
   if (isLive(collection)) return { kind: 'live' };
   // A grid of heights has no items and no vector tiles; the page does not draw it.
   if (collection.kind === 'elevation') return { kind: 'elevation' };
+  if (collection.kind === 'features') return { kind: 'plain' };
   const fields = collection.fields.map(([name]) => name);
   const first = (names: string[]): string | null => names.find((name) => fields.includes(name)) ?? null;
   const shape = shapeOf(collection);

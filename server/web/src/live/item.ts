@@ -22,6 +22,8 @@ export interface LiveItem {
   time: number | null;
   /** Longitude, latitude; null for an item without a place. */
   point: [number, number] | null;
+  /** Degrees clockwise from north, of what moves. */
+  heading: number;
 }
 
 export const keyOf = (collection: string, id: string): string => `${collection}/${id}`;
@@ -73,17 +75,18 @@ function visit(geometry: Geometry, each: (position: Position) => void): void {
 
 export function liveItemOf(collection: string, item: Item): LiveItem {
   const id = String(item.id);
-  const { title, level, status, class: code, source, time } = item.properties;
+  const { title, name, level, status, class: code, source, time, heading } = item.properties;
   return {
     key: keyOf(collection, id),
     collection,
     id,
-    title: textOf(title),
+    title: textOf(title ?? name),
     level: levelOf(level),
     status: textOf(status) || 'open',
     class: textOf(code),
     source: textOf(source),
     time: timeOf(time),
     point: pointOf(item.geometry),
+    heading: typeof heading === 'number' ? heading : 0,
   };
 }

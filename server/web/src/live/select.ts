@@ -3,9 +3,9 @@ import type { Level, LiveItem } from './item';
 
 export type LevelCounts = Record<Level, number>;
 
-export function countByLevel(items: ReadonlyMap<string, LiveItem>): LevelCounts {
+export function countByLevel(items: Iterable<LiveItem>): LevelCounts {
   const counts: LevelCounts = { 0: 0, 1: 0, 2: 0, 3: 0, 4: 0 };
-  for (const item of items.values()) counts[item.level] += 1;
+  for (const item of items) counts[item.level] += 1;
   return counts;
 }
 
@@ -21,13 +21,27 @@ export interface NewestItems {
   total: number;
 }
 
-/** The newest items of the chosen levels, at most `limit`. O(n log n). */
+/** The newest items of the chosen levels, at most `limit`. O(n log limit). */
 export function newest(
-  items: ReadonlyMap<string, LiveItem>,
+  items: Iterable<LiveItem>,
   levels: ReadonlySet<Level>,
   limit: number,
 ): NewestItems {
-  const chosen = [...items.values()].filter((item) => levels.has(item.level));
-  chosen.sort((a, b) => (b.time ?? 0) - (a.time ?? 0) || (a.key < b.key ? -1 : 1));
-  return { items: chosen.slice(0, limit), total: chosen.length };
+  const before = (a: LiveItem, b: LiveItem): boolean => (a.time ?? 0) > (b.time ?? 0) || ((a.time ?? 0) === (b.time ?? 0) && a.key < b.key);
+  const best: LiveItem[] = [];
+  let total = 0;
+  for (const item of items) {
+    if (!levels.has(item.level)) continue;
+    total += 1;
+    if (best.length === limit && !before(item, best[limit - 1]!)) continue;
+    let [low, high] = [0, best.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (before(best[middle]!, item)) low = middle + 1;
+      else high = middle;
+    }
+    best.splice(low, 0, item);
+    if (best.length > limit) best.pop();
+  }
+  return { items: best, total };
 }

@@ -157,11 +157,11 @@ describe('what screens ask', () => {
   );
 
   test('counts by level', () => {
-    expect(countByLevel(state.items)).toEqual({ 0: 1, 1: 1, 2: 1, 3: 0, 4: 0 });
+    expect(countByLevel(state.items.values())).toEqual({ 0: 1, 1: 1, 2: 1, 3: 0, 4: 0 });
   });
 
   test('the newest come first, and the total counts what the limit leaves out', () => {
-    const { items, total } = newest(state.items, new Set([0, 1, 2, 3, 4]), 2);
+    const { items, total } = newest(state.items.values(), new Set([0, 1, 2, 3, 4]), 2);
     expect(items.map((item) => item.id)).toEqual(['new', 'none']);
     expect(total).toBe(3);
   });

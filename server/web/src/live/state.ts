@@ -20,6 +20,8 @@ export interface LiveState {
   snapshots: number;
   /** The keys that the last messages brought, not counting a snapshot's. */
   arrived: readonly string[];
+  /** The keys whose items the last messages made, changed or took away; null after a snapshot: all. */
+  touched: ReadonlySet<string> | null;
   /** Why a new snapshot is needed; null if none is. */
   resync: string | null;
   /** What the server last complained of. */
@@ -35,6 +37,7 @@ export const emptyState: LiveState = {
   layers: new Map(),
   snapshots: 0,
   arrived: [],
+  touched: null,
   resync: null,
   error: null,
   ahead: null,
@@ -50,15 +53,17 @@ export function reduce(state: LiveState, messages: readonly LiveMessage[]): Live
     layers: new Map(state.layers),
     incoming: state.incoming && { ...state.incoming, items: new Map(state.incoming.items) },
     arrived: [],
+    touched: new Set(),
   };
   for (const message of messages) apply(draft, message);
   return draft;
 }
 
-type Draft = Omit<LiveState, 'items' | 'layers' | 'arrived'> & {
+type Draft = Omit<LiveState, 'items' | 'layers' | 'arrived' | 'touched'> & {
   items: Map<string, LiveItem>;
   layers: Map<string, number>;
   arrived: string[];
+  touched: Set<string> | null;
 };
 
 function apply(draft: Draft, message: LiveMessage): void {
@@ -69,7 +74,10 @@ function apply(draft: Draft, message: LiveMessage): void {
       if (startsEmpty(draft, message)) return finishSnapshot(draft, message.revision, new Map());
       if (!follows(draft, message)) return;
       for (const change of message.changes) put(draft, change.collection, change.feature);
-      for (const gone of message.gone ?? []) draft.items.delete(keyOf(gone.collection, gone.id));
+      for (const gone of message.gone ?? []) {
+        draft.items.delete(keyOf(gone.collection, gone.id));
+        draft.touched?.add(keyOf(gone.collection, gone.id));
+      }
       return;
     case 'layer_changed':
       if (!follows(draft, message)) return;
@@ -113,6 +121,7 @@ function finishSnapshot(draft: Draft, revision: number, items: Map<string, LiveI
   draft.ahead = null;
   draft.snapshots += 1;
   draft.arrived = [];
+  draft.touched = null;
 }
 
 /** Whether a message continues what is known; it then counts as known. A gap asks for a resync. */
@@ -134,6 +143,7 @@ function follows(draft: Draft, message: { after: number; revision: number }): bo
 function put(draft: Draft, collection: string, feature: Item): void {
   const key = keyOf(collection, String(feature.id));
   const item = liveItemOf(collection, feature);
+  draft.touched?.add(key);
   if (item.status === 'cleared') {
     draft.items.delete(key);
     return;

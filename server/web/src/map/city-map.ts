@@ -6,15 +6,23 @@ import { type ErrorEvent, GeoJSONSource, LngLatBounds, Map as MapLibre, Marker, 
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url';
 import { tilesAddress } from '../api/address';
 import type { CityDocument, Item } from '../api/types';
+import type { SketchKind } from '../geo/shape';
+import { drawnHeight } from '../layers/roles';
 import { boundsOf, type LiveItem } from '../live/item';
+import type { Sign } from '../live/kinds';
 import { drawing } from './hardware';
 import { addImages } from './images';
 import { namePoints, polygonsOf } from './labels';
 import { pick, type Hit } from './pick';
 import { labelSourceOf, LABEL_ZOOMS } from './style/areas';
+import { Sketcher, type SketchListener } from './sketcher';
+import { shadowsOf } from './shadows';
 import { buildStyle, type StyleInput } from './style/build';
+import { RAISED_ZOOM } from './style/buildings';
 import { HIGHLIGHT_SOURCE } from './style/highlight';
 import { LIVE_SOURCE } from './style/live';
+import { SHADOWS_SOURCE, type Sun } from './style/scene';
+import { SKETCH_SOURCE } from './style/sketch';
 import type { View } from './view';
 
 // The worker is a file of its own beside the page: no script is put together at run time.
@@ -42,7 +50,10 @@ const nothing = (): FeatureCollection => ({ type: 'FeatureCollection', features:
 
 export class CityMap {
   readonly map: MapLibre;
-  private readonly shown = new Map<string, FeatureCollection>();
+  private liveDrawn = new Set<string>();
+  private sketcher: Sketcher | null = null;
+  private sun: Sun | null = null;
+  private shadowTimer: ReturnType<typeof setTimeout> | undefined;
   /** Sources of which a tile could not be fetched. */
   private readonly broken = new Set<string>();
   private rings = 0;
@@ -78,18 +89,28 @@ export class CityMap {
     this.map.on('move', () => events.view(this.view()));
     this.map.on('mousemove', ({ lngLat }) => events.cursor([lngLat.lng, lngLat.lat]));
     this.map.on('mouseout', () => events.cursor(null));
-    this.map.on('click', ({ point }) => events.pick(pick(this.map, point, this.input.layers)));
-    this.map.on('moveend', () => this.nameAreasSoon());
+    this.map.on('click', ({ point }) => {
+      if (!this.sketcher) events.pick(pick(this.map, point, this.input.layers));
+    });
+    this.map.on('moveend', () => {
+      this.nameAreasSoon();
+      this.shadowsSoon();
+    });
+    this.map.on('idle', () => {
+      if (this.sun && this.shadowsOf !== this.map.getZoom().toFixed(2) + String(this.map.getCenter())) this.shadowsSoon();
+    });
     this.map.on('sourcedata', ({ sourceId }) => {
       if (this.input.layers.some((layer) => layer.id === sourceId && layer.role.kind === 'area')) this.nameAreasSoon();
     });
     this.map.getCanvas().addEventListener('keydown', (event) => {
-      if (event.key === 'Enter') this.pickCentre();
+      if (event.key === 'Enter' && !this.sketcher) this.pickCentre();
     });
   }
 
   remove(): void {
     clearTimeout(this.labelTimer);
+    clearTimeout(this.shadowTimer);
+    this.sketcher?.stop();
     this.map.remove();
   }
 
@@ -98,17 +119,17 @@ export class CityMap {
     // New tiles are asked for in place, so that the old ones stay until the new ones are there.
     for (const layer of input.layers) {
       const source = this.map.getSource(layer.id);
-      const address = tilesAddress(layer.id, input.revisionOf(layer));
+      const address = tilesAddress(layer.id, input.revisionOf(layer), input.presentationOf(layer).filter);
       if (source instanceof VectorTileSource && source.tiles[0] !== address) source.setTiles([address]);
     }
     this.input = input;
     this.city = city;
     this.map.setStyle(buildStyle(input), {
       diff: true,
-      transformStyle: (_previous, next) => {
-        for (const [id, data] of this.shown) {
-          const source = next.sources[id];
-          if (source?.type === 'geojson') source.data = data;
+      transformStyle: (previous, next) => {
+        // What is drawn from the page's own data stays as it is.
+        for (const [id, source] of Object.entries(next.sources)) {
+          if (source.type === 'geojson' && previous?.sources[id]) next.sources[id] = previous.sources[id];
         }
         return next;
       },
@@ -122,24 +143,85 @@ export class CityMap {
     this.broken.clear();
   }
 
-  showLive(items: Iterable<LiveItem>, hidden: ReadonlySet<string>): void {
-    const features: Feature<Point>[] = [];
-    for (const item of items) {
-      if (!item.point || hidden.has(item.collection)) continue;
-      features.push({
+  /** Draws live items: those with the given keys anew, or all of them. */
+  showLive(items: ReadonlyMap<string, LiveItem>, touched: ReadonlySet<string> | null, signOf: (collection: string) => Sign): void {
+    const source = this.map.getSource(LIVE_SOURCE);
+    const featureOf = (item: LiveItem): Feature<Point> | null => {
+      const sign = signOf(item.collection);
+      if (!item.point || sign === null) return null;
+      return {
         type: 'Feature',
         geometry: { type: 'Point', coordinates: item.point },
         properties: {
+          key: item.key,
           collection: item.collection,
           id: item.id,
           title: item.title,
           level: item.level,
+          sign,
+          heading: item.heading,
           // Drawn last and on top: level 1.
           severity: item.level === 0 ? 5 : item.level,
         },
-      });
+      };
+    };
+    if (!(source instanceof GeoJSONSource) || touched === null) {
+      const features = [...items.values()].map(featureOf).filter((feature) => feature !== null);
+      this.liveDrawn = new Set(features.map(({ properties }) => properties!['key'] as string));
+      return this.show(LIVE_SOURCE, { type: 'FeatureCollection', features });
     }
-    this.show(LIVE_SOURCE, { type: 'FeatureCollection', features });
+    const add: Feature<Point>[] = [];
+    const remove: string[] = [];
+    for (const key of touched) {
+      const item = items.get(key);
+      const feature = item ? featureOf(item) : null;
+      if (feature) {
+        add.push(feature);
+        this.liveDrawn.add(key);
+      } else if (this.liveDrawn.delete(key)) remove.push(key);
+    }
+    if (add.length > 0 || remove.length > 0) void source.updateData({ add, remove });
+  }
+
+  /** Draws what is being drawn, measured, selected and noted. */
+  sketch(features: Feature[]): void {
+    this.show(SKETCH_SOURCE, { type: 'FeatureCollection', features });
+  }
+
+  /** Asks a person for a shape on the map; returns what ends the asking. */
+  draw(kind: SketchKind, listener: SketchListener): () => void {
+    this.sketcher?.stop();
+    const sketcher = new Sketcher(this.map, kind, listener);
+    this.sketcher = sketcher;
+    return () => {
+      sketcher.stop();
+      if (this.sketcher === sketcher) this.sketcher = null;
+    };
+  }
+
+  /** Draws the shadows of the buildings in sight, or none. */
+  castShadows(sun: Sun | null): void {
+    this.sun = sun;
+    this.shadowsSoon();
+  }
+
+  /** A picture of the map as it stands, in the screen's own pixels. */
+  async picture(): Promise<HTMLCanvasElement> {
+    await new Promise((done) => {
+      if (this.map.loaded()) done(null);
+      else this.map.once('idle', done);
+    });
+    return new Promise((done) => {
+      this.map.once('render', () => {
+        const from = this.map.getCanvas();
+        const copy = document.createElement('canvas');
+        copy.width = from.width;
+        copy.height = from.height;
+        copy.getContext('2d')?.drawImage(from, 0, 0);
+        done(copy);
+      });
+      this.map.triggerRepaint();
+    });
   }
 
   /** Draws the eye to a place where something severe has just happened. */
@@ -241,9 +323,31 @@ export class CityMap {
   }
 
   private show(id: string, data: FeatureCollection): void {
-    this.shown.set(id, data);
     const source = this.map.getSource(id);
     if (source instanceof GeoJSONSource) void source.setData(data);
+  }
+
+  private shadowsOf = '';
+
+  private shadowsSoon(): void {
+    clearTimeout(this.shadowTimer);
+    this.shadowTimer = setTimeout(() => this.drawShadows(), LABEL_DELAY_MS);
+  }
+
+  private drawShadows(): void {
+    const layer = this.input.layers.find(({ role, id }) => role.kind === 'buildings' && !this.input.hidden.has(id));
+    const { sun } = this;
+    if (!sun || sun.altitude <= 0 || !layer || this.map.getZoom() < RAISED_ZOOM || !this.map.getSource(layer.id)) {
+      if (this.shadowsOf !== '') this.show(SHADOWS_SOURCE, nothing());
+      this.shadowsOf = '';
+      return;
+    }
+    const houses = this.map.querySourceFeatures(layer.id, { sourceLayer: layer.id }).flatMap((feature) =>
+      polygonsOf(feature.geometry as { type: string; coordinates?: unknown }).map((rings) => ({
+        id: feature.id, ring: rings[0] ?? [], height: drawnHeight(layer.role, feature.properties) ?? 0,
+      })));
+    this.show(SHADOWS_SOURCE, shadowsOf(houses, sun));
+    this.shadowsOf = this.map.getZoom().toFixed(2) + String(this.map.getCenter());
   }
 
   private nameAreasSoon(): void {

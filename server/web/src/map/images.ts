@@ -1,9 +1,9 @@
 // Draws the marker images that the style names, once, on a canvas.
 import type { Map as MapLibre } from 'maplibre-gl';
 import { LEVELS } from '../live/item';
-import { levelInk, levelMarks, levelNumerals, pointMarks, type Mark } from './marks';
+import { levelInk, levelMarks, levelNumerals, liveMarks, pointMarks, type Mark } from './marks';
 import { levelColors, palettes, type Theme } from './palette';
-import { levelImage, levelImageSmall } from './style/live';
+import { levelImage, levelImageSmall, liveImage } from './style/live';
 import { pointImage, type PointKind } from './style/plain';
 
 /** Pixels of an image per pixel of the screen: sharp on a 4K wall. */
@@ -40,6 +40,14 @@ export function addImages(map: MapLibre): void {
         outline(context, path, palettes[theme].pointEdge, 3);
         context.fillStyle = palettes[theme].point;
         context.fill(path, 'evenodd');
+      });
+    }
+    for (const sign of ['moving', 'thing'] as const) {
+      add(map, liveImage(sign, theme), liveMarks[sign], (context, path) => {
+        outline(context, path, palettes[theme].halo, 5);
+        outline(context, path, palettes[theme].highlight, 1.6);
+        context.fillStyle = sign === 'moving' ? palettes[theme].highlight : palettes[theme].point;
+        context.fill(path);
       });
     }
   }

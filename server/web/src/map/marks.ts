@@ -29,6 +29,12 @@ export const levelNumerals: Record<Level, { y: number; size: number } | null> = 
 /** Ink that reads on each level's colour. */
 export const levelInk: Record<Level, string> = { 0: '#10151f', 1: '#ffffff', 2: '#241200', 3: '#241c00', 4: '#ffffff' };
 
+/** What moves points where it goes; a device that reports stands still. */
+export const liveMarks: Record<'moving' | 'thing', Mark> = {
+  moving: { path: 'M12 2.5 18.5 20.5 12 16.5 5.5 20.5Z', size: 21 },
+  thing: { path: 'M12 4.5a7.5 7.5 0 1 1 0 15a7.5 7.5 0 1 1 0-15Z', size: 15 },
+};
+
 export const pointMarks: Record<PointKind, Mark> = {
   // A camera looks up the page: its heading turns it clockwise.
   cameras: { path: 'M12 3 19 19 12 15.5 5 19Z', size: 17 },

@@ -2,7 +2,7 @@
 import type { Map as MapLibre, MapGeoJSONFeature, PointLike } from 'maplibre-gl';
 import type { Layer } from '../layers/catalogue';
 import type { Role } from '../layers/roles';
-import { LIVE_ICONS } from './style/live';
+import { LIVE_ICONS, LIVE_OTHERS } from './style/live';
 
 export interface Hit {
   collection: string;
@@ -25,7 +25,8 @@ export function pick(map: MapLibre, point: { x: number; y: number }, layers: rea
     if (!hits.has(key) && feature) hits.set(key, { hit, order });
   };
 
-  for (const feature of map.getLayer(LIVE_ICONS) ? map.queryRenderedFeatures(box, { layers: [LIVE_ICONS] }) : []) {
+  const live = [LIVE_ICONS, LIVE_OTHERS].filter((id) => map.getLayer(id));
+  for (const feature of live.length > 0 ? map.queryRenderedFeatures(box, { layers: live }) : []) {
     const { collection, id, title } = feature.properties as Record<string, string>;
     take(feature, { collection: collection ?? '', id: id ?? '', name: title ?? '' }, 0);
   }

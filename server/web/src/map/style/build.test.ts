@@ -2,6 +2,8 @@ import { validateStyleMin } from '@maplibre/maplibre-gl-style-spec';
 import { beforeAll, expect, test, vi } from 'vitest';
 import type { CollectionDocument } from '../../api/types';
 import { layersOf } from '../../layers/catalogue';
+import { PLAIN } from '../../layers/presentation';
+import { START, styleOf } from '../../styling/recipe';
 import { buildStyle, type StyleInput } from './build';
 
 const collection = (id: string, geometry_type: string, fields: string[]): CollectionDocument => ({
@@ -21,7 +23,8 @@ const layers = layersOf({
   ],
 });
 const input = (more: Partial<StyleInput> = {}): StyleInput => ({
-  layers, theme: 'dark', language: 'zh', hidden: new Set(), revisionOf: (layer) => layer.document.revision, scale: 1, ...more,
+  layers, theme: 'dark', language: 'zh', hidden: new Set(), revisionOf: (layer) => layer.document.revision, presentationOf: () => PLAIN,
+  styleOf: () => null, scene: { exaggeration: null, relief: false, sun: null }, scale: 1, ...more,
 });
 
 beforeAll(() => {
@@ -49,6 +52,19 @@ test('a hidden collection’s layers are all hidden, and no other', () => {
     const visibility = 'layout' in layer ? layer.layout?.visibility : undefined;
     expect(visibility === 'none', layer.id).toBe(layer.id.startsWith('buildings:'));
   }
+});
+
+test('opacity, a filter, a style of the city and the sun keep the style valid', () => {
+  const kept = styleOf('buildings', 'polygon', { ...START, kind: 'graduated', field: 'height' }, [1, 2, 3, 4, 5, 6], 'x');
+  const style = buildStyle(input({
+    presentationOf: () => ({ opacity: 0.4, filter: "name LIKE '%a%'", style: null }),
+    styleOf: (layer) => (layer.id === 'buildings' ? kept : null),
+    scene: { exaggeration: 1.5, relief: true, sun: { azimuth: 180, altitude: 20 } },
+  }));
+  expect(validateStyleMin(style)).toEqual([]);
+  const roads = style.sources['roads'];
+  expect(roads?.type === 'vector' && roads.tiles?.[0]).toContain("&filter=name%20LIKE%20'%25a%25'");
+  expect(style.layers.filter(({ id }) => id.startsWith('buildings:kept-'))).toHaveLength(2);
 });
 
 test('a new revision is a new address', () => {

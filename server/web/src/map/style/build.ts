@@ -2,8 +2,10 @@
 // anew whenever one of them changes; MapLibre applies only the difference.
 import type { LayerSpecification, SourceSpecification, StyleSpecification } from 'maplibre-gl';
 import { tilesAddress } from '../../api/address';
+import type { StyleDocument } from '../../api/types';
 import type { Language } from '../../i18n/i18n';
 import type { Layer } from '../../layers/catalogue';
+import type { Presentation } from '../../layers/presentation';
 import { palettes, type Theme } from '../palette';
 import { areaLabels, borderLayers, labelSourceOf, landLayers } from './areas';
 import { buildingLabels, buildingLayers } from './buildings';
@@ -12,7 +14,9 @@ import { HIGHLIGHT_SOURCE, highlightLayers, highlightSource } from './highlight'
 import { LIVE_SOURCE, liveLayers, liveSource } from './live';
 import { componentLayers, greenLayers, markerLayers, plainLayers, waterLayers } from './plain';
 import { roadLabels, roadLayers } from './roads';
-import { scaled } from './scale';
+import { faded, scaled } from './scale';
+import { groundSources, hillshadeLayers, lightOf, SHADOWS_SOURCE, shadowLayers, terrainOf, type Scene } from './scene';
+import { SKETCH_SOURCE, sketchLayers, sketchSource } from './sketch';
 
 /** Deeper than this the map enlarges the tiles: a tile's grid is then finer than 0.2 m. */
 const TILE_ZOOM_MAX = 16;
@@ -24,6 +28,10 @@ export interface StyleInput {
   hidden: ReadonlySet<string>;
   /** The revision of a collection's tiles, where it is newer than its document. */
   revisionOf(layer: Layer): number;
+  presentationOf(layer: Layer): Presentation;
+  /** The style that the city keeps for a layer, if it is drawn by one. */
+  styleOf(layer: Layer): StyleDocument | null;
+  scene: Scene;
   /** How much larger letters, markers and lines are than on a desk: 1, or more on a wall. */
   scale: number;
 }
@@ -48,8 +56,9 @@ export function buildStyle(input: StyleInput): StyleSpecification {
   for (const layer of still) {
     sources[layer.id] = {
       type: 'vector',
-      tiles: [tilesAddress(layer.id, input.revisionOf(layer))],
-      minzoom: Math.floor(Math.min(layer.minZoom, TILE_ZOOM_MAX)),
+      tiles: [tilesAddress(layer.id, input.revisionOf(layer), input.presentationOf(layer).filter)],
+      // A style of its own may show a layer from further off than the page's drawing would.
+      minzoom: input.styleOf(layer) ? 0 : Math.floor(Math.min(layer.minZoom, TILE_ZOOM_MAX)),
       maxzoom: TILE_ZOOM_MAX,
       ...(layer.document.extent ? { bounds: layer.document.extent } : {}),
     };
@@ -57,12 +66,20 @@ export function buildStyle(input: StyleInput): StyleSpecification {
       sources[labelSourceOf(layer.id)] = { type: 'geojson', data: { type: 'FeatureCollection', features: [] } };
     }
   }
+  Object.assign(sources, groundSources(input));
+  sources[SHADOWS_SOURCE] = { type: 'geojson', data: { type: 'FeatureCollection', features: [] } };
+  sources[SKETCH_SOURCE] = sketchSource;
   sources[HIGHLIGHT_SOURCE] = highlightSource;
   sources[LIVE_SOURCE] = liveSource;
 
   const land = still.flatMap((layer) =>
     layer.role.kind === 'area' && layer.role.rank === 0 ? landLayers(layer, context) : []);
-  const bodies = still.flatMap((layer, index) => bodyOf(layer, index, context));
+  const drawn = (layer: Layer, index: number): LayerSpecification[] => {
+    const own = input.styleOf(layer);
+    const layers = own ? keptLayers(layer, own, context) : bodyOf(layer, index, context);
+    return layers.map((part) => faded(part, input.presentationOf(layer).opacity));
+  };
+  const bodies = still.flatMap(drawn);
   // Names go over everything that has a body; the most important last, so that they win their place.
   const labels = [...still].reverse().sort((a, b) => labelRank(a) - labelRank(b)).flatMap((layer) => labelsOf(layer, context));
 
@@ -75,16 +92,31 @@ export function buildStyle(input: StyleInput): StyleSpecification {
       'fog-color': palette.outside,
       'sky-horizon-blend': 0.6,
     },
-    light: { anchor: 'viewport', color: '#ffffff', intensity: input.theme === 'dark' ? 0.32 : 0.22, position: [1.3, 215, 32] },
+    light: lightOf(input),
+    ...terrainOf(input),
     layers: [
       ground,
       ...land,
+      ...hillshadeLayers(input, context),
+      ...shadowLayers(input),
       ...bodies,
       ...highlightLayers(context),
       ...labels,
-      ...liveLayers(context),
+      ...sketchLayers(context),
+      ...liveLayers(context, input.hidden),
     ].map((layer) => scaled(layer, input.scale)),
   };
+}
+
+/** The layers of a style that the city keeps, with the map's own ids and source. */
+function keptLayers(layer: Layer, style: StyleDocument, context: StyleContext): LayerSpecification[] {
+  return style.layers.filter(({ type }) => type !== 'background').map((part) => ({
+    ...part,
+    id: `${layer.id}:kept-${part.id}`,
+    source: layer.id,
+    'source-layer': layer.id,
+    layout: { ...part.layout, ...context.layout(layer.id) },
+  }) as LayerSpecification);
 }
 
 function bodyOf(layer: Layer, index: number, context: StyleContext): LayerSpecification[] {
