@@ -25,7 +25,7 @@ use std::{
 
 pub mod crs;
 pub mod edit;
-mod query;
+pub mod query;
 pub mod schema;
 mod window;
 

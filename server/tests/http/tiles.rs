@@ -248,3 +248,20 @@ fn a_foreign_tileset_is_passed_through_and_a_broken_one_is_said_to_be() {
         server.get(path).problem(404);
     }
 }
+
+#[test]
+fn a_tile_has_only_what_its_filter_is_true_of() {
+    let city = City::new();
+    let server = city.serve();
+    let (row, col) = place(117.2, 39.2);
+    let tile = format!("/collections/squares/tiles/WebMercatorQuad/12/{row}/{col}");
+    let all = server.get(&tile).body;
+    let offices = server.get(&format!("{tile}?filter=kind%20%3D%20%27office%27"));
+    assert_eq!(offices.status, 200, "{}", offices.text());
+    let has = |bytes: &[u8], word: &str| bytes.windows(word.len()).any(|part| part == word.as_bytes());
+    assert!(has(&all, "home") && has(&all, "office"));
+    assert!(!has(&offices.body, "home") && has(&offices.body, "office"));
+    assert_eq!(server.get(&format!("{tile}?filter=kind%20%3D%20%27castle%27")).status, 204);
+    let wrong = server.get(&format!("{tile}?filter=colour%20%3D%201")).problem(400);
+    assert_eq!(wrong["parameter"], "filter");
+}

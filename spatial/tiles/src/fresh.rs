@@ -5,7 +5,7 @@ use crate::{
     cache::{TileCache, TileKey},
     touched::{TouchLog, Touched},
 };
-use citywall_model::{CollectionId, Revision};
+use citywall_model::{CollectionId, FeatureRef, Revision};
 use citywall_query::{City, CollectionView, Commit};
 use std::sync::Arc;
 
@@ -116,6 +116,19 @@ impl FreshTiles {
     pub fn size(&self) -> (u64, u64) {
         self.cache.size()
     }
+}
+
+/// Draws a tile of those items of a collection that are to be kept. O(items in the tile).
+#[must_use]
+pub fn draw_kept(view: &CollectionView, id: TileId, keep: impl Fn(FeatureRef<'_>) -> bool) -> Tile {
+    let mut builder = TileBuilder::new(id);
+    let mut layer = builder.layer(view.id().as_str());
+    view.window(&id.window(), |item| {
+        if keep(item) {
+            layer.add(item);
+        }
+    });
+    builder.finish()
 }
 
 /// Draws a tile of some collections.

@@ -43,7 +43,7 @@ pub use builder::{LayerBuilder, LayerCounts, Tile, TileBuilder};
 pub use cache::{CachedTile, compress};
 pub use changed::{Changed, Kept};
 pub use cluster::COUNT_FIELD;
-pub use fresh::{Fresh, FreshTiles, draw};
+pub use fresh::{Fresh, FreshTiles, draw, draw_kept};
 pub use layer::ID_FIELD;
 pub use matrix::{MatrixSet, MatrixSetError};
 pub use tile::{BUFFER, EXTENT, TileError, TileId};

@@ -82,7 +82,7 @@ pub fn items_request(params: &Params, meta: &CollectionMeta, queryables: &Querya
 }
 
 /// The filter, bound to the collection.
-fn filter(params: &Params, queryables: &Queryables) -> Result<Option<citywall_cql2::Bound>, Problem> {
+pub fn filter(params: &Params, queryables: &Queryables) -> Result<Option<citywall_cql2::Bound>, Problem> {
     let refuse = |error: citywall_cql2::FilterError| Problem::parameter("filter", error);
     let is_json = match params.get("filter-lang") {
         None | Some("cql2-text") => false,

@@ -15,7 +15,7 @@ pub use paths::paths;
 pub use raster::collection_map_tile;
 pub use wmts::{kvp, rest_capabilities, rest_tile};
 
-use super::features::etag;
+use super::features::{etag, query, schema};
 use crate::{
     app::App,
     http::{Answer, Ask, PathOf, Problem, ask::not_modified, problem::collection_id},
@@ -27,9 +27,10 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use citywall_cql2::Bound;
 use citywall_model::Revision;
 use citywall_query::CollectionView;
-use citywall_tiles::{CachedTile, MatrixSet, MatrixSetError, TileId};
+use citywall_tiles::{CachedTile, MatrixSet, MatrixSetError, TileId, draw_kept};
 use std::sync::{Arc, atomic::Ordering};
 
 /// What this module conforms to.
@@ -53,13 +54,32 @@ pub async fn collection_tile(
     ask: Ask,
     PathOf((id, matrix, z, row, col)): PathOf<(String, String, String, String, String)>,
 ) -> Answer {
-    let params = ask.params(&["v"])?;
+    let params = ask.params(&["v", "filter", "filter-lang", "filter-crs"])?;
     let view = app.city()?.view(&collection_id(&id)?)?;
     let tile = tile_id(&matrix, &z, &row, &col)?;
     if view.grid().is_some() {
         return raster::terrain(&app, &ask, view, tile).await;
     }
+    if let Some(filter) = query::filter(&params, &schema::queryables(app.city()?, &view.meta()))? {
+        return filtered(&app, &ask, view, tile, filter).await;
+    }
     answer(&app, &ask, vec![view], tile, params.get("v")).await
+}
+
+/// The tile of the items that a filter is true of: drawn for this answer, kept by the client alone.
+async fn filtered(app: &Arc<App>, ask: &Ask, view: CollectionView, tile: TileId, filter: Bound) -> Answer {
+    let revision = view.changed().0;
+    let etag = etag(&view.meta(), revision);
+    if ask.holds(&etag) {
+        return Ok(not_modified(&etag));
+    }
+    let drawn = app.blocking(move || Ok(CachedTile::new(&draw_kept(&view, tile, |item| filter.holds(item))))).await?;
+    let mut response = body(&drawn, &ask.headers);
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, etag.parse().unwrap_or(HeaderValue::from_static("W/\"\"")));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert("citywall-revision", HeaderValue::from(revision));
+    Ok(response)
 }
 
 /// `GET /tiles/{matrix}/{z}/{row}/{col}`: every collection, or those of `collections`, as layers of one tile.

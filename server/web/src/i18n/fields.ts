@@ -4,6 +4,7 @@ import type { LocalText } from '../api/types';
 
 export const fieldTitles: Record<string, LocalText> = {
   name: { zh: '名称', en: 'Name' },
+  note: { zh: '备注', en: 'Note' },
   title: { zh: '标题', en: 'Title' },
   code: { zh: '代码', en: 'Code' },
   parent: { zh: '上级代码', en: 'Parent' },

@@ -36,8 +36,11 @@ export function layersOf(city: CityDocument): Layer[] {
       const shape = shapeOf(document);
       return { id: document.id, document, role, shape, minZoom: minZoomOf(role, shape, document.count) };
     })
-    .sort((a, b) => drawingOrder(a.role, a.shape) - drawingOrder(b.role, b.shape) || (a.id < b.id ? -1 : 1));
+    .sort((a, b) => heightOf(a) - heightOf(b) || (a.id < b.id ? -1 : 1));
 }
+
+/** Plans lie over what is built. */
+const heightOf = ({ role, shape, document }: Layer): number => (document.kind === 'features' ? 6.5 : drawingOrder(role, shape));
 
 /** Live collections that keep the city running and have nothing to show on a map. */
 const BEHIND_THE_SCENES = new Set(['rules', 'sources', 'targets']);

@@ -120,7 +120,7 @@ export class CityMap {
     for (const layer of input.layers) {
       const source = this.map.getSource(layer.id);
       const address = tilesAddress(layer.id, input.revisionOf(layer), input.presentationOf(layer).filter);
-      if (source instanceof VectorTileSource && source.tiles[0] !== address) source.setTiles([address]);
+      if (source instanceof VectorTileSource && source.tiles?.[0] !== address) source.setTiles([address]);
     }
     this.input = input;
     this.city = city;

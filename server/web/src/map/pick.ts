@@ -40,7 +40,7 @@ export function pick(map: MapLibre, point: { x: number; y: number }, layers: rea
   for (const feature of map.queryRenderedFeatures([point.x, point.y])) {
     const layer = byId.get(feature.source);
     if (layer && /Polygon/.test(feature.geometry.type)) {
-      take(feature, hitOf(layer, feature), orderOf(layer.role, feature.geometry.type));
+      take(feature, hitOf(layer, feature), layer.document.kind === 'features' ? 1.6 : orderOf(layer.role, feature.geometry.type));
     }
   }
   return [...hits.values()].sort((a, b) => a.order - b.order).slice(0, HITS_MAX).map(({ hit }) => hit);

@@ -7,7 +7,7 @@ import type { App } from '../app/app.svelte';
 import { texts } from '../i18n/i18n';
 import { crossings, geometryOf, type SketchKind } from '../geo/shape';
 import type { Layer } from '../layers/catalogue';
-import { inTheMaking, mark } from './features';
+import { inTheMaking, mark, outlined } from './features';
 
 export interface Draft {
   /** Null for a new item. */
@@ -53,7 +53,7 @@ export class EditTool {
   readonly features: Feature[] = $derived.by(() => {
     if (this.corners.length > 0) return inTheMaking(this.kind, this.corners);
     const geometry = this.draft?.geometry;
-    return geometry ? [mark('shape', geometry), ...this.faults.map((place) => mark('fault', { type: 'Point', coordinates: place }))] : [];
+    return geometry ? [...outlined('shape', geometry), ...this.faults.map((place) => mark('fault', { type: 'Point', coordinates: place }))] : [];
   });
 
   /** Draws the shape of a new item, or a new shape for the one at hand. */

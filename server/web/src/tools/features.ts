@@ -7,11 +7,17 @@ export const mark = (role: SketchRole, geometry: Geometry, properties: Record<st
   type: 'Feature', geometry, properties: { role, ...properties },
 });
 
+/** A shape with its outline apart: of one that crosses itself the map would draw neither. */
+export function outlined(role: SketchRole, geometry: Geometry): Feature[] {
+  if (geometry.type !== 'Polygon' || crossings(geometry).length === 0) return [mark(role, geometry)];
+  return [mark(role, { type: 'MultiLineString', coordinates: geometry.coordinates })];
+}
+
 /** A shape in the making: what it is so far, its corners, and where it crosses itself. */
 export function inTheMaking(kind: SketchKind, corners: Position[], role: SketchRole = 'shape'): Feature[] {
   const geometry = geometryOf(kind, corners) ?? (corners.length === 2 ? { type: 'LineString' as const, coordinates: corners } : null);
   return [
-    ...(geometry && geometry.type !== 'Point' ? [mark(role, geometry)] : []),
+    ...(geometry && geometry.type !== 'Point' ? outlined(role, geometry) : []),
     ...corners.map((corner) => mark('vertex', { type: 'Point', coordinates: corner })),
     ...(geometry ? crossings(geometry).map((place) => mark('fault', { type: 'Point', coordinates: place })) : []),
   ];

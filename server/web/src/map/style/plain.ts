@@ -80,22 +80,25 @@ export function markerLayers(layer: Layer, kind: PointKind, context: StyleContex
 /** A calm drawing for any geometry; `index` tells neighbouring layers apart. */
 export function plainLayers(layer: Layer, index: number, context: StyleContext): LayerSpecification[] {
   const { palette } = context;
-  const color = plainColor(index, context);
+  // What people draw stands out: it is what they are working on.
+  const isPlan = layer.document.kind === 'features';
+  const color = isPlan ? palette.highlightFill : plainColor(index, context);
   const layout = context.layout(layer.id);
   const minzoom = layer.minZoom;
-  const named = layer.document.fields.some(([name]) => name === 'name');
+  const named = isPlan || layer.document.fields.some(([name]) => name === 'name');
   return [
     {
       ...of(layer), id: `${layer.id}:fill`, type: 'fill', layout, filter: isPolygon, minzoom,
-      paint: { 'fill-color': color, 'fill-opacity': 0.55 },
+      paint: { 'fill-color': color, 'fill-opacity': isPlan ? 0.22 : 0.55 },
     },
     {
       ...of(layer), id: `${layer.id}:line`, type: 'line', minzoom, filter: ['any', isLine, isPolygon],
       layout: { ...layout, 'line-cap': 'round', 'line-join': 'round' },
       paint: {
-        'line-color': palette.borders[1],
-        'line-width': ['interpolate', ['linear'], ['zoom'], 8, 0.5, 14, 1.4, 18, 3],
+        'line-color': isPlan ? palette.highlight : palette.borders[1],
+        'line-width': isPlan ? 1.8 : ['interpolate', ['linear'], ['zoom'], 8, 0.5, 14, 1.4, 18, 3],
         'line-opacity': 0.8,
+        ...(isPlan ? { 'line-dasharray': [3, 1.5] } : {}),
       },
     },
     {
@@ -109,9 +112,9 @@ export function plainLayers(layer: Layer, index: number, context: StyleContext):
     },
     ...(named
       ? [{
-          ...of(layer), id: `${layer.id}:label`, type: 'symbol', filter: ['any', isPoint, isPolygon], minzoom: Math.max(minzoom, 14.5),
+          ...of(layer), id: `${layer.id}:label`, type: 'symbol', filter: ['any', isPoint, isPolygon], minzoom: isPlan ? 12 : Math.max(minzoom, 14.5),
           layout: {
-            ...layout, 'text-field': localName(context), 'text-font': FONT, 'text-size': 11.5,
+            ...layout, 'text-field': isPlan ? ['to-string', ['get', 'title']] : localName(context), 'text-font': FONT, 'text-size': 11.5,
             'text-anchor': 'top', 'text-offset': [0, 0.6], 'text-max-width': 8, 'text-padding': 8,
           },
           paint: { 'text-color': palette.labelQuiet, 'text-halo-color': palette.halo, 'text-halo-width': 1.4 },
