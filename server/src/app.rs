@@ -60,6 +60,8 @@ pub struct App {
     pub started: Instant,
     /// Room for ingest sockets.
     pub ingest_sockets: Arc<Semaphore>,
+    /// Room for exports.
+    pub exports: Arc<Semaphore>,
     city: OnceLock<Arc<City>>,
     tiles: OnceLock<Arc<FreshTiles>>,
     /// Targets, once the city is loaded.
@@ -85,6 +87,7 @@ impl App {
             closing: watch::Sender::new(false),
             started: Instant::now(),
             ingest_sockets: Arc::new(Semaphore::new(limits::INGEST_SOCKETS_MAX)),
+            exports: Arc::new(Semaphore::new(limits::EXPORTS_MAX)),
             city: OnceLock::new(),
             tiles: OnceLock::new(),
             post_office: OnceLock::new(),

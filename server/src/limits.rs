@@ -14,6 +14,8 @@ pub const BODY_SECONDS_MAX: u64 = 60;
 pub const SMALL_BODY_BYTES_MAX: usize = 64 << 10;
 /// Most bytes of one edited item: a drawn outline may have tens of thousands of vertices.
 pub const EDIT_BODY_BYTES_MAX: usize = 1 << 20;
+/// Most exports of items that run at once.
+pub const EXPORTS_MAX: usize = 32;
 /// Most open connections.
 pub const CONNECTIONS_MAX: usize = 8_192;
 /// Most requests that are worked on at once; the next is told to come back.

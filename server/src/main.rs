@@ -10,6 +10,7 @@ mod api;
 mod app;
 mod cli;
 mod config;
+mod export;
 mod geojson;
 mod html;
 mod http;

@@ -131,10 +131,10 @@ fn paths() -> Map<String, Value> {
             "limit",
             "cursor",
             "explain",
-            "f",
+            "itemsForm",
             "lang",
         ],
-        ok: answer("A page of items", "application/geo+json", "FeatureCollection"),
+        ok: items_answer(),
         problems: &["400", "404"],
     });
     items["post"] = post_items();
@@ -175,6 +175,22 @@ fn paths() -> Map<String, Value> {
         return Map::new();
     };
     paths
+}
+
+/// A page in the JSON forms and as a page; everything that matches in the streamed ones.
+fn items_answer() -> Value {
+    let mut ok = answer(
+        "A page of items; without “limit” all items that match, in the streamed forms csv, fgb and geojsonl",
+        "application/geo+json",
+        "FeatureCollection",
+    );
+    let content = &mut ok["200"]["content"];
+    content[crate::geojson::fg::MEDIA] = json!({"schema": reference("schemas", "FeatureCollection")});
+    for (_, _, media) in crate::export::Form::ALL {
+        let binary = media.ends_with("flatgeobuf");
+        content[media] = json!({"schema": if binary { json!({"type": "string", "format": "binary"}) } else { json!({"type": "string"}) }});
+    }
+    ok
 }
 
 fn post_items() -> Value {
@@ -266,6 +282,7 @@ fn parameters() -> Map<String, Value> {
         "tileRow": path("tileRow", "The row, from the north.", whole.clone()),
         "tileCol": path("tileCol", "The column, from the west.", whole.clone()),
         "f": query("f", "The form of the answer; without it the Accept header decides.", json!({"type": "string", "enum": ["json", "html"]})),
+        "itemsForm": query("f", "The form of the items; without it the Accept header decides. json (GeoJSON), jsonfg and html come by pages; csv (with WKT), fgb (FlatGeobuf) and geojsonl (a Feature per line) are streamed: all items that match, unless “limit” asks for a page. In fgb and csv the easting comes first in every CRS.", json!({"type": "string", "enum": ["json", "html", "jsonfg", "csv", "fgb", "geojsonl"]})),
         "lang": query("lang", "The language of a page; without it the Accept-Language header decides.", json!({"type": "string", "enum": ["zh", "en"]})),
         "bbox": bbox,
         "bbox-crs": query("bbox-crs", "The CRS of the window, in its authority's axis order.", json!({"type": "string", "format": "uri", "default": super::features::CRS84})),

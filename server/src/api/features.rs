@@ -6,9 +6,10 @@
 use super::{city, json, value};
 use crate::{
     app::App,
-    geojson::write,
+    export::{Export, Form},
+    geojson::{fg, write},
     html,
-    http::{Answer, Ask, Format, Links, Params, PathOf, Problem, ask::not_modified, links::link, problem::collection_id},
+    http::{Answer, Ask, Format, Language, Links, Params, PathOf, Problem, ask::not_modified, links::link, problem::collection_id},
 };
 use axum::{
     extract::State,
@@ -147,9 +148,15 @@ pub async fn items(State(app): State<Arc<App>>, ask: Ask, PathOf(id): PathOf<Str
     let meta = view.meta();
     let queryables = schema::queryables(app.city()?, &meta);
     let known = query::known_parameters(&meta);
-    let (params, format, language) = ask.read(&known.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let params = ask.params(&known.iter().map(String::as_str).collect::<Vec<_>>())?;
     let items = query::items_request(&params, &meta, &queryables)?;
     let etag = etag(&meta, view.changed().0);
+    if let Some(form) = Form::asked(&params, &ask.headers) {
+        return export(&app, view, &params, items, form, &etag);
+    }
+    let is_fg = fg::is_asked(&params, &ask.headers);
+    let format = if is_fg { Format::Json } else { Format::choose(&params, &ask.headers)? };
+    let language = Language::choose(&params, &ask.headers)?;
     if format == Format::Json && ask.holds(&etag) {
         return Ok(not_modified(&etag));
     }
@@ -160,9 +167,9 @@ pub async fn items(State(app): State<Arc<App>>, ask: Ask, PathOf(id): PathOf<Str
     let mut response = match format {
         Format::Json => {
             let content_crs = crs::header(&items.crs);
-            let write = move || write_items(&links, &view, &params, &items);
+            let write = move || write_items(&links, &view, &params, &items, is_fg);
             let body = app.blocking(write).await?;
-            let mut response = json("application/geo+json", body);
+            let mut response = json(if is_fg { fg::MEDIA } else { "application/geo+json" }, body);
             response.headers_mut().insert("content-crs", content_crs);
             response
         }
@@ -177,11 +184,23 @@ pub async fn items(State(app): State<Arc<App>>, ask: Ask, PathOf(id): PathOf<Str
 }
 
 /// A FeatureCollection. What is known only at its end (links, counts) comes after the features.
-fn write_items(links: &Links, view: &CollectionView, params: &Params, items: &query::ItemsRequest) -> Result<Vec<u8>, Problem> {
+fn write_items(
+    links: &Links,
+    view: &CollectionView,
+    params: &Params,
+    items: &query::ItemsRequest,
+    is_fg: bool,
+) -> Result<Vec<u8>, Problem> {
     let mut out = Vec::with_capacity(items.query.limit.min(1_000) * 256);
-    out.extend_from_slice(b"{\"type\":\"FeatureCollection\",\"features\":[");
+    out.extend_from_slice(b"{\"type\":\"FeatureCollection\",");
+    if is_fg {
+        let crs = items.crs.as_ref().map(|_| crs::address(&items.crs));
+        out.extend_from_slice(fg::head(view.id().as_str(), crs.as_deref()).as_bytes());
+    }
+    out.extend_from_slice(b"\"features\":[");
     let start = out.len();
-    let mut writer = write::FeatureWriter::new(items.properties.clone(), items.crs.as_ref().map(crs::Turn::new).transpose()?);
+    let turn = items.crs.as_ref().map(crs::Turn::new).transpose()?;
+    let mut writer = Writer::new(is_fg, items.properties.clone(), turn);
     let page = view.items(&items.query, |item| {
         if out.len() > start {
             out.push(b',');
@@ -200,6 +219,42 @@ fn write_items(links: &Links, view: &CollectionView, params: &Params, items: &qu
     );
     out.extend_from_slice(tail.as_bytes());
     Ok(out)
+}
+
+/// Writes the features of a page in one of the two JSON forms.
+enum Writer {
+    GeoJson(write::FeatureWriter),
+    JsonFg(fg::FgWriter),
+}
+
+impl Writer {
+    fn new(is_fg: bool, properties: Option<Vec<String>>, turn: Option<crs::Turn>) -> Self {
+        if is_fg { Self::JsonFg(fg::FgWriter::new(properties, turn)) } else { Self::GeoJson(write::FeatureWriter::new(properties, turn)) }
+    }
+
+    fn feature(&mut self, out: &mut Vec<u8>, item: FeatureRef<'_>) {
+        match self {
+            Self::GeoJson(writer) => writer.feature(out, item),
+            Self::JsonFg(writer) => writer.feature(out, item),
+        }
+    }
+
+    fn finish(self) -> Result<(), Problem> {
+        match self {
+            Self::GeoJson(writer) => writer.finish(),
+            Self::JsonFg(writer) => writer.finish(),
+        }
+    }
+}
+
+/// Streams the items: all that match, or with “limit” or “cursor” a page of them.
+fn export(app: &App, view: CollectionView, params: &Params, items: query::ItemsRequest, form: Form, etag: &str) -> Answer {
+    let whole = params.get("limit").is_none() && params.get("cursor").is_none();
+    if whole && !items.query.sort.is_empty() {
+        return Err(Problem::parameter("sortby", "a whole export follows the items' own order; ask for a page of it with “limit”"));
+    }
+    let query::ItemsRequest { query, properties, crs, .. } = items;
+    Export { view, query, whole, properties, crs }.answer(app, form, etag)
 }
 
 /// The links of a page to itself, its HTML form, its collection and the next page.

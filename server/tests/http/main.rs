@@ -5,6 +5,7 @@ mod access;
 mod bad_input;
 mod command_line;
 mod edit;
+mod export;
 mod features;
 mod filter;
 mod harness;

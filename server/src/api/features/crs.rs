@@ -47,13 +47,17 @@ pub fn asked(params: &Params, parameter: &str) -> Result<Option<Crs>, Problem> {
     params.get(parameter).map_or(Ok(None), |text| parse(text, parameter))
 }
 
-/// The header `Content-Crs`.
-pub fn header(crs: &Option<Crs>) -> HeaderValue {
-    let address = match crs.as_ref().map(Crs::name) {
+/// The address of a CRS.
+pub fn address(crs: &Option<Crs>) -> String {
+    match crs.as_ref().map(Crs::name) {
         None => CRS84.to_owned(),
         Some(name) => name.strip_prefix("EPSG:").map_or_else(|| name.to_owned(), epsg),
-    };
-    HeaderValue::from_str(&format!("<{address}>")).unwrap_or(HeaderValue::from_static(""))
+    }
+}
+
+/// The header `Content-Crs`.
+pub fn header(crs: &Option<Crs>) -> HeaderValue {
+    HeaderValue::from_str(&format!("<{}>", address(crs))).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// Turns positions between longitude and latitude and a CRS in its authority's axis order.
@@ -70,6 +74,12 @@ impl Turn {
     pub fn new(crs: &Crs) -> Result<Self, Problem> {
         let transform = Transform::from_lon_lat(crs).map_err(|error| Problem::parameter("crs", error))?;
         Ok(Self { transform, north_first: crs.north_first() })
+    }
+
+    /// The same with the easting first, as files have it, whatever the authority says.
+    #[must_use]
+    pub fn east_first(self) -> Self {
+        Self { north_first: false, ..self }
     }
 
     /// From a CRS to longitude and latitude.

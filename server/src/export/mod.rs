@@ -1,0 +1,163 @@
+//! Items in forms that other programs read at a gulp: CSV, FlatGeobuf, newline-delimited GeoJSON.
+//!
+//! An export is written as it is read: the answer holds no more of a collection than a few
+//! chunks, however many items there are, and a client that stops reading stops the reading.
+//! Coordinates are x, y (east, north) in every CRS, as these formats have it.
+
+mod columns;
+mod csv;
+mod flatgeobuf;
+mod lines;
+mod sink;
+
+pub use sink::Sink;
+
+use crate::{
+    api::features::crs::{self, Turn},
+    app::App,
+    http::{Answer, Params, Problem},
+    limits,
+};
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::IntoResponse,
+};
+use citywall_crs::Crs;
+use citywall_model::FeatureRef;
+use citywall_query::{CollectionView, ItemsQuery};
+use columns::Columns;
+use std::{io, sync::Arc};
+
+/// A form that is streamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// RFC 4180, with the geometry as WKT.
+    Csv,
+    /// FlatGeobuf without an index, so that it need not be known whole.
+    FlatGeobuf,
+    /// A Feature per line.
+    Lines,
+}
+
+impl Form {
+    /// Every form with its name in `f` and its media type.
+    pub const ALL: [(Self, &'static str, &'static str); 3] = [
+        (Self::Csv, "csv", "text/csv"),
+        (Self::FlatGeobuf, "fgb", "application/flatgeobuf"),
+        (Self::Lines, "geojsonl", "application/x-ndjson"),
+    ];
+
+    /// The form that `f`, or without it the header `Accept`, asks for before all others.
+    pub fn asked(params: &Params, headers: &HeaderMap) -> Option<Self> {
+        match params.get("f") {
+            Some(f) => Self::ALL.into_iter().find(|(_, name, _)| *name == f).map(|(form, ..)| form),
+            None => {
+                let accept = headers.get(header::ACCEPT)?.to_str().ok()?;
+                let first = accept.split(',').next()?.split(';').next()?.trim();
+                Self::ALL.into_iter().find(|(_, _, media)| *media == first).map(|(form, ..)| form)
+            }
+        }
+    }
+
+    /// The name of the form in `f`, and its media type.
+    pub fn names(self) -> (&'static str, &'static str) {
+        Self::ALL.into_iter().find(|(form, ..)| *form == self).map_or(("", ""), |(_, name, media)| (name, media))
+    }
+}
+
+/// Writes items in one form.
+trait Encoder {
+    /// Appends an item.
+    fn item(&mut self, item: FeatureRef<'_>) -> io::Result<()>;
+    /// Ends the document.
+    fn end(&mut self) -> io::Result<()>;
+}
+
+/// What is to be written.
+pub struct Export {
+    /// The items.
+    pub view: CollectionView,
+    /// Which of them, and in which order. Without `whole`, one page.
+    pub query: ItemsQuery,
+    /// True for all items that match.
+    pub whole: bool,
+    /// The properties to write; all without a list.
+    pub properties: Option<Vec<String>>,
+    /// The CRS to write; longitude and latitude without one.
+    pub crs: Option<Crs>,
+}
+
+impl Export {
+    /// Streams the items. `link` is the header of the next page, from where this one ends.
+    ///
+    /// # Errors
+    /// Too many exports run (503), or the CRS has no transformation (400).
+    pub fn answer(self, app: &App, form: Form, etag: &str) -> Answer {
+        let permit = app.exports.clone().try_acquire_owned();
+        let permit = permit.map_err(|_| Problem::later(format!("EXPORTS_MAX ({}) exports run already", limits::EXPORTS_MAX), 5))?;
+        // A transformation stays on its thread; whether there is one is said before the answer begins.
+        self.crs.as_ref().map(Turn::new).transpose()?;
+        let content_crs = crs::header(&self.crs);
+        let id = self.view.id().to_string();
+        let (sink, chunks) = Sink::new();
+        tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            let id = self.view.id().clone();
+            let mut end = sink.clone();
+            if let Err(error) = self.write(form, sink) {
+                tracing::debug!(collection = %id, %error, "an export broke off");
+                end.fail(error);
+            }
+        });
+        let (name, media) = form.names();
+        let mut response = Body::from_stream(chunks).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
+        headers.insert("content-crs", content_crs);
+        let file = format!("inline; filename=\"{id}.{name}\"");
+        for (name, value) in [(header::ETAG, etag), (header::CONTENT_DISPOSITION, &*file)] {
+            headers.insert(name, value.parse().unwrap_or(HeaderValue::from_static("")));
+        }
+        *response.status_mut() = StatusCode::OK;
+        Ok(response)
+    }
+
+    fn write(self, form: Form, sink: Sink) -> io::Result<()> {
+        let Self { view, query, whole, properties, crs } = self;
+        let turn = crs.as_ref().map(Turn::new).transpose().map_err(|problem| io::Error::other(problem.to_string()))?.map(Turn::east_first);
+        let meta = view.meta();
+        let columns = Arc::new(Columns::of(&meta, properties.as_deref()));
+        let mut encoder: Box<dyn Encoder> = match form {
+            Form::Csv => Box::new(csv::Csv::new(sink, columns, turn)?),
+            Form::FlatGeobuf => {
+                Box::new(flatgeobuf::FlatGeobuf::new(sink, columns, turn, flatgeobuf::Head::of(&view, &query, crs.as_ref()))?)
+            }
+            Form::Lines => Box::new(lines::Lines::new(sink, properties, turn)),
+        };
+        let mut done = Ok(());
+        let mut visit = |item: FeatureRef<'_>| {
+            if done.is_ok() {
+                done = encoder.item(item);
+            }
+            done.is_ok()
+        };
+        if whole {
+            view.each(&query, visit);
+        } else {
+            let page = view.items(&query, |item| {
+                visit(item);
+            });
+            page.map_err(io::Error::other)?;
+        }
+        done?;
+        encoder.end()
+    }
+}
+
+/// A geometry turned into the CRS.
+fn turned(turn: Option<&Turn>, wkb: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    turn.map(|turn| turn.wkb(wkb)).transpose().map_err(io::Error::other)
+}
