@@ -224,12 +224,16 @@ fn write_items(
 /// Writes the features of a page in one of the two JSON forms.
 enum Writer {
     GeoJson(write::FeatureWriter),
-    JsonFg(fg::FgWriter),
+    JsonFg(Box<fg::FgWriter>),
 }
 
 impl Writer {
     fn new(is_fg: bool, properties: Option<Vec<String>>, turn: Option<crs::Turn>) -> Self {
-        if is_fg { Self::JsonFg(fg::FgWriter::new(properties, turn)) } else { Self::GeoJson(write::FeatureWriter::new(properties, turn)) }
+        if is_fg {
+            Self::JsonFg(Box::new(fg::FgWriter::new(properties, turn)))
+        } else {
+            Self::GeoJson(write::FeatureWriter::new(properties, turn))
+        }
     }
 
     fn feature(&mut self, out: &mut Vec<u8>, item: FeatureRef<'_>) {
