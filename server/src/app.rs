@@ -173,6 +173,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/", get(api::common::landing))
         .route("/conformance", get(api::common::conformance))
         .route("/api", get(api::common::definition))
+        .route("/asyncapi", get(api::asyncapi::document))
         .route("/api.html", get(api::common::definition_page))
         .route("/collections", get(api::features::collections).post(api::live_collections::create))
         .route("/collections/{id}", get(api::features::collection))

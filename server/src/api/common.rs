@@ -38,6 +38,7 @@ pub async fn landing(State(app): State<Arc<App>>, ask: Ask) -> Answer {
             link("alternate", links.to("/?f=html"), "text/html", "This document as a page"),
             link("service-desc", links.to("/api"), "application/vnd.oai.openapi+json;version=3.0", "The API definition (OpenAPI 3.0)"),
             link("service-doc", links.to("/api.html"), "text/html", "The API definition as a page"),
+            link("related", links.to("/asyncapi"), super::asyncapi::MEDIA, "The messages of /live and /ingest (AsyncAPI 3.0)"),
             link("conformance", links.to("/conformance"), "application/json", "The conformance classes"),
             link("http://www.opengis.net/def/rel/ogc/1.0/conformance", links.to("/conformance"), "application/json", "The conformance classes"),
             link("data", links.to("/collections"), "application/json", "The collections"),

@@ -5,6 +5,7 @@ use citywall_model::limits;
 use serde_json::{Map, Value, json};
 
 mod edits;
+mod live;
 
 /// The whole document, with addresses for this client.
 pub fn document(links: &Links, app: &App) -> Value {
@@ -20,9 +21,9 @@ pub fn document(links: &Links, app: &App) -> Value {
         "tags": tags(),
         "paths": all_paths(),
         "components": {
-            "parameters": parameters().into_iter().chain(edits::headers()).collect::<Map<_, _>>(),
+            "parameters": parameters().into_iter().chain(edits::headers()).chain(live::parameters()).collect::<Map<_, _>>(),
             "responses": responses(),
-            "schemas": schemas(),
+            "schemas": schemas().into_iter().chain(live::schemas()).collect::<Map<_, _>>(),
         }
     });
     if !app.tokens.is_empty() {
@@ -100,6 +101,7 @@ pub(super) fn get(operation: Operation<'_>) -> Value {
 fn all_paths() -> Map<String, Value> {
     let modules = [
         paths(),
+        live::paths(),
         super::foreign_tiles::paths(),
         super::rules::paths(),
         super::styles::paths(),
@@ -139,6 +141,16 @@ fn paths() -> Map<String, Value> {
     });
     items["post"] = post_items();
     items["options"] = edits::options("optionsItems", "What can be done with items", &["collectionId"]);
+    let mut collections = get(Operation {
+        tag: "Data",
+        id: "getCollections",
+        summary: "All collections",
+        description: "Layers and live collections alike.",
+        parameters: page,
+        ok: answer("The collections", "application/json", "Collections"),
+        problems: &[],
+    });
+    collections["post"] = live::new_collection();
     let mut item = get(Operation {
         tag: "Data",
         id: "getItem",
@@ -156,7 +168,7 @@ fn paths() -> Map<String, Value> {
         "/conformance": get(Operation { tag: "Capabilities", id: "getConformance", summary: "Conformance classes", description: "The standards' classes that the server conforms to.", parameters: page, ok: answer("The classes", "application/json", "Conformance"), problems: &[] }),
         "/api": get(Operation { tag: "Capabilities", id: "getApi", summary: "This document", description: "The API definition.", parameters: page, ok: answer("OpenAPI 3.0", "application/vnd.oai.openapi+json;version=3.0", "Any"), problems: &[] }),
         "/city": get(Operation { tag: "Capabilities", id: "getCity", summary: "What a map or a wall needs to open", description: "Name, extent, home view, time zone, area levels, and every collection with its counts and revision.", parameters: &[], ok: data("The city", "application/json", "City"), problems: &[] }),
-        "/collections": get(Operation { tag: "Data", id: "getCollections", summary: "All collections", description: "Layers and live collections alike.", parameters: page, ok: answer("The collections", "application/json", "Collections"), problems: &[] }),
+        "/collections": collections,
         "/collections/{collectionId}": get(Operation { tag: "Data", id: "getCollection", summary: "One collection", description: "Its title, source, extent, attributes, counts, version and revision.", parameters: &["collectionId", "f", "lang"], ok: answer("The collection", "application/json", "Collection"), problems: &["404"] }),
         "/collections/{collectionId}/items": items,
         "/collections/{collectionId}/items/{itemId}": item,
@@ -164,8 +176,6 @@ fn paths() -> Map<String, Value> {
         "/collections/{collectionId}/sortables": get(Operation { tag: "Data", id: "getSortables", summary: "What items can be sorted by", description: "The properties that “sortby” can name, as JSON Schema 2020-12.", parameters: &["collectionId"], ok: data("The sortables", "application/schema+json", "Any"), problems: &["404"] }),
         "/collections/{collectionId}/schema": get(Operation { tag: "Data", id: "getSchema", summary: "The schema of its items", description: "The properties and their roles, as JSON Schema 2020-12.", parameters: &["collectionId"], ok: data("The schema", "application/schema+json", "Any"), problems: &["404"] }),
         "/functions": get(Operation { tag: "Capabilities", id: "getFunctions", summary: "What a filter can call", description: "The functions besides those of the CQL2 standard.", parameters: &[], ok: data("The functions", "application/json", "Functions"), problems: &[] }),
-        "/live": get(Operation { tag: "Live", id: "getLive", summary: "Live changes (WebSocket)", description: "Send {\"type\":\"subscribe\",\"collections\":[…],\"after\":REVISION} first; without “after” a snapshot comes, then deltas that each name the revision they follow. A heartbeat comes every 5 s. A reader that falls behind is cut off with the reason.", parameters: &[], ok: json!({"101": {"description": "The line is open; messages are LiveMessage objects."}}), problems: &["400"] }),
-        "/live/sse": get(Operation { tag: "Live", id: "getLiveEvents", summary: "Live changes (server-sent events)", description: "The same messages; the event id is the revision reached, so that a browser resumes by itself.", parameters: &["collections", "after"], ok: json!({"200": {"description": "LiveMessage objects, one per event", "content": {"text/event-stream": {"schema": reference("schemas", "LiveMessage")}}}}), problems: &["400"] }),
         "/healthz": get(Operation { tag: "Operation", id: "getHealth", summary: "The process lives", description: "Needs no token.", parameters: &[], ok: data("It lives", "application/json", "Any"), problems: &[] }),
         "/readyz": get(Operation { tag: "Operation", id: "getReady", summary: "The city is loaded", description: "503 until then.", parameters: &[], ok: data("It is loaded", "application/json", "Any"), problems: &["503"] }),
         "/metrics": get(Operation { tag: "Operation", id: "getMetrics", summary: "Metrics (Prometheus)", description: "Text, exposition format 0.0.4.", parameters: &[], ok: json!({"200": {"description": "The metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}}), problems: &[] }),
@@ -250,13 +260,13 @@ fn imports() -> Value {
 
 fn parameters() -> Map<String, Value> {
     let path = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "path", "required": true, "description": description, "schema": schema});
-    let query = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "query", "required": false, "description": description, "schema": schema});
+    let query = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "query", "required": false, "style": "form", "explode": false, "description": description, "schema": schema});
     let text = json!({"type": "string"});
     let whole = json!({"type": "integer", "minimum": 0});
     let mut bbox = query(
         "bbox",
         "A window: west, south, east, north, or the same with heights after south and north. An item matches if its geometry itself meets it. West may be greater than east: then it crosses the antimeridian.",
-        json!({"oneOf": [{"type": "array", "minItems": 4, "maxItems": 4, "items": {"type": "number"}}, {"type": "array", "minItems": 6, "maxItems": 6, "items": {"type": "number"}}]}),
+        json!({"type": "array", "minItems": 4, "maxItems": 6, "items": {"type": "number"}}),
     );
     bbox["style"] = json!("form");
     bbox["explode"] = json!(false);
@@ -311,12 +321,12 @@ fn responses() -> Value {
     json!({"Problem": {"description": "A refusal that names what is wrong", "content": {"application/problem+json": {"schema": reference("schemas", "Problem")}}}})
 }
 
-fn schemas() -> Value {
+fn schemas() -> Map<String, Value> {
     let object = |required: &[&str], properties: Value| json!({"type": "object", "required": required, "properties": properties});
     let texts = || reference("schemas", "LocalText");
     let links = || json!({"type": "array", "items": reference("schemas", "Link")});
     let bbox = || json!({"type": "array", "nullable": true, "minItems": 4, "maxItems": 4, "items": {"type": "number"}});
-    json!({
+    let Value::Object(schemas) = json!({
         "Any": {"type": "object"},
         "LocalText": object(&["zh", "en"], json!({"zh": {"type": "string"}, "en": {"type": "string"}})),
         "Link": object(&["rel", "href"], json!({"rel": {"type": "string"}, "href": {"type": "string"}, "type": {"type": "string"}, "title": {"type": "string"}, "templated": {"type": "boolean"}})),
@@ -358,11 +368,6 @@ fn schemas() -> Value {
             "name": texts(), "time_zone": {"type": "string"}, "extent": bbox(), "home": {"type": "object", "nullable": true}, "notice": {"nullable": true, "allOf": [texts()]},
             "area_levels": {"type": "array", "items": {"type": "object"}}, "revision": {"type": "integer"}, "version": {"type": "string"}, "collections": {"type": "array", "items": {"type": "object"}}
         })),
-        "LiveMessage": object(&["type"], json!({
-            "type": {"type": "string", "enum": ["snapshot", "delta", "layer_changed", "resync", "heartbeat", "error"]},
-            "after": {"type": "integer"}, "revision": {"type": "integer"}, "collection": {"type": "string"}, "features": {"type": "array", "items": reference("schemas", "Feature")},
-            "last": {"type": "boolean"}, "changes": {"type": "array", "items": {"type": "object"}}, "reason": {"type": "string"}, "time": {"type": "string"}
-        })),
         "ImportRequest": object(&["source"], json!({
             "source": {"type": "string"}, "layer": {"type": "string"}, "crs": {"type": "string"}, "id_field": {"type": "string"}, "title_zh": {"type": "string"}, "title_en": {"type": "string"},
             "category": {"type": "string"}, "attribution": {"type": "string"}, "encoding": {"type": "string"}, "refused": {"type": "string"}, "generated": {"type": "boolean"}
@@ -371,5 +376,8 @@ fn schemas() -> Value {
             "id": {"type": "integer"}, "state": {"type": "string", "enum": ["waiting", "running", "done", "failed"]}, "request": reference("schemas", "ImportRequest"), "actor": {"type": "string"},
             "progress": {"type": "object"}, "report": {"type": "object"}, "text": {"type": "string"}, "refused": {"type": "integer"}, "error": {"type": "string"}
         }))
-    })
+    }) else {
+        return Map::new();
+    };
+    schemas
 }

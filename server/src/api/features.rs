@@ -223,7 +223,7 @@ fn write_items(
 
 /// Writes the features of a page in one of the two JSON forms.
 enum Writer {
-    GeoJson(write::FeatureWriter),
+    GeoJson(Box<write::FeatureWriter>),
     JsonFg(Box<fg::FgWriter>),
 }
 
@@ -232,7 +232,7 @@ impl Writer {
         if is_fg {
             Self::JsonFg(Box::new(fg::FgWriter::new(properties, turn)))
         } else {
-            Self::GeoJson(write::FeatureWriter::new(properties, turn))
+            Self::GeoJson(Box::new(write::FeatureWriter::new(properties, turn)))
         }
     }
 

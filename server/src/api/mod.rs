@@ -1,5 +1,6 @@
 //! The HTTP API: one module per standard.
 
+pub mod asyncapi;
 pub mod city;
 pub mod common;
 pub mod definition;

@@ -183,6 +183,26 @@ fn the_api_definition_is_whole() {
     }
 }
 
+/// The addresses that are pages for a person or of another standard's own description.
+const NOT_DESCRIBED: [&str; 6] = ["/api.html", "/map", "/login", "/session", "/query.html", "/wmts"];
+
+#[test]
+fn every_address_is_described() {
+    let city = City::new();
+    let server = city.serve();
+    let document = server.json("/api");
+    let shape = |path: &str| path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect::<Vec<_>>().join("/");
+    let described: HashSet<String> = document["paths"].as_object().unwrap().keys().map(|path| shape(path)).collect();
+    let routes = include_str!("../../src/app.rs").split(".route(").skip(1).filter_map(|route| route.trim_start().strip_prefix('"'));
+    let routes: Vec<&str> = routes.filter_map(|route| route.split('"').next()).collect();
+    assert!(routes.len() > 40);
+    let missing: Vec<&str> = routes
+        .into_iter()
+        .filter(|path| !NOT_DESCRIBED.iter().any(|page| path.starts_with(page)) && !described.contains(&shape(path)))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 fn collect(value: &Value, references: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
