@@ -85,6 +85,20 @@ impl Server {
         assert_eq!(status, 200, "GET {path}: {body}");
         serde_json::from_str(&body).unwrap_or_else(|e| panic!("GET {path}: {e}: {body}"))
     }
+
+    /// Every item of a collection, page by page.
+    #[must_use]
+    pub fn all_items(&self, collection: &str) -> Vec<Value> {
+        let mut items = Vec::new();
+        let mut path = Some(format!("/collections/{collection}/items?limit=10000"));
+        while let Some(page) = path.take() {
+            let page = self.json(&page);
+            items.extend(page["features"].as_array().unwrap().iter().cloned());
+            let next = page["links"].as_array().unwrap().iter().find(|link| link["rel"] == "next");
+            path = next.map(|link| link["href"].as_str().unwrap().trim_start_matches(&self.url).to_owned());
+        }
+        items
+    }
 }
 
 impl Drop for Server {

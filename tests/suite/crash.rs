@@ -88,15 +88,6 @@ fn event(id: &str) -> String {
     .to_string()
 }
 
-/// Every event's id, page by page.
 fn all_ids(server: &Server) -> BTreeSet<String> {
-    let mut ids = BTreeSet::new();
-    let mut path = Some("/collections/events/items?limit=10000".to_owned());
-    while let Some(page) = path.take() {
-        let page = server.json(&page);
-        ids.extend(page["features"].as_array().unwrap().iter().map(|f| f["id"].as_str().unwrap().to_owned()));
-        let next = page["links"].as_array().unwrap().iter().find(|link| link["rel"] == "next");
-        path = next.map(|link| link["href"].as_str().unwrap().trim_start_matches(&server.url).to_owned());
-    }
-    ids
+    server.all_items("events").iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect()
 }

@@ -1,8 +1,8 @@
 //! The rules at work: they take part in every commit.
 
 use super::{past::Past, zone};
-use citywall_model::{Change, CollectionId, CollectionKind, EventDraft, LiveItem, Properties};
-use citywall_query::{City, Reaction};
+use citywall_model::{Change, CollectionId, CollectionKind, EventDraft, FeatureRef, LiveItem};
+use citywall_query::{City, ItemsQuery, Reaction};
 use citywall_rules::{Engine, RuleDocument};
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -25,6 +25,7 @@ pub fn start(city: &Arc<City>) -> anyhow::Result<()> {
         engine: Engine::new(zone(city)),
         renewed,
         is_stale: false,
+        found: Vec::new(),
     };
     rules.load(city, Timestamp::now());
     tracing::info!(rules = rules.engine.len(), "rules are on");
@@ -41,6 +42,8 @@ struct Rules {
     renewed: Arc<Mutex<Vec<CollectionId>>>,
     /// True if the rules have seen what did not happen.
     is_stale: bool,
+    /// What a load found to be over, for the next commit.
+    found: Vec<EventDraft>,
 }
 
 impl Rules {
@@ -50,22 +53,33 @@ impl Rules {
         self.engine = Engine::new(zone(city));
         let of_kind = |kind| city.collections().into_iter().filter(move |view| view.kind() == kind);
         for item in of_kind(CollectionKind::Rules).flat_map(|view| view.open_items()) {
-            self.add(city, item.id(), &item.properties());
+            self.add(city, &item);
         }
         let followed: Vec<CollectionId> = self.engine.followed().cloned().collect();
         let past = self.engine.looks_back_to(now).and_then(|from| {
             let past = Past::read(city, &followed, from, now, LOOK_BACK_CHANGES_MAX);
             past.inspect_err(|error| tracing::error!(%error, "rules start without the past")).ok()
         });
+        if let Some(past) = &past {
+            past.replay(&mut self.engine, &mut Vec::new());
+        }
         match past {
-            Some(past) => past.replay(&mut self.engine, &mut Vec::new()),
-            None => followed.iter().for_each(|collection| self.show(city, collection, None)),
+            Some(past) if !past.is_cut => {}
+            _ => followed.iter().for_each(|collection| self.show(city, collection, None)),
         }
         // What the past led to is among the alarms already.
         self.engine.forget_alarms();
-        for item in of_kind(CollectionKind::Alarms).flat_map(|view| view.open_items()) {
-            self.engine.know_alarm(&item);
+        // Closed ones too: what they tell of may go on.
+        for view in of_kind(CollectionKind::Alarms) {
+            view.each(&ItemsQuery::default(), |item| {
+                if let FeatureRef::Live(alarm) = item {
+                    self.engine.know_alarm(alarm);
+                }
+                true
+            });
         }
+        self.found.clear();
+        self.engine.settle(now, &mut self.found);
         self.is_stale = false;
     }
 
@@ -78,23 +92,23 @@ impl Rules {
 
     /// Switches a rule on, if it is to be. It was checked when it was stored; a collection that
     /// has gone since then leaves it without effect.
-    fn add(&mut self, city: &City, id: &str, properties: &Properties) {
-        let added =
-            RuleDocument::read(properties).and_then(|document| if document.enabled { self.engine.add(id, document, city) } else { Ok(()) });
+    fn add(&mut self, city: &City, item: &LiveItem) {
+        let added = RuleDocument::read(&item.properties())
+            .and_then(|document| if document.enabled { self.engine.add(item.id(), item.revision().0, document, city) } else { Ok(()) });
         if let Err(error) = added {
-            tracing::warn!(rule = id, %error, "a rule has no effect");
+            tracing::warn!(rule = item.id(), %error, "a rule has no effect");
         }
     }
 
     /// A rule was written, changed or removed.
-    fn renew(&mut self, city: &City, item: &LiveItem) {
+    fn renew(&mut self, city: &City, item: &LiveItem, now: Timestamp, drafts: &mut Vec<EventDraft>) {
         self.engine.remove(item.id());
-        if item.is_cleared() {
-            return;
+        if !item.is_cleared() {
+            self.add(city, item);
+            let followed: Vec<CollectionId> = self.engine.followed().cloned().collect();
+            followed.iter().for_each(|collection| self.show(city, collection, Some(item.id())));
         }
-        self.add(city, item.id(), &item.properties());
-        let followed: Vec<CollectionId> = self.engine.followed().cloned().collect();
-        followed.iter().for_each(|collection| self.show(city, collection, Some(item.id())));
+        self.engine.settle(now, drafts);
     }
 }
 
@@ -105,7 +119,7 @@ impl Reaction for Rules {
         if self.is_stale || renewed.iter().any(|layer| !self.engine.fenced_by(layer).is_empty()) {
             self.load(&city, now);
         }
-        let mut drafts = Vec::new();
+        let mut drafts = std::mem::take(&mut self.found);
         let mut kind: Option<(&CollectionId, CollectionKind)> = None;
         for change in changes {
             let kind = match kind {
@@ -117,7 +131,7 @@ impl Reaction for Rules {
                 }
             };
             match kind {
-                CollectionKind::Rules if !change.late => self.renew(&city, &change.item),
+                CollectionKind::Rules if !change.late => self.renew(&city, &change.item, now, &mut drafts),
                 CollectionKind::Alarms if !change.late => self.engine.know_alarm(&change.item),
                 _ => self.engine.see(change, now, &mut drafts),
             }

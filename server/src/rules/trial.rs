@@ -44,7 +44,7 @@ pub fn run(city: &City, trial: &Trial) -> Result<Value, Problem> {
     };
     let document = RuleDocument::read(&properties).map_err(refused)?;
     let mut engine = Engine::new(zone(city));
-    engine.add("trial", document, city).map_err(refused)?;
+    engine.add("trial", 0, document, city).map_err(refused)?;
     let followed: Vec<CollectionId> = engine.followed().cloned().collect();
     let revision = city.revision();
     let past = Past::read(city, &followed, trial.from, to, limits::TRIAL_CHANGES_MAX).map_err(|error| Problem::internal(&error))?;
@@ -80,6 +80,7 @@ fn feature(alarm: &EventDraft) -> Value {
     });
     let place = point.map(|(x, y)| json!({"type": "Point", "coordinates": [x, y]}));
     let mut properties = alarm.properties.clone();
+    properties.retain(|_, value| !value.is_null());
     properties.insert("time".to_owned(), alarm.time.map(|time| time.to_string()).into());
     json!({"type": "Feature", "id": alarm.id, "geometry": place, "properties": properties})
 }

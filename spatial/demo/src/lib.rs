@@ -4,7 +4,7 @@
 //! communities and unit grids without gaps ([`mesh`], [`areas`]), divided further into parcels
 //! ([`parcels`]) that are filled with buildings ([`buildings`]), and handed to a store layer by
 //! layer ([`generate`]). Same seed, same content: every layer draws from random streams of its
-//! own and has a digest. [`Feed`] adds the events of a day.
+//! own and has a digest. [`Feed`] adds the events of a day, [`demo_rules`] what to be alarmed by.
 //!
 //! This crate knows nothing of files, indexes or HTTP; everything below the districts is
 //! synthetic and says so.
@@ -29,12 +29,14 @@ mod plane;
 #[cfg(test)]
 mod proofs;
 mod roads;
+mod rules;
 mod terrain;
 mod things;
 
 pub use digest::LayerDigest;
 pub use feed::{FEED_BURST_MAX, FEED_SOURCE, Feed};
 pub use generate::{Scale, generate};
+pub use rules::{demo_fences, demo_rules};
 pub use terrain::terrain_height;
 
 /// The seed that `citywall demo` uses if none is given.

@@ -3,6 +3,7 @@
 //! The document is the properties of an item of a rules collection. Unknown members are refused,
 //! so that a rule never does less than it seems to say.
 
+use crate::watch::WINDOWS_KEPT;
 use citywall_model::{CollectionId, Properties};
 use jiff::civil::Time;
 use schemars::JsonSchema;
@@ -286,7 +287,7 @@ impl RuleDocument {
         match &self.when {
             When::Fence(fence) => fence.after_s.unwrap_or(0.0),
             When::Threshold(threshold) => threshold.hold_s,
-            When::Rate(rate) => rate.within_s,
+            When::Rate(rate) => rate.within_s * WINDOWS_KEPT,
             When::Silence(_) | When::Near(_) => 0.0,
         }
     }

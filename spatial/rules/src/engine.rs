@@ -1,7 +1,7 @@
 //! All rules of a city, and what changes of its live collections make of the alarms.
 
 use crate::{
-    alarms::Book,
+    alarms::{Book, Raiser},
     document::{RuleDocument, RuleError, When},
     watch::{FenceWatch, Finding, NearWatch, RateWatch, Seen, SilenceWatch, ThresholdWatch, Watch, later},
 };
@@ -19,6 +19,8 @@ pub const RULES_MAX: usize = 1_000;
 /// One rule at work.
 struct Rule {
     id: Arc<str>,
+    /// That of the rule's item; 0 where it is none.
+    revision: u64,
     document: RuleDocument,
     filter: Option<Bound>,
     watch: Box<dyn Watch>,
@@ -56,16 +58,16 @@ impl Engine {
         }
     }
 
-    /// Adds a rule. It knows nothing of the items yet; see [`Engine::know`].
+    /// Adds a rule, with the revision of its item. It knows nothing of the items yet; see [`Engine::know`].
     ///
     /// # Errors
     /// A collection is missing or of the wrong kind, or the filter cannot be bound to it.
-    pub fn add(&mut self, id: &str, document: RuleDocument, city: &City) -> Result<(), RuleError> {
+    pub fn add(&mut self, id: &str, revision: u64, document: RuleDocument, city: &City) -> Result<(), RuleError> {
         if self.rules.len() >= RULES_MAX {
             return Err(RuleError::new("rules", format!("there are RULES_MAX ({RULES_MAX}) rules already")));
         }
         let (filter, watch) = prepare(&document, city, &self.zone)?;
-        self.rules.push(Rule { id: id.into(), document, filter, watch, latest: None });
+        self.rules.push(Rule { id: id.into(), revision, document, filter, watch, latest: None });
         self.index();
         Ok(())
     }
@@ -149,9 +151,13 @@ impl Engine {
             return;
         }
         let item = &change.item;
+        let mut fence_has_gone = false;
         for at in self.fenced.get(&change.collection).into_iter().flatten() {
             let geometry = item.geometry().filter(|_| !item.is_cleared());
-            self.rules[*at].watch.fence(item.id(), geometry);
+            fence_has_gone |= self.rules[*at].watch.fence(item.id(), geometry);
+        }
+        if fence_has_gone {
+            self.settle(item.since(), drafts);
         }
         for at in self.followers.get(&change.collection).into_iter().flatten() {
             let rule = &mut self.rules[*at];
@@ -159,13 +165,24 @@ impl Engine {
             let latest = rule.latest.map_or(since, |(latest, _)| latest.max(since));
             rule.latest = Some((latest, now));
             let counts = rule.counts(&change.collection, item);
-            let Rule { id, document, watch, .. } = rule;
+            let Rule { id, revision, document, watch, .. } = rule;
             let is_on = hours(document, &self.zone);
             self.findings.clear();
             watch.due(latest, &is_on, &mut self.findings);
             let seen = Seen { collection: &change.collection, item, is_new: change.before.is_none(), counts, is_on: &is_on };
             watch.see(&seen, &mut self.findings);
-            drafts.extend(self.findings.iter().filter_map(|finding| self.book.take(id, document, finding)));
+            let raiser = Raiser { id, revision: *revision, document };
+            drafts.extend(self.findings.iter().filter_map(|finding| self.book.take(&raiser, finding)));
+        }
+    }
+
+    /// Ends what cannot go on: its rule is not on any more, its fence has gone or is another now.
+    pub fn settle(&mut self, at: Timestamp, drafts: &mut Vec<EventDraft>) {
+        for (id, ongoing) in self.book.ongoing() {
+            let rule = self.rules.iter().find(|rule| rule.id == id);
+            let is_over = rule.map_or_else(|| vec![true; ongoing.len()], |rule| rule.watch.is_over(&ongoing));
+            let over = ongoing.iter().zip(is_over).filter(|(_, is_over)| *is_over);
+            drafts.extend(over.filter_map(|(ongoing, _)| self.book.end(&id, ongoing, at)));
         }
     }
 
@@ -184,10 +201,11 @@ impl Engine {
     fn due(&mut self, clock: impl Fn(&Rule) -> Timestamp, drafts: &mut Vec<EventDraft>) {
         for rule in &mut self.rules {
             let at = clock(rule);
-            let Rule { id, document, watch, .. } = rule;
+            let Rule { id, revision, document, watch, .. } = rule;
             self.findings.clear();
             watch.due(at, &hours(document, &self.zone), &mut self.findings);
-            drafts.extend(self.findings.iter().filter_map(|finding| self.book.take(id, document, finding)));
+            let raiser = Raiser { id, revision: *revision, document };
+            drafts.extend(self.findings.iter().filter_map(|finding| self.book.take(&raiser, finding)));
         }
     }
 }

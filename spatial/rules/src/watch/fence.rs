@@ -2,14 +2,18 @@
 
 use super::{Finding, Phase, Seen, Watch, later, place};
 use crate::{
+    alarms::Ongoing,
     document::{FenceEvent, FenceWhen},
     fence::{FenceIndex, FenceKey, Presence, Transition},
 };
 use citywall_model::{CollectionId, LiveItem};
 use jiff::Timestamp;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// An item that is followed.
 struct Tracked {
@@ -24,6 +28,8 @@ struct Tracked {
 /// What an item waits for at a fence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Wait {
+    /// For nothing: it is in since before the rule was there.
+    Inside,
     Dwell,
     Absent,
 }
@@ -37,7 +43,7 @@ pub(crate) struct FenceWatch {
     keys: FxHashMap<Arc<str>, FenceKey>,
     tracked: FxHashMap<u64, Tracked>,
     waits: BTreeSet<(Timestamp, u64, FenceKey, Wait)>,
-    due_of: FxHashMap<(u64, FenceKey, Wait), Timestamp>,
+    due_of: BTreeMap<(u64, FenceKey, Wait), Timestamp>,
     moves: Vec<(FenceKey, Transition)>,
 }
 
@@ -58,7 +64,7 @@ impl FenceWatch {
             ids,
             tracked: FxHashMap::default(),
             waits: BTreeSet::new(),
-            due_of: FxHashMap::default(),
+            due_of: BTreeMap::new(),
             moves: Vec::new(),
         }
     }
@@ -87,7 +93,7 @@ impl FenceWatch {
 
     fn wait(&mut self, wait: Wait, from: Timestamp, fid: u64, key: FenceKey) {
         self.stop_waiting(wait, fid, key);
-        let due = later(from, self.rule.after_s.unwrap_or(0.0));
+        let due = if wait == Wait::Inside { from } else { later(from, self.rule.after_s.unwrap_or(0.0)) };
         self.waits.insert((due, fid, key, wait));
         self.due_of.insert((fid, key, wait), due);
     }
@@ -95,6 +101,27 @@ impl FenceWatch {
     fn stop_waiting(&mut self, wait: Wait, fid: u64, key: FenceKey) {
         if let Some(due) = self.due_of.remove(&(fid, key, wait)) {
             self.waits.remove(&(due, fid, key, wait));
+        }
+    }
+
+    /// What was cleared is not expected back, and stays nowhere.
+    fn stop_waiting_at_all(&mut self, fid: u64) {
+        let of_item = (fid, FenceKey::MIN, Wait::Inside)..=(fid, FenceKey::MAX, Wait::Absent);
+        let all: SmallVec<[(FenceKey, Wait); 4]> = self.due_of.range(of_item).map(|((_, key, wait), _)| (*key, *wait)).collect();
+        for (key, wait) in all {
+            self.stop_waiting(wait, fid, key);
+        }
+    }
+
+    /// Forgets a fence: nobody is in it, nobody waits at it.
+    fn forget(&mut self, key: FenceKey) {
+        for (fid, tracked) in &mut self.tracked {
+            tracked.inside.retain(|inside| *inside != key);
+            for wait in [Wait::Inside, Wait::Dwell, Wait::Absent] {
+                if let Some(due) = self.due_of.remove(&(*fid, key, wait)) {
+                    self.waits.remove(&(due, *fid, key, wait));
+                }
+            }
         }
     }
 
@@ -120,7 +147,9 @@ impl FenceWatch {
         let left = tracked.inside.iter().filter(|key| !inside.contains(key)).copied().collect();
         let passed = self.moves.iter().filter(|(_, what)| *what == Transition::Cross && counted && tracked.counted);
         let crossed = passed.map(|(key, _)| *key).collect();
-        if at.is_some() {
+        if at.is_none() {
+            self.stop_waiting_at_all(fid);
+        } else {
             self.tracked.insert(fid, Tracked { inside, counted, item: seen.item.clone(), ..tracked });
         }
         [entered, left, crossed]
@@ -129,10 +158,18 @@ impl FenceWatch {
 
 impl Watch for FenceWatch {
     fn know(&mut self, seen: &Seen<'_>) {
-        let [entered, ..] = self.advance(seen);
-        if self.listens(FenceEvent::Dwell) {
-            for key in entered {
-                self.wait(Wait::Dwell, seen.item.since(), seen.item.fid(), key);
+        let [entered, left, _] = self.advance(seen);
+        let (fid, at) = (seen.item.fid(), seen.item.since());
+        for key in left {
+            self.stop_waiting(Wait::Dwell, fid, key);
+            self.stop_waiting(Wait::Inside, fid, key);
+        }
+        for key in entered {
+            if self.listens(FenceEvent::Dwell) {
+                self.wait(Wait::Dwell, at, fid, key);
+            }
+            if self.listens(FenceEvent::Inside) {
+                self.wait(Wait::Inside, at, fid, key);
             }
         }
     }
@@ -143,11 +180,11 @@ impl Watch for FenceWatch {
         let [entered, left, crossed] = self.advance(seen);
         for key in left {
             self.stop_waiting(Wait::Dwell, fid, key);
+            self.stop_waiting(Wait::Inside, fid, key);
             findings.extend(self.finding(FenceEvent::Dwell, Phase::Ends, at, key, item).filter(|_| self.listens(FenceEvent::Dwell)));
             findings.extend(self.finding(FenceEvent::Inside, Phase::Ends, at, key, item).filter(|_| self.listens(FenceEvent::Inside)));
             findings.extend(self.finding(FenceEvent::Exit, Phase::Once, at, key, item).filter(|_| is_on && self.listens(FenceEvent::Exit)));
-            // What was cleared is not expected back.
-            if seen.counts && self.listens(FenceEvent::Absent) {
+            if self.tracked.contains_key(&fid) && self.listens(FenceEvent::Absent) {
                 self.wait(Wait::Absent, at, fid, key);
             }
         }
@@ -173,35 +210,52 @@ impl Watch for FenceWatch {
     fn due(&mut self, now: Timestamp, is_on: &dyn Fn(Timestamp) -> bool, findings: &mut Vec<Finding>) {
         while let Some((due, fid, key, wait)) = self.waits.first().copied().filter(|(due, ..)| *due <= now) {
             self.stop_waiting(wait, fid, key);
-            let event = if wait == Wait::Dwell { FenceEvent::Dwell } else { FenceEvent::Absent };
+            let event = match wait {
+                Wait::Inside => FenceEvent::Inside,
+                Wait::Dwell => FenceEvent::Dwell,
+                Wait::Absent => FenceEvent::Absent,
+            };
             if let Some(tracked) = self.tracked.get(&fid).filter(|_| is_on(due)) {
                 findings.extend(self.finding(event, Phase::Begins, due, key, &tracked.item));
             }
         }
     }
 
-    fn fence(&mut self, id: &str, geometry: Option<&[u8]>) {
+    fn fence(&mut self, id: &str, geometry: Option<&[u8]>) -> bool {
         if !is_named(&self.rule, id) {
-            return;
+            return false;
         }
-        if let Some(key) = self.keys.remove(id) {
+        let before = self.keys.remove(id);
+        if let Some(key) = before {
             self.index.remove(key);
             self.ids.remove(&key);
-            for (fid, tracked) in &mut self.tracked {
-                tracked.inside.retain(|inside| *inside != key);
-                for wait in [Wait::Dwell, Wait::Absent] {
-                    if let Some(due) = self.due_of.remove(&(*fid, key, wait)) {
-                        self.waits.remove(&(due, *fid, key, wait));
-                    }
-                }
-            }
         }
-        // What has no area holds nothing.
-        if let Some(key) = geometry.and_then(|wkb| self.index.insert(wkb).ok()) {
+        // What has no area holds nothing. A fence that changes gets the key back that it had: who
+        // is in it, and waits at it, is so until the next word of him.
+        let after = geometry.and_then(|wkb| self.index.insert(wkb).ok());
+        if let Some(key) = after {
             let id: Arc<str> = id.into();
             self.ids.insert(key, id.clone());
             self.keys.insert(id, key);
         }
+        let gone = before.filter(|before| after != Some(*before));
+        if let Some(key) = gone {
+            self.forget(key);
+        }
+        gone.is_some()
+    }
+
+    fn is_over(&self, ongoing: &[Ongoing]) -> Vec<bool> {
+        let named: FxHashSet<&str> = ongoing.iter().map(|ongoing| ongoing.item.as_str()).collect();
+        let tracked = self.tracked.values().filter(|tracked| named.contains(tracked.item.id()));
+        let inside: FxHashMap<&str, &[FenceKey]> = tracked.map(|tracked| (tracked.item.id(), tracked.inside.as_slice())).collect();
+        let is_over = |ongoing: &Ongoing| {
+            let Some(key) = ongoing.fence.as_deref().and_then(|fence| self.keys.get(fence)) else { return true };
+            let is_in = inside.get(ongoing.item.as_str()).is_some_and(|inside| inside.contains(key));
+            let is_absence = ongoing.key.starts_with(&format!("{}|", word(FenceEvent::Absent)));
+            is_in == is_absence
+        };
+        ongoing.iter().map(is_over).collect()
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A watch forgets on a restart what the present state of the items shows again, and what its
 //! findings made of the alarms is kept with the alarms: so it may find a thing once more, or
-//! that something ends which never began; [`crate::alarms`] sorts that out.
+//! that something ends which never began; [`crate::alarms`] sorts that out. A state of affairs
+//! that is there when an item is first shown comes due at once.
 
 mod fence;
 mod near;
@@ -12,10 +13,11 @@ mod threshold;
 
 pub(crate) use fence::FenceWatch;
 pub(crate) use near::NearWatch;
-pub(crate) use rate::RateWatch;
+pub(crate) use rate::{RateWatch, WINDOWS_KEPT};
 pub(crate) use silence::SilenceWatch;
 pub(crate) use threshold::ThresholdWatch;
 
+use crate::alarms::Ongoing;
 use citywall_model::{CollectionId, LiveItem, geometry};
 use geo::InteriorPoint;
 use jiff::{SignedDuration, Timestamp};
@@ -72,8 +74,16 @@ pub(crate) trait Watch: Send {
     /// Finds what follows from the time being at least `now`.
     fn due(&mut self, now: Timestamp, is_on: &dyn Fn(Timestamp) -> bool, findings: &mut Vec<Finding>);
 
-    /// A fence came, changed or went; `None` if it went.
-    fn fence(&mut self, _id: &str, _geometry: Option<&[u8]>) {}
+    /// A fence came, changed or went; `None` if it went. True if one went.
+    fn fence(&mut self, _id: &str, _geometry: Option<&[u8]>) -> bool {
+        false
+    }
+
+    /// Which of the states of affairs that were found are none any more, although nothing was
+    /// found to end them. A watch that finds each end anyway has none.
+    fn is_over(&self, ongoing: &[Ongoing]) -> Vec<bool> {
+        vec![false; ongoing.len()]
+    }
 }
 
 /// Where an item is: longitude, latitude, degrees; of a line or an area a point on it.

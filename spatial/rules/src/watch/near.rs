@@ -1,7 +1,7 @@
 //! Items that come near one that moves: a circle around it is a fence.
 
 use super::{Finding, Phase, Seen, Watch, place};
-use crate::document::NearWhen;
+use crate::{alarms::Ongoing, document::NearWhen};
 use citywall_index::{LiveIndex, WindowIndex};
 use citywall_model::{Bbox, CollectionId, LiveItem};
 use geo::{Distance, Haversine, Point};
@@ -144,4 +144,15 @@ impl Watch for NearWatch {
     }
 
     fn due(&mut self, _now: Timestamp, _is_on: &dyn Fn(Timestamp) -> bool, _findings: &mut Vec<Finding>) {}
+
+    fn is_over(&self, ongoing: &[Ongoing]) -> Vec<bool> {
+        let others = if self.is_one_collection() { &self.own } else { &self.others };
+        let key = |own: &u64, other: &u64| {
+            let ((own, _), (other, _)) = (self.own.items.get(own)?, others.items.get(other)?);
+            Some(self.finding(Phase::Ends, own.since(), own, other).key)
+        };
+        let near = self.pairs.iter().flat_map(|(own, others)| others.iter().filter_map(move |other| key(own, other)));
+        let near: FxHashSet<String> = near.collect();
+        ongoing.iter().map(|ongoing| !near.contains(&ongoing.key)).collect()
+    }
 }

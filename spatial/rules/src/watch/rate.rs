@@ -5,26 +5,42 @@ use crate::document::RateWhen;
 use citywall_model::{AREA_PROPERTIES, CollectionId, LiveItem};
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, hash_map::Entry};
 
 /// Items that a finding names as its cause, at most.
 const CAUSES_MAX: usize = 16;
 
-/// The memory of a rate rule.
+/// Windows of time that are remembered, so that what comes late still counts.
+pub(crate) const WINDOWS_KEPT: f64 = 2.0;
+
+/// When an item happened, and its number.
+type Moment = (Timestamp, u64);
+
+/// The memory of a rate rule. An item counts once, in the area in which it is when first it
+/// counts; one that comes later than a whole window after the latest one counts no more.
 pub(crate) struct RateWatch {
     rule: RateWhen,
     collection: CollectionId,
     /// The level of areas, as their codes are numbered; `None` for the whole city.
     level: Option<usize>,
     /// Of each area what opened lately, by when it happened.
-    opened: FxHashMap<String, BTreeMap<(Timestamp, u64), LiveItem>>,
+    opened: FxHashMap<String, BTreeMap<Moment, LiveItem>>,
+    /// The area of each.
+    areas: BTreeMap<Moment, String>,
     latest: Timestamp,
 }
 
 impl RateWatch {
     pub(crate) fn new(rule: &RateWhen, collection: &CollectionId) -> Self {
         let level = rule.per.as_ref().and_then(|per| AREA_PROPERTIES.iter().position(|name| name == per));
-        Self { level, rule: rule.clone(), collection: collection.clone(), opened: FxHashMap::default(), latest: Timestamp::MIN }
+        Self {
+            level,
+            rule: rule.clone(),
+            collection: collection.clone(),
+            opened: FxHashMap::default(),
+            areas: BTreeMap::new(),
+            latest: Timestamp::MIN,
+        }
     }
 
     /// The area of an item; `None` if it lies in none.
@@ -35,49 +51,71 @@ impl RateWatch {
         }
     }
 
-    /// Adds an item and returns what lies in the window that ends with it, if that is enough.
+    /// Counts an item and returns the first window with enough that it lies in. O(count + log n).
     fn add(&mut self, item: &LiveItem) -> Option<(String, Vec<LiveItem>)> {
         let area = self.area(item)?;
-        let at = item.time();
-        self.latest = self.latest.max(at);
-        let opened = self.opened.entry(area.clone()).or_default();
-        opened.insert((at, item.fid()), item.clone());
-        // What is older than the window before the latest cannot count any more.
-        let horizon = later(self.latest, -self.rule.within_s);
-        while opened.first_key_value().is_some_and(|((at, _), _)| *at <= horizon) && opened.len() > 1 {
-            opened.pop_first();
+        let moment = (item.time(), item.fid());
+        self.latest = self.latest.max(item.time());
+        if later(item.time(), self.rule.within_s) <= self.latest {
+            return None;
         }
-        let start = later(at, -self.rule.within_s);
-        let window: Vec<&LiveItem> = opened.range((start, u64::MAX)..=(at, u64::MAX)).map(|(_, item)| item).collect();
-        let enough = window.len() >= self.rule.count as usize;
-        enough.then(|| (area, window.iter().rev().take(CAUSES_MAX).rev().map(|item| (*item).clone()).collect()))
+        self.forget();
+        self.areas.insert(moment, area.clone());
+        let opened = self.opened.entry(area.clone()).or_default();
+        opened.insert(moment, item.clone());
+        let count = self.rule.count as usize;
+        let mut around: Vec<_> = opened.range(..moment).rev().take(count - 1).collect();
+        around.reverse();
+        around.extend(opened.range(moment..).take(count));
+        let is_full = |window: &&[(&Moment, &LiveItem)]| window[count - 1].0.0 < later(window[0].0.0, self.rule.within_s);
+        let window = around.windows(count).find(is_full)?;
+        let mut causes: Vec<LiveItem> = window[count.saturating_sub(CAUSES_MAX)..].iter().map(|(_, item)| (*item).clone()).collect();
+        // The one that made it enough is always among them.
+        if causes.iter().all(|cause| cause.fid() != item.fid()) {
+            causes[0] = item.clone();
+        }
+        Some((area, causes))
+    }
+
+    /// Forgets what cannot lie in a window any more.
+    fn forget(&mut self) {
+        let horizon = later(self.latest, -WINDOWS_KEPT * self.rule.within_s);
+        while let Some(first) = self.areas.first_entry().filter(|first| first.key().0 <= horizon) {
+            let (moment, area) = first.remove_entry();
+            if let Entry::Occupied(mut opened) = self.opened.entry(area) {
+                opened.get_mut().remove(&moment);
+                if opened.get().is_empty() {
+                    opened.remove();
+                }
+            }
+        }
+    }
+
+    /// True if a change shows an item that has not counted yet: a new one, or one that happened
+    /// before and got its place, or what else the filter asks for, only now.
+    fn is_uncounted(&self, seen: &Seen<'_>) -> bool {
+        let item = seen.item;
+        seen.is_new || (item.time() < item.since() && !self.areas.contains_key(&(item.time(), item.fid())))
     }
 }
 
 impl Watch for RateWatch {
     fn know(&mut self, seen: &Seen<'_>) {
-        if seen.counts {
+        if seen.counts && (seen.is_on)(seen.item.time()) {
             self.add(seen.item);
         }
     }
 
     fn see(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
-        if !(seen.is_new && seen.counts && (seen.is_on)(seen.item.time())) {
+        if !(seen.counts && self.is_uncounted(seen) && (seen.is_on)(seen.item.time())) {
             return;
         }
         if let Some((key, items)) = self.add(seen.item) {
+            let at = items.last().map_or(seen.item.time(), LiveItem::time);
             let items = items.into_iter().map(|item| (self.collection.clone(), item)).collect();
-            findings.push(Finding { key, phase: Phase::Once, at: seen.item.time(), items, fence: None, value: None });
+            findings.push(Finding { key, phase: Phase::Once, at, items, fence: None, value: None });
         }
     }
 
-    fn due(&mut self, now: Timestamp, _is_on: &dyn Fn(Timestamp) -> bool, _findings: &mut Vec<Finding>) {
-        let horizon = later(now, -2.0 * self.rule.within_s);
-        self.opened.retain(|_, opened| {
-            while opened.first_key_value().is_some_and(|((at, _), _)| *at <= horizon) {
-                opened.pop_first();
-            }
-            !opened.is_empty()
-        });
-    }
+    fn due(&mut self, _now: Timestamp, _is_on: &dyn Fn(Timestamp) -> bool, _findings: &mut Vec<Finding>) {}
 }

@@ -59,9 +59,9 @@ impl ThresholdWatch {
         let (item, fid, at) = (seen.item, seen.item.fid(), seen.item.since());
         let value = item.property(&self.rule.property).as_f64().filter(|_| seen.counts);
         let Some(value) = value else {
-            // What is gone, or says nothing, is over once it was cleared.
-            let was = self.forget(fid)?;
-            return Some(self.finding(Phase::Ends, at, item, was.value));
+            // What is gone, or says nothing, is over; also what began before a restart.
+            let was = self.forget(fid).map(|was| was.value);
+            return Some(Finding { value: was, ..self.finding(Phase::Ends, at, item, 0.0) });
         };
         let due = later(at, self.rule.hold_s);
         let (passes, is_back) = (self.passes(value), self.is_back(value));
@@ -89,7 +89,13 @@ impl ThresholdWatch {
 
 impl Watch for ThresholdWatch {
     fn know(&mut self, seen: &Seen<'_>) {
-        self.take(seen);
+        let finding = self.take(seen);
+        if let Some(Finding { phase: Phase::Begins, at, .. }) = finding
+            && let Some(passing) = self.passing.get_mut(&seen.item.fid())
+        {
+            passing.due = Some(at);
+            self.waits.insert((at, seen.item.fid()));
+        }
     }
 
     fn see(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
