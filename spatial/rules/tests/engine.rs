@@ -203,7 +203,8 @@ proptest! {
             }
         }
         let mut found: Vec<_> = story.alarms("r").into_iter().map(|alarm| (alarm.key, alarm.time, alarm.ended)).collect();
-        (found.sort(), expected.sort());
+        found.sort();
+        expected.sort();
         prop_assert_eq!(found, expected);
     }
 }
