@@ -245,6 +245,7 @@ impl Story {
         self.turns[&format!("c{car}")][word]
     }
 
+    /// The alarms of a rule, by when they began.
     pub fn alarms(&self, rule: &str) -> Vec<Alarm> {
         let of_rule = self.alarms.values().filter(|(_, properties)| properties["rule"] == rule);
         let alarm = |(time, properties): &(Timestamp, Properties)| Alarm {
@@ -254,7 +255,9 @@ impl Story {
             count: properties["count"].as_u64().unwrap(),
             is_closed: properties["status"] == "closed",
         };
-        of_rule.map(alarm).collect()
+        let mut all: Vec<Alarm> = of_rule.map(alarm).collect();
+        all.sort_by_key(|alarm| alarm.time);
+        all
     }
 }
 
