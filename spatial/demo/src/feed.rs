@@ -2,7 +2,7 @@
 //!
 //! The rate follows the hour of the day in the city's time zone, places follow the people, and
 //! every event is posted by the same rules as a real source: its first post has everything, later
-//! ones only the `status`. All of them say that they are generated.
+//! ones only the `status` and its time. All of them say that they are generated.
 
 use crate::{
     CLASS_SCHEME, DemoError,
@@ -130,7 +130,7 @@ impl Feed {
         self.last = Some(if opened == FEED_BURST_MAX { now } else { at.max(since) });
         while let Some(entry) = self.due.first_entry().filter(|e| e.key().0 <= now) {
             let ((due, number), next) = entry.remove_entry();
-            events.push((due, status(&next)));
+            events.push((due, status(&next, due)));
             if let Some(then) = next.then {
                 self.due.insert((due + then, number), Next { id: next.id, status: "cleared", then: None });
             }
@@ -180,11 +180,11 @@ impl Feed {
 /// How far back the first call begins: longer than an event stays open.
 const WARM_MINUTES: i64 = 110;
 
-/// A later post: only what changes.
-fn status(next: &Next) -> EventDraft {
+/// A later post: only what changes, and when.
+fn status(next: &Next, at: Timestamp) -> EventDraft {
     let mut properties = Properties::new();
     properties.insert("status".to_owned(), Value::from(next.status));
-    EventDraft { id: next.id.clone(), source: Some(FEED_SOURCE.to_owned()), time: None, geometry: None, properties }
+    EventDraft { id: next.id.clone(), source: Some(FEED_SOURCE.to_owned()), time: Some(at), geometry: None, properties }
 }
 
 /// Where events may happen, each place with the name of its street.

@@ -68,7 +68,7 @@ pub fn demo_rules(now: Timestamp) -> Vec<EventDraft> {
             "demo-crowd",
             json!({
                 "title": "同一街道半小时内多起事件 / Many events in one street within half an hour", "level": 3,
-                "collection": "events", "when": {"kind": "rate", "count": 8, "within_s": 1_800, "per": "street"},
+                "collection": "events", "when": {"kind": "rate", "count": 6, "within_s": 1_800, "per": "street"},
             }),
         ),
         (
