@@ -255,9 +255,11 @@ fn a_tile_has_only_what_its_filter_is_true_of() {
     let server = city.serve();
     let (row, col) = place(117.2, 39.2);
     let tile = format!("/collections/squares/tiles/WebMercatorQuad/12/{row}/{col}");
-    let all = server.get(&tile).body;
+    let plain = server.get(&tile);
+    let all = plain.body.clone();
     let offices = server.get(&format!("{tile}?filter=kind%20%3D%20%27office%27"));
     assert_eq!(offices.status, 200, "{}", offices.text());
+    assert_ne!(offices.header("etag"), plain.header("etag"), "a map takes one tag for one tile");
     let has = |bytes: &[u8], word: &str| bytes.windows(word.len()).any(|part| part == word.as_bytes());
     assert!(has(&all, "home") && has(&all, "office"));
     assert!(!has(&offices.body, "home") && has(&offices.body, "office"));

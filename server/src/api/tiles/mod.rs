@@ -31,7 +31,10 @@ use citywall_cql2::Bound;
 use citywall_model::Revision;
 use citywall_query::CollectionView;
 use citywall_tiles::{CachedTile, MatrixSet, MatrixSetError, TileId, draw_kept};
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    hash::{Hash, Hasher},
+    sync::{Arc, atomic::Ordering},
+};
 
 /// What this module conforms to.
 pub const CONFORMANCE: &[&str] = &[
@@ -69,7 +72,10 @@ pub async fn collection_tile(
 /// The tile of the items that a filter is true of: drawn for this answer, kept by the client alone.
 async fn filtered(app: &Arc<App>, ask: &Ask, view: CollectionView, tile: TileId, filter: Bound) -> Answer {
     let revision = view.changed().0;
-    let etag = etag(&view.meta(), revision);
+    // Maps take two tiles with one tag for the same, whatever their addresses.
+    let mut mark = rustc_hash::FxHasher::default();
+    filter.text().hash(&mut mark);
+    let etag = format!("{}.{:x}\"", etag(&view.meta(), revision).trim_end_matches('"'), mark.finish());
     if ask.holds(&etag) {
         return Ok(not_modified(&etag));
     }
