@@ -18,7 +18,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 pub async fn start(app: &Arc<App>, city: &Arc<City>, demo_feed: bool) -> anyhow::Result<()> {
     if demo_feed {
         let its = city.clone();
-        let mut feed = tokio::task::spawn_blocking(move || DemoFeed::new(&its)).await.context("the demo feed did not start")??;
+        let mut feed = tokio::task::spawn_blocking(move || DemoFeed::new(its)).await.context("the demo feed did not start")??;
         let (app, city) = (app.clone(), city.clone());
         tokio::spawn(async move { drive(&app.intake, &city, &mut feed).await });
     }

@@ -17,6 +17,7 @@ mod buildings;
 mod digest;
 mod districts;
 mod feed;
+mod fleet;
 mod generate;
 mod layers;
 mod mesh;
@@ -35,6 +36,7 @@ mod things;
 
 pub use digest::LayerDigest;
 pub use feed::{FEED_BURST_MAX, FEED_SOURCE, Feed};
+pub use fleet::Fleet;
 pub use generate::{Scale, generate};
 pub use rules::{demo_fences, demo_rules};
 pub use terrain::terrain_height;

@@ -42,7 +42,7 @@ pub fn demo_fences(now: Timestamp) -> Result<Vec<EventDraft>, DemoError> {
     KEY_AREAS.iter().map(fence).collect()
 }
 
-/// The rules of the demo, over the collections `events` and `fences`. `now` is when they are made.
+/// The rules of the demo, over the collections `events`, `vehicles` and `fences`. `now` is when they are made.
 #[must_use]
 pub fn demo_rules(now: Timestamp) -> Vec<EventDraft> {
     let key_areas: Vec<&str> = KEY_AREAS.iter().map(|area| area.0).collect();
@@ -76,6 +76,14 @@ pub fn demo_rules(now: Timestamp) -> Vec<EventDraft> {
             json!({
                 "title": "两起突发事件相距不足 500 米 / Two emergencies less than 500 m apart", "level": 2,
                 "collection": "events", "filter": emergency, "when": {"kind": "near", "to": "events", "within_m": 500},
+            }),
+        ),
+        (
+            "demo-muck-truck",
+            json!({
+                "title": "渣土车日间驶入禁行区 / Muck truck in the centre by day", "level": 3,
+                "collection": "vehicles", "filter": "kind = 'muck_truck'", "hours": {"from": "06:00", "to": "22:00"},
+                "when": {"kind": "fence", "fences": "districts", "ids": ["120101", "120103"], "on": ["inside"]},
             }),
         ),
         (

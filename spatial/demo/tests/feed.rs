@@ -3,7 +3,7 @@
 
 mod common;
 
-use citywall_demo::{DEFAULT_SEED, FEED_SOURCE, Feed};
+use citywall_demo::{DEFAULT_SEED, FEED_SOURCE, Feed, Fleet};
 use citywall_model::{FeatureTable, FeatureTableBuilder, FieldType, RowIds, Schema, Value, Wkb};
 use geo_types::{Geometry, polygon};
 use jiff::{SignedDuration, Timestamp};
@@ -100,4 +100,49 @@ fn a_long_pause_is_no_flood() {
     feed.events(at("2026-03-02T08:00:00Z")).unwrap();
     let opened = feed.events(at("2026-03-09T08:00:00Z")).unwrap().into_iter().filter(|e| e.properties["status"] == "open").count();
     assert!(opened <= citywall_demo::FEED_BURST_MAX);
+}
+
+/// A network of 12 × 12 crossings, 400 m apart, in some rows one-way.
+fn roads() -> FeatureTable {
+    let fields = [("name", FieldType::Text), ("fclass", FieldType::Text), ("oneway", FieldType::Boolean)];
+    let mut table = FeatureTableBuilder::new(Schema::new(fields), RowIds::Generated);
+    for i in 0..12 {
+        let (lon, lat) = (|n: i32| 117.2 + 0.0046 * f64::from(n), |n: i32| 39.1 + 0.0036 * f64::from(n));
+        let across: Vec<(f64, f64)> = (0..12).map(|n| (lon(n), lat(i))).collect();
+        let along: Vec<(f64, f64)> = (0..12).map(|n| (lon(i), lat(n))).collect();
+        for (at, line) in [across, along].into_iter().enumerate() {
+            let wkb = Wkb::from_geo(&Geometry::LineString(line.into())).unwrap();
+            let values = [Value::Null, Value::Text("secondary".to_owned()), Value::Boolean(at == 0 && i == 3)];
+            table.push(i as u64 * 2 + at as u64 + 1, Some(wkb.bytes()), values.iter().map(Value::as_ref));
+        }
+    }
+    table.finish()
+}
+
+#[test]
+fn vehicles_keep_to_the_roads_and_to_their_speed() {
+    let mut fleet = Fleet::new(DEFAULT_SEED, &roads()).unwrap();
+    let start = at("2026-03-02T00:00:00Z");
+    let mut last: BTreeMap<String, (f64, f64, Timestamp)> = BTreeMap::new();
+    let mut moved = 0;
+    for second in 0..300 {
+        let now = start + SignedDuration::from_secs(second);
+        for draft in fleet.positions(now).unwrap() {
+            let wkb = draft.geometry.unwrap().unwrap();
+            let (x, y) = citywall_model::geometry::as_point(wkb.bytes()).unwrap();
+            // Metres from the nearest line of the network; a vehicle keeps 3 m beside it.
+            let off =
+                |at: f64, first: f64, step: f64, metres: f64| ((at - first) / step - ((at - first) / step).round()).abs() * step * metres;
+            let away = off(x, 117.2, 0.0046, 86_480.0).min(off(y, 39.1, 0.0036, 111_018.0));
+            assert!(away < 4.5, "{away} m off the road");
+            if let Some((before_x, before_y, then)) = last.insert(draft.id.clone(), (x, y, now)) {
+                let metres = ((x - before_x) * 86_480.0).hypot((y - before_y) * 111_018.0);
+                let seconds = then.duration_until(now).as_secs_f64();
+                assert!(metres <= 25.0 * 1.1 * seconds + 10.0, "{metres} m in {seconds} s");
+                moved += usize::from(metres > 10.0);
+            }
+            assert!((0.0..360.0).contains(&draft.properties["heading"].as_f64().unwrap()));
+        }
+    }
+    assert!(last.len() > 100 && moved > 3_000, "{} vehicles, {moved} moves", last.len());
 }
