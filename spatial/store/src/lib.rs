@@ -133,6 +133,42 @@ pub struct HistoryQuery {
     pub fid: Option<u64>,
 }
 
+/// Where the kept past of a live collection begins; all of it, by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Horizon {
+    /// The states at any instant from here on are known; `None` where nothing was expired.
+    pub instant: Option<Timestamp>,
+    /// What was recorded at any revision from here on is known.
+    pub revision: Revision,
+}
+
+/// One step of an expiry: a bounded number of items and of changes.
+#[derive(Clone, Debug)]
+pub struct ExpireQuery {
+    /// The collection.
+    pub collection: CollectionId,
+    /// What was superseded by this instant ages out.
+    pub before: Timestamp,
+    /// Only items with a greater number: where the step before ended.
+    pub after_fid: u64,
+    /// The most items to look at.
+    pub items_max: usize,
+    /// The most changes to remove; a step may pass it by as many late ones of one item.
+    pub changes_max: usize,
+}
+
+/// What a step of an expiry did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// How many changes were removed.
+    pub changes: usize,
+    /// Where the next step goes on; `None` once every item was looked at.
+    pub next: Option<u64>,
+}
+
+/// Takes what is about to be removed; an error keeps it in the file.
+pub type Export<'e> = dyn FnMut(&[Change]) -> Result<(), StoreError> + 'e;
+
 /// How many records of a collection were refused for a reason, since the file was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedCount {
@@ -259,6 +295,23 @@ pub trait CityStore: Send + Sync {
     /// # Errors
     /// There is no such collection, or the file cannot be read.
     fn state_at(&self, id: &CollectionId, instant: Timestamp) -> Result<Vec<LiveItem>, StoreError>;
+
+    /// Where the kept past of a live collection begins.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn horizon(&self, id: &CollectionId) -> Result<Horizon, StoreError>;
+
+    /// Removes a bounded part of the changes that were superseded by an instant. Of every item
+    /// the last state that is not late and began no later stays, and all that came after it, so
+    /// that [`CityStore::state_at`] says the same as before for that instant and later ones, and
+    /// [`CityStore::load_live`] the same in any case. What goes is handed to `export` first; the
+    /// [`Horizon`] moves in the same transaction. A step that is cut off has removed nothing.
+    ///
+    /// # Errors
+    /// There is no such collection, `export` failed, or the file cannot be read or written; then
+    /// nothing was removed.
+    fn expire(&self, query: &ExpireQuery, export: &mut Export<'_>) -> Result<Expired, StoreError>;
 
     /// Keeps records that were not taken, for review: the latest
     /// [`citywall_model::limits::REFUSED_RECORDS_MAX`] of them, each text cut off at

@@ -5,7 +5,10 @@ use citywall_model::{
     Bbox, Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LiveItem, LocalText,
     RefusedRecord, Revision, Schema,
 };
-use citywall_store::{CityStore, HistoryQuery, LayerDraft, LayerStage, LiveLoad, NewFeature, Refusal, RefusedCount, Solid, StoreError};
+use citywall_store::{
+    CityStore, ExpireQuery, Expired, Export, HistoryQuery, Horizon, LayerDraft, LayerStage, LiveLoad, NewFeature, Refusal, RefusedCount,
+    Solid, StoreError,
+};
 use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
@@ -128,6 +131,14 @@ impl CityStore for MemoryStore {
 
     fn state_at(&self, _: &CollectionId, _: Timestamp) -> Result<Vec<LiveItem>, StoreError> {
         unreachable!("the generator asks for no past")
+    }
+
+    fn horizon(&self, _: &CollectionId) -> Result<Horizon, StoreError> {
+        Ok(Horizon::default())
+    }
+
+    fn expire(&self, _: &ExpireQuery, _: &mut Export<'_>) -> Result<Expired, StoreError> {
+        unreachable!("the generator expires nothing")
     }
 
     fn refuse(&self, _: &[RefusedRecord]) -> Result<(), StoreError> {

@@ -2,8 +2,9 @@
 //! `citywall_collections`.
 
 use super::digest;
-use crate::{StoreError, error::Doing};
+use crate::{Horizon, StoreError, error::Doing};
 use citywall_model::{CityProfile, CollectionId, CollectionMeta, Revision};
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
@@ -114,6 +115,25 @@ pub(super) fn set_style(conn: &Connection, id: &str, document: Option<&str>) -> 
         }
     }
     Ok(was_there)
+}
+
+/// What the key of a collection's horizon begins with; its id follows.
+const HORIZON: &str = "horizon:";
+
+/// Where the kept past of a live collection begins.
+pub(super) fn horizon(conn: &Connection, id: &CollectionId) -> Result<Horizon, StoreError> {
+    let key = format!("{HORIZON}{id}");
+    let Some(text) = find(conn, &key)? else { return Ok(Horizon::default()) };
+    let parts = text.split_once(' ').and_then(|(instant, revision)| Some((instant.parse().ok()?, revision.parse().ok()?)));
+    let (instant, revision) = parts.ok_or_else(|| StoreError::damaged("citywall_meta", format!("“{key}” is “{text}”, no horizon")))?;
+    Ok(Horizon { instant: Some(instant), revision: Revision(revision) })
+}
+
+/// Moves the horizon of a live collection on; it never goes back.
+pub(super) fn move_horizon(conn: &Connection, id: &CollectionId, instant: Timestamp, revision: Revision) -> Result<(), StoreError> {
+    let known = horizon(conn, id)?;
+    let instant = known.instant.map_or(instant, |known| known.max(instant));
+    set(conn, &format!("{HORIZON}{id}"), format!("{instant} {}", revision.max(known.revision)))
 }
 
 /// A number that no table of this file has had in its name.

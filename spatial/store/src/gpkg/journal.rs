@@ -4,7 +4,7 @@ use super::{Inner, blob, catalog, digest};
 use crate::{StoreError, error::Doing};
 use citywall_model::{Areas, Change, CollectionId, LiveItem, LiveParts, Revision, Wkb, geometry};
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::{str::FromStr, sync::Arc};
 
 /// The CRS of live geometry, WGS 84.
@@ -91,6 +91,41 @@ pub(super) fn each_of(
     Ok(())
 }
 
+/// The changes of one item after a revision, oldest first, at most `max` of them.
+pub(super) fn changes_of(conn: &Connection, id: &CollectionId, fid: u64, after: Revision, max: usize) -> Result<Vec<Change>, StoreError> {
+    let deed = "reading the journal";
+    let max = i64::try_from(max).unwrap_or(i64::MAX);
+    let mut rows = conn
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM citywall_journal WHERE collection = ?1 AND fid = ?2 AND revision > ?3 ORDER BY revision LIMIT ?4"
+        ))
+        .doing(deed)?;
+    let mut rows = rows.query(params![id.as_str(), to_key(fid)?, to_key(after.0)?, max]).doing(deed)?;
+    let (mut names, mut changes) = (Names::default(), Vec::new());
+    while let Some(row) = rows.next().doing(deed)? {
+        changes.push(read(row, &mut names)?);
+    }
+    Ok(changes)
+}
+
+/// The item of a collection that has changes and the next number after this one.
+pub(super) fn next_item(conn: &Connection, id: &CollectionId, after: u64) -> Result<Option<u64>, StoreError> {
+    let found: Option<i64> = conn
+        .prepare_cached("SELECT fid FROM citywall_journal WHERE collection = ?1 AND fid > ?2 ORDER BY fid LIMIT 1")
+        .and_then(|mut row| row.query_row(params![id.as_str(), after.cast_signed()], |row| row.get(0)).optional())
+        .doing("reading the journal")?;
+    Ok(found.map(i64::cast_unsigned))
+}
+
+/// Removes changes.
+pub(super) fn remove(conn: &Connection, changes: &[Change]) -> Result<(), StoreError> {
+    let mut delete = conn.prepare_cached("DELETE FROM citywall_journal WHERE revision = ?1").doing("removing what aged out")?;
+    for change in changes {
+        delete.execute([change.item.revision().0.cast_signed()]).doing("removing what aged out")?;
+    }
+    Ok(())
+}
+
 /// Names that repeat from change to change, each kept once.
 #[derive(Default)]
 struct Names {
@@ -99,7 +134,7 @@ struct Names {
     source: Option<Arc<str>>,
 }
 
-fn check_live(conn: &Connection, id: &CollectionId) -> Result<(), StoreError> {
+pub(super) fn check_live(conn: &Connection, id: &CollectionId) -> Result<(), StoreError> {
     match catalog::entry(conn, id)? {
         None => Err(StoreError::NoCollection(id.clone())),
         Some(entry) if entry.meta.kind.is_live() => Ok(()),

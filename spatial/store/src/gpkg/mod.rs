@@ -7,7 +7,7 @@
 //!   removes what was replaced
 //! - elevation grids: [`coverage`]
 //! - live collections: [`journal`] → [`live`]
-//! - beside them: [`refused`] what was not taken
+//! - beside them: [`refused`] what was not taken; [`expire`] removes what ages out
 //! - the whole: [`backup`], [`verify`] (with [`digest`]); [`blob`] is GeoPackage's geometry
 
 mod backup;
@@ -19,6 +19,7 @@ mod connection;
 mod coverage;
 mod digest;
 mod disk;
+mod expire;
 mod history;
 mod journal;
 mod live;
@@ -33,7 +34,10 @@ mod stage;
 mod verify;
 mod wal;
 
-use crate::{CityStore, HistoryQuery, LayerDraft, LayerStage, LiveLoad, RefusedCount, Solid, StoreError, error::Doing};
+use crate::{
+    CityStore, ExpireQuery, Expired, Export, HistoryQuery, Horizon, LayerDraft, LayerStage, LiveLoad, RefusedCount, Solid, StoreError,
+    error::Doing,
+};
 use citywall_model::{
     Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LiveItem, LocalText, RefusedRecord,
     Revision, limits,
@@ -328,6 +332,14 @@ impl CityStore for GeoPackage {
 
     fn state_at(&self, id: &CollectionId, instant: Timestamp) -> Result<Vec<LiveItem>, StoreError> {
         history::state_at(&self.inner, id, instant)
+    }
+
+    fn horizon(&self, id: &CollectionId) -> Result<Horizon, StoreError> {
+        self.inner.readers.read(|conn| catalog::horizon(conn, id))
+    }
+
+    fn expire(&self, query: &ExpireQuery, export: &mut Export<'_>) -> Result<Expired, StoreError> {
+        expire::step(&self.inner, query, export)
     }
 
     fn refuse(&self, records: &[RefusedRecord]) -> Result<(), StoreError> {

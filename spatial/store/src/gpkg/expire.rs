@@ -1,0 +1,94 @@
+//! Removes what ages out of the journal, a bounded step at a time.
+
+use super::{Inner, catalog, journal};
+use crate::{ExpireQuery, Expired, Export, StoreError};
+use citywall_model::{Change, Revision};
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+/// Changes that are read at a time.
+const PAGE: usize = 256;
+
+/// Does one step: finds what was superseded, hands it out, removes it.
+pub(super) fn step(inner: &Inner, query: &ExpireQuery, export: &mut Export<'_>) -> Result<Expired, StoreError> {
+    let mut gone = Vec::new();
+    let mut superseded_by = Revision(0);
+    let mut next = Some(query.after_fid);
+    inner.readers.read(|conn| {
+        journal::check_live(conn, &query.collection)?;
+        for _ in 0..query.items_max {
+            let after = next.unwrap_or(u64::MAX);
+            next = journal::next_item(conn, &query.collection, after)?;
+            let Some(fid) = next else { return Ok(()) };
+            let mut item = Superseded::default();
+            let room = query.changes_max.max(1) - gone.len();
+            look(conn, query, fid, room, &mut item)?;
+            if !item.gone.is_empty() {
+                superseded_by = superseded_by.max(item.kept.map_or(Revision(0), |kept| kept.item.revision()));
+            }
+            gone.append(&mut item.gone);
+            if gone.len() >= query.changes_max {
+                // Of this item there may be more to remove.
+                next = Some(after);
+                return Ok(());
+            }
+        }
+        Ok(())
+    })?;
+    if !gone.is_empty() {
+        export(&gone)?;
+        inner.writer()?.lock().durably("removing what aged out", |tx| {
+            journal::remove(tx, &gone)?;
+            catalog::move_horizon(tx, &query.collection, query.before, superseded_by)
+        })?;
+        inner.wal_wait();
+    }
+    Ok(Expired { changes: gone.len(), next })
+}
+
+/// Looks at an item's changes, oldest first, until enough are found or the rest is younger.
+fn look(conn: &Connection, query: &ExpireQuery, fid: u64, room: usize, item: &mut Superseded) -> Result<(), StoreError> {
+    let mut read_to = Revision(0);
+    loop {
+        let page = journal::changes_of(conn, &query.collection, fid, read_to, PAGE)?;
+        let is_last = page.len() < PAGE;
+        for change in page {
+            read_to = change.item.revision();
+            if !item.take(change, query.before, room) {
+                return Ok(());
+            }
+        }
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+/// Of an item's changes, those that one that is not late and began in time has superseded.
+#[derive(Default)]
+struct Superseded {
+    gone: Vec<Change>,
+    /// What supersedes them.
+    kept: Option<Change>,
+    /// Late changes before it, of which it is not known yet.
+    early: Vec<Change>,
+}
+
+impl Superseded {
+    /// Takes an item's next change; false if no more need be looked at.
+    fn take(&mut self, change: Change, before: Timestamp, room: usize) -> bool {
+        let since = change.item.since();
+        match &self.kept {
+            Some(kept) if change.late && since < kept.item.since() => self.gone.push(change),
+            None if change.late && self.early.len() < room => self.early.push(change),
+            _ if change.late => {}
+            // What is not late begins no earlier than what was there: the rest is younger still.
+            _ if since > before => return false,
+            _ => {
+                self.gone.extend(self.early.extract_if(.., |early| early.item.since() < since));
+                self.gone.extend(self.kept.replace(change));
+            }
+        }
+        self.gone.len() < room
+    }
+}
