@@ -182,6 +182,9 @@ pub fn router(app: Arc<App>) -> Router {
             get(api::features::items).post(api::ingest::post_items).options(api::features::edit::items_options),
         )
         .route("/collections/{id}/items/{fid}", api::features::edit::routes(get(api::features::item)))
+        .route("/collections/{id}/items/{fid}/history", get(api::history::states::history))
+        .route("/collections/{id}/items/{fid}/track", get(api::history::track::track))
+        .route("/collections/{id}/items/{fid}/series", get(api::history::series::series))
         .route("/collections/{id}/queryables", get(api::features::schema::queryables_document))
         .route("/collections/{id}/sortables", get(api::features::schema::sortables_document))
         .route("/collections/{id}/schema", get(api::features::schema::schema_document))

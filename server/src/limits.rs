@@ -109,3 +109,11 @@ pub const INGEST_SOCKETS_MAX: usize = 1_024;
 pub const MQTT_WAITING_MAX: usize = 8_192;
 /// Longest wait between two attempts to reach a broker, in seconds.
 pub const MQTT_RETRY_SECONDS_MAX: u64 = 30;
+/// Most states of an item in one page of its history.
+pub const STATES_PAGE_MAX: usize = 10_000;
+/// Most positions in one page of a track.
+pub const TRACK_POINTS_MAX: usize = 10_000;
+/// Most observations or buckets in one page of a series.
+pub const SERIES_PAGE_MAX: usize = 10_000;
+/// Observations after which a page of buckets ends with the bucket that they fill.
+pub const SERIES_OBSERVATIONS_MAX: usize = 1_000_000;

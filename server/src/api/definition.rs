@@ -21,7 +21,7 @@ pub fn document(links: &Links, app: &App) -> Value {
         "tags": tags(),
         "paths": all_paths(),
         "components": {
-            "parameters": parameters().into_iter().chain(edits::headers()).chain(live::parameters()).collect::<Map<_, _>>(),
+            "parameters": parameters().into_iter().chain(edits::headers()).chain(live::parameters()).chain(super::history::parameters()).collect::<Map<_, _>>(),
             "responses": responses(),
             "schemas": schemas().into_iter().chain(live::schemas()).collect::<Map<_, _>>(),
         }
@@ -44,6 +44,7 @@ fn tags() -> Value {
         {"name": "Styles", "description": "How collections are drawn, as MapLibre styles (OGC API – Styles)."},
         {"name": "Edit", "description": "Single items made, replaced, changed and removed (OGC API – Features Part 4)."},
         {"name": "Live", "description": "Posting live items and hearing of changes."},
+        {"name": "History", "description": "The past of single items: states, tracks, series."},
         {"name": "Operation", "description": "Health, metrics and imports."}
     ])
 }
@@ -104,6 +105,7 @@ fn all_paths() -> Map<String, Value> {
         live::paths(),
         super::foreign_tiles::paths(),
         super::rules::paths(),
+        super::history::paths(),
         super::styles::paths(),
         super::tiles::paths(),
         super::tiles3d::paths(),
@@ -123,6 +125,7 @@ fn paths() -> Map<String, Value> {
             "bbox",
             "bbox-crs",
             "datetime",
+            "as-of",
             "filter",
             "filter-lang",
             "filter-crs",
@@ -296,7 +299,8 @@ fn parameters() -> Map<String, Value> {
         "lang": query("lang", "The language of a page; without it the Accept-Language header decides.", json!({"type": "string", "enum": ["zh", "en"]})),
         "bbox": bbox,
         "bbox-crs": query("bbox-crs", "The CRS of the window, in its authority's axis order.", json!({"type": "string", "format": "uri", "default": super::features::CRS84})),
-        "datetime": query("datetime", "When live items happened: an instant, or an interval with “..” for an open end. Items without a time match.", json!({"type": "string", "example": "2026-03-01T00:00:00+08:00/.."})),
+        "datetime": query("datetime", "The past of a live collection: an instant, or an interval with “..” for an open end. The items that were there at that instant or at any time within the interval, as they were at its end: an item is there from its beginning until it is cleared or removed. Late records count at their own time. Items of a layer have no time and match any. What was expired is answered with 410.", json!({"type": "string", "example": "2026-03-01T00:00:00+08:00/.."})),
+        "as-of": query("as-of", "Only what was recorded up to this revision: without datetime the collection as it stood then, with it the past as it was known then.", whole.clone()),
         "filter": query("filter", "A CQL2 filter; /collections/{collectionId}/queryables lists the properties that it can name. Days are those of the city's time zone.", json!({"type": "string", "example": "height > 50 AND S_INTERSECTS(geometry, BBOX(117, 39, 117.5, 39.5))"})),
         "filter-lang": query("filter-lang", "The language of the filter.", json!({"type": "string", "enum": ["cql2-text", "cql2-json"], "default": "cql2-text"})),
         "filter-crs": query("filter-crs", "The CRS of the filter's coordinates, in its authority's axis order.", json!({"type": "string", "format": "uri", "default": super::features::CRS84})),

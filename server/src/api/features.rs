@@ -17,7 +17,7 @@ use axum::{
     response::IntoResponse,
 };
 use citywall_model::{CollectionMeta, FeatureRef};
-use citywall_query::{CollectionView, ItemsPage};
+use citywall_query::{CollectionView, ItemsPage, Moment};
 use serde_json::{Map, Value, json as object};
 use std::{
     hash::{Hash, Hasher},
@@ -151,6 +151,7 @@ pub async fn items(State(app): State<Arc<App>>, ask: Ask, PathOf(id): PathOf<Str
     let params = ask.params(&known.iter().map(String::as_str).collect::<Vec<_>>())?;
     let items = query::items_request(&params, &meta, &queryables)?;
     let etag = etag(&meta, view.changed().0);
+    let view = past(&app, view, items.moment).await?;
     if let Some(form) = Form::asked(&params, &ask.headers) {
         return export(&app, view, &params, items, form, &etag);
     }
@@ -181,6 +182,15 @@ pub async fn items(State(app): State<Arc<App>>, ask: Ask, PathOf(id): PathOf<Str
     };
     response.headers_mut().insert(header::ETAG, etag.parse().unwrap_or(HeaderValue::from_static("W/\"\"")));
     Ok(response)
+}
+
+/// The collection as it was at a moment.
+async fn past(app: &App, view: CollectionView, moment: Moment) -> Result<CollectionView, Problem> {
+    if moment.is_present() {
+        return Ok(view);
+    }
+    let city = app.city()?.clone();
+    app.blocking(move || Ok(city.view_at(view.id(), &moment)?)).await
 }
 
 /// A FeatureCollection. What is known only at its end (links, counts) comes after the features.

@@ -7,6 +7,7 @@ pub mod definition;
 pub mod features;
 pub mod foreign_tiles;
 pub mod health;
+pub mod history;
 pub mod imports;
 pub mod ingest;
 pub mod ingest_socket;

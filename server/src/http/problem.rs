@@ -161,6 +161,11 @@ impl From<QueryError> for Problem {
         match error {
             QueryError::NoCollection(id) => Self::no_collection(id),
             QueryError::BadParameter { parameter, reason } => Self::parameter(parameter, reason),
+            QueryError::Expired { parameter, reason } => {
+                let mut problem = Self::new(StatusCode::GONE, format!("{parameter}: {reason}"));
+                problem.0.parameter = Some(parameter.to_owned());
+                problem
+            }
             QueryError::Store(error) => error.into(),
             other => Self::internal(&other),
         }

@@ -20,6 +20,7 @@ mod upkeep;
 
 pub use collections::{ensure, make, system_collections};
 pub use demo::DemoFeed;
+pub use heartbeat::ACTOR as HEARTBEAT_ACTOR;
 pub use intake::Intake;
 pub use lines::{Line, Lines};
 pub use refusal::{Reason, Refusal};

@@ -93,10 +93,12 @@ fn time_is_when_it_happened_and_the_revision_when_it_was_recorded() {
         let page = server.json(&format!("/collections/events/items?datetime={datetime}"));
         page["features"].as_array().unwrap().iter().map(|feature| feature["id"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(ids("2026-01-02T00:00:00Z"), ["b"]);
-    assert_eq!(ids("2026-01-01T12:00:00Z/.."), ["b", "c"]);
+    // What was there at the instant; nothing was cleared yet.
+    assert_eq!(ids("2026-01-02T00:00:00Z"), ["a", "b"]);
+    assert_eq!(ids("2025-12-31T00:00:00Z"), [""; 0]);
+    assert_eq!(ids("2026-01-01T12:00:00Z/.."), ["a", "b", "c"]);
     assert_eq!(ids("../2026-01-01T12:00:00Z"), ["a"]);
-    assert_eq!(ids("2026-01-02T16:00:00Z/2026-01-02T16:00:00Z"), ["c"]);
+    assert_eq!(ids("2026-01-02T16:00:00Z/2026-01-02T16:00:00Z"), ["a", "b", "c"]);
     let recorded: Vec<u64> = server.json("/collections/events/items")["features"]
         .as_array()
         .unwrap()

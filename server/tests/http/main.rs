@@ -9,6 +9,7 @@ mod export;
 mod features;
 mod filter;
 mod harness;
+mod history;
 mod ingest;
 mod life;
 mod live;

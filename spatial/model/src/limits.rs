@@ -80,3 +80,7 @@ pub const FILTER_DEPTH_MAX: usize = 48;
 pub const TOUCHES_MAX: usize = 65_536;
 /// Most letters that are kept for one target, those that came back among them.
 pub const OUTBOX_LETTERS_MAX: usize = 100_000;
+/// Most pasts of collections that are kept ready, so that the pages of one answer are read once.
+pub const PAST_VIEWS_MAX: usize = 16;
+/// Most items in all of them, the last one aside.
+pub const PAST_ITEMS_MAX: u64 = 1_000_000;

@@ -6,6 +6,7 @@ use crate::{
     edit::Edit,
     layer::Layer,
     live::{Live, LiveState},
+    past::PastViews,
     reaction::Reaction,
     writer::{Outcome, Receipt, Records, Writer},
 };
@@ -54,6 +55,7 @@ pub(crate) struct Shared {
     listeners: RwLock<Vec<Listener>>,
     /// Locked by the writer alone, but for the moment in which it is set.
     pub(crate) reaction: Mutex<Option<Box<dyn Reaction>>>,
+    pub(crate) past: PastViews,
 }
 
 impl Shared {
@@ -69,6 +71,7 @@ impl Shared {
     pub(crate) fn announce(&self, revision: Revision, changes: Arc<[Change]>, layer: Option<CollectionId>) {
         let after = self.revision();
         self.revision.store(revision.0, Ordering::Release);
+        self.past.note(&changes);
         let commit = Commit { after, revision, changes, layer };
         self.listeners.read().iter().for_each(|listener| listener(&commit));
     }
@@ -89,7 +92,7 @@ impl Shared {
 
 /// A city, ready to be asked and written to from any thread.
 pub struct City {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     writer: Writer,
 }
 
@@ -124,6 +127,7 @@ impl City {
             commit_lock: Mutex::new(()),
             listeners: RwLock::new(Vec::new()),
             reaction: Mutex::new(None),
+            past: PastViews::default(),
             store,
         });
         shared.find_areas();
@@ -327,6 +331,11 @@ pub struct CollectionView {
 }
 
 impl CollectionView {
+    /// The same collection with another content.
+    pub(crate) fn with(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
     /// What is known of the collection; of a live one with its count and extent right now.
     #[must_use]
     pub fn meta(&self) -> CollectionMeta {

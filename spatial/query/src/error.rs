@@ -19,6 +19,14 @@ pub enum QueryError {
         /// What is wrong and what was expected.
         reason: String,
     },
+    /// What is asked for was known once and is kept no longer.
+    #[error("{parameter}: {reason}")]
+    Expired {
+        /// The parameter's name.
+        parameter: &'static str,
+        /// What has aged out.
+        reason: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

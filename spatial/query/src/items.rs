@@ -10,7 +10,7 @@ use crate::{
 };
 use citywall_cql2::Bound;
 use citywall_index::Inside;
-use citywall_model::{Bbox, FeatureRef, FeatureTable, LiveItem, Revision, TimeFilter, ValueRef, geometry, limits};
+use citywall_model::{Bbox, FeatureRef, FeatureTable, LiveItem, Revision, ValueRef, geometry, limits};
 use geo::{Intersects, Rect, coord};
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -20,8 +20,6 @@ pub struct ItemsQuery {
     /// Windows of which the geometry itself meets at least one: none, one, or the two halves of
     /// one across the antimeridian.
     pub windows: Vec<Bbox>,
-    /// When live items happened; items without time match, as OGC API – Features asks.
-    pub time: Option<TimeFilter>,
     /// Properties with an exact value.
     pub equals: Vec<Equals>,
     /// A CQL2 filter that is bound to this version of the collection.
@@ -40,7 +38,6 @@ impl Default for ItemsQuery {
     fn default() -> Self {
         Self {
             windows: Vec::new(),
-            time: None,
             equals: Vec::new(),
             filter: None,
             search: None,
@@ -313,9 +310,8 @@ impl Layer {
 impl LiveState {
     /// The items that the tree finds, at their time, in order of fid.
     fn candidates(&self, query: &ItemsQuery) -> Vec<LiveItem> {
-        let filter_time = query.filter.as_ref().and_then(|filter| filter.time());
-        let times = [query.time, filter_time];
-        let timely = |item: &LiveItem| times.iter().flatten().all(|time| time.contains(item.time()));
+        let time = query.filter.as_ref().and_then(|filter| filter.time());
+        let timely = |item: &LiveItem| time.is_none_or(|time| time.contains(item.time()));
         let Some((windows, exact)) = query.asked() else {
             return self.items().filter(|item| timely(item)).cloned().collect();
         };

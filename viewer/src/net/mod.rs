@@ -11,7 +11,7 @@ mod loader;
 mod things;
 
 pub use city::{CityUpdate, Label, spawn_city_watch};
-pub use desk::{Answer, Desk, items_path};
+pub use desk::{Answer, Desk, encode, items_path};
 pub use http::{HttpError, Server};
 pub use live::{LiveUpdate, spawn_live};
 pub use loader::{LayerPlan, TileLoader, TilePlan};

@@ -5,7 +5,7 @@ use super::words::{LEVEL_GLYPHS, LEVEL_NAMES, collection_title, cut, grouped, wh
 use crate::{
     city::{City, ThingBook},
     live::{Incident, LiveState},
-    net::{Answer, Desk, items_path},
+    net::{Answer, Desk, encode, items_path},
     render::Glyph,
     scene::{Group, PanelKind, SERIES, Scene, ScenePanel},
 };
@@ -371,7 +371,8 @@ fn by_hour(panel: &ScenePanel, hours: u32, s: &Sources<'_>) -> (Vec<f64>, Vec<An
         .map(|h| {
             let from = Timestamp::from_second((start + h) * 3600).unwrap_or_default();
             let to = from.saturating_add(SignedDuration::from_secs(3599)).unwrap_or(from);
-            let path = format!("{}&datetime={from}/{to}", items_path(id, &panel.filter, 1));
+            let began = encode(&format!("time >= TIMESTAMP('{from}') AND time <= TIMESTAMP('{to}')"));
+            let path = format!("{}&filter={began}", items_path(id, &panel.filter, 1));
             s.ask(&path, if h + 1 == i64::from(hours) { EVERY } else { EVERY_PAST })
         })
         .collect();

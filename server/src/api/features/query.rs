@@ -5,16 +5,17 @@ use super::{crs, window::windows};
 use crate::http::{Params, Problem};
 use citywall_cql2::{Filter, QueryableKind, Queryables};
 use citywall_crs::Crs;
-use citywall_model::{AREA_PROPERTIES, CollectionMeta, TimeFilter, limits};
-use citywall_query::{CollectionView, Cursor, Equals, ItemsQuery, Search, SortKey};
+use citywall_model::{AREA_PROPERTIES, CollectionMeta, Revision, TimeFilter, limits};
+use citywall_query::{CollectionView, Cursor, Equals, ItemsQuery, Moment, Search, SortKey};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The parameters of an items request, besides the collection's own properties.
-pub const ITEMS_PARAMETERS: [&str; 13] = [
+pub const ITEMS_PARAMETERS: [&str; 14] = [
     "bbox",
     "bbox-crs",
     "datetime",
+    "as-of",
     "filter",
     "filter-lang",
     "filter-crs",
@@ -34,6 +35,8 @@ const SEARCH_BYTES_MAX: usize = 400;
 
 /// What an items request asks for.
 pub struct ItemsRequest {
+    /// Which past; the present, if none.
+    pub moment: Moment,
     /// Which items.
     pub query: ItemsQuery,
     /// The properties to write; all without a list.
@@ -65,7 +68,6 @@ pub fn items_request(params: &Params, meta: &CollectionMeta, queryables: &Querya
         .filter_map(|name| params.get(&name).map(|value| Equals { property: name.clone(), value: value.to_owned() }));
     let query = ItemsQuery {
         windows: windows(params.get("bbox"), params.get("bbox-crs"))?,
-        time: time(params.get("datetime"))?,
         equals: equals.collect(),
         filter: filter(params, queryables)?.map(Arc::new),
         search: search(params.get("q"))?,
@@ -78,7 +80,14 @@ pub fn items_request(params: &Params, meta: &CollectionMeta, queryables: &Querya
         Some("true") => true,
         Some(other) => return Err(Problem::parameter("explain", format!("“{other}” is neither true nor false"))),
     };
-    Ok(ItemsRequest { query, properties: properties(params.get("properties"), queryables)?, crs: crs::asked(params, "crs")?, explain })
+    let moment = Moment { time: time(params.get("datetime"))?, as_of: as_of(params.get("as-of"))? };
+    Ok(ItemsRequest {
+        moment,
+        query,
+        properties: properties(params.get("properties"), queryables)?,
+        crs: crs::asked(params, "crs")?,
+        explain,
+    })
 }
 
 /// The filter, bound to the collection.
@@ -101,7 +110,15 @@ pub fn filter(params: &Params, queryables: &Queryables) -> Result<Option<citywal
     filter.bind(queryables).map(Some).map_err(refuse)
 }
 
-fn time(datetime: Option<&str>) -> Result<Option<TimeFilter>, Problem> {
+/// Reads `as-of`.
+pub fn as_of(text: Option<&str>) -> Result<Option<Revision>, Problem> {
+    let refuse =
+        |text: &str| Problem::parameter("as-of", format!("“{}” is no revision, a whole number", text.chars().take(40).collect::<String>()));
+    text.map(|text| text.parse().map(Revision).map_err(|_| refuse(text))).transpose()
+}
+
+/// Reads `datetime`.
+pub fn time(datetime: Option<&str>) -> Result<Option<TimeFilter>, Problem> {
     datetime.map(str::parse).transpose().map_err(|error| Problem::parameter("datetime", error))
 }
 
@@ -159,6 +176,14 @@ fn limit(limit: Option<&str>) -> Result<usize, Problem> {
     }
 }
 
+/// The past that is asked for, in words.
+fn moment(moment: &Moment) -> Value {
+    json!({
+        "datetime": moment.time.map(|time| [time.start, time.end].map(|at| at.map(|at| at.to_string()))),
+        "asOf": moment.as_of,
+    })
+}
+
 /// How a request would be answered.
 pub fn explain(view: &CollectionView, items: &ItemsRequest) -> Value {
     let query = &items.query;
@@ -177,7 +202,8 @@ pub fn explain(view: &CollectionView, items: &ItemsRequest) -> Value {
         "items": counts.total,
         "index": index,
         "windows": windows,
-        "time": query.filter.as_ref().and_then(|filter| filter.time()).or(query.time).map(|time| [time.start, time.end].map(|at| at.map(|at| at.to_string()))),
+        "time": query.filter.as_ref().and_then(|filter| filter.time()).map(|time| [time.start, time.end].map(|at| at.map(|at| at.to_string()))),
+        "moment": moment(&items.moment),
         "equals": equals,
         "filter": query.filter.as_ref().map(|filter| filter.text().to_owned()),
         "order": if sort.is_empty() { json!(["fid"]) } else { json!(sort) },

@@ -18,7 +18,12 @@ use std::sync::Arc;
 
 /// The properties that a filter can name, with the days of the city's time zone.
 pub fn queryables(city: &City, meta: &CollectionMeta) -> Queryables {
-    Queryables::of(meta).in_zone(TimeZone::get(&city.profile().time_zone).unwrap_or(TimeZone::UTC))
+    Queryables::of(meta).in_zone(time_zone(city))
+}
+
+/// The city's time zone.
+pub fn time_zone(city: &City) -> TimeZone {
+    TimeZone::get(&city.profile().time_zone).unwrap_or(TimeZone::UTC)
 }
 
 /// `GET /collections/{id}/queryables`
