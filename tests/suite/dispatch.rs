@@ -46,7 +46,7 @@ fn record(row: &Row) -> String {
 }
 
 /// What is open after the rows for which `counts` holds.
-fn fold<'r>(rows: &'r [Row], counts: impl Fn(usize, &Row) -> bool) -> BTreeSet<&'r str> {
+fn fold(rows: &[Row], counts: impl Fn(usize, &Row) -> bool) -> BTreeSet<&str> {
     let mut open = BTreeSet::new();
     for (_, row) in rows.iter().enumerate().filter(|(at, row)| counts(*at, row)) {
         if row.open {
