@@ -62,6 +62,8 @@ pub struct App {
     pub ingest_sockets: Arc<Semaphore>,
     /// Room for exports.
     pub exports: Arc<Semaphore>,
+    /// Room for replays.
+    pub replays: Arc<Semaphore>,
     city: OnceLock<Arc<City>>,
     tiles: OnceLock<Arc<FreshTiles>>,
     /// Targets, once the city is loaded.
@@ -88,6 +90,7 @@ impl App {
             started: Instant::now(),
             ingest_sockets: Arc::new(Semaphore::new(limits::INGEST_SOCKETS_MAX)),
             exports: Arc::new(Semaphore::new(limits::EXPORTS_MAX)),
+            replays: Arc::new(Semaphore::new(limits::REPLAYS_MAX)),
             city: OnceLock::new(),
             tiles: OnceLock::new(),
             post_office: OnceLock::new(),

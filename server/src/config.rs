@@ -18,7 +18,10 @@ use anyhow::{Context, bail};
 use citywall_model::limits as engine;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::{net::SocketAddr, path::Path};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 /// The configuration of `citywall serve`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -45,6 +48,9 @@ pub struct Config {
     /// Private networks that targets may lie in, such as `10.1.0.0/16`. Public addresses need no
     /// entry; loopback is allowed where the server itself listens on loopback.
     pub targets_allow: Vec<String>,
+    /// The folder into which history is written, as newline-delimited JSON, before it ages out
+    /// (`retention_days`); it is not kept without one. Relative to the configuration file.
+    pub history_export: Option<PathBuf>,
     /// Who sends live items, and what is expected of them.
     pub sources: Vec<SourceConfig>,
     /// MQTT brokers to subscribe to.
@@ -67,6 +73,7 @@ impl Default for Config {
             tokens: Vec::new(),
             live: Vec::new(),
             targets_allow: Vec::new(),
+            history_export: None,
             sources: Vec::new(),
             mqtt: Vec::new(),
             tilesets: Vec::new(),
@@ -149,6 +156,7 @@ impl Config {
         let mut config = Self::parse(&text).with_context(|| format!("in the configuration {}", path.display()))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.live.iter_mut().try_for_each(|live| live.read_classes(folder))?;
+        config.history_export = config.history_export.map(|export| folder.join(export));
         config.tilesets.iter_mut().for_each(|tileset| tileset.folder = folder.join(&tileset.folder));
         Ok(config)
     }

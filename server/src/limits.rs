@@ -117,3 +117,23 @@ pub const TRACK_POINTS_MAX: usize = 10_000;
 pub const SERIES_PAGE_MAX: usize = 10_000;
 /// Observations after which a page of buckets ends with the bucket that they fill.
 pub const SERIES_OBSERVATIONS_MAX: usize = 1_000_000;
+/// Most replays at once.
+pub const REPLAYS_MAX: usize = 64;
+/// Most seconds of the past that pass in one second of a replay.
+pub const REPLAY_SPEED_MAX: f64 = 86_400.0;
+/// Most messages of a replay that wait for its reader.
+pub const REPLAY_MESSAGES_MAX: usize = 64;
+/// Most changes of a collection that a replay reads ahead, and most that it tells together.
+pub const REPLAY_CHANGES_MAX: usize = 4_096;
+/// Seconds between two looks at what has aged out.
+pub const RETENTION_SECONDS: u64 = 3600;
+/// Most items that one step of an expiry looks at.
+pub const RETENTION_ITEMS_MAX: usize = 2_000;
+/// Most changes that one step of an expiry removes.
+pub const RETENTION_CHANGES_MAX: usize = 2_000;
+/// Pause between two steps of an expiry, in milliseconds.
+pub const RETENTION_PAUSE_MS: u64 = 20;
+/// A clock that moves by so many seconds more or less than time itself has jumped.
+pub const CLOCK_JUMP_SECONDS: i64 = 300;
+/// Seconds after a jump of the clock in which nothing is removed from the history.
+pub const CLOCK_HOLD_SECONDS: u64 = 24 * 3600;

@@ -45,6 +45,8 @@ pub struct Metrics {
     pub subscribers_cut: AtomicU64,
     /// Messages sent on live lines.
     pub live_messages: AtomicU64,
+    /// Changes that have aged out of the history.
+    pub history_expired: AtomicU64,
     /// Open connections.
     pub connections: AtomicU64,
     /// Tiles answered from the cache.
@@ -86,6 +88,7 @@ impl Metrics {
             of(&self.subscribers_cut),
         );
         simple("citywall_live_messages_total", "counter", "Messages sent on live lines.", of(&self.live_messages));
+        simple("citywall_history_expired_total", "counter", "Changes that have aged out of the history.", of(&self.history_expired));
         simple("citywall_connections", "gauge", "Open connections.", of(&self.connections));
         simple("citywall_tile_cache_hits_total", "counter", "Tiles answered from the cache.", of(&self.tile_hits));
         simple("citywall_tile_cache_misses_total", "counter", "Tiles that were made.", of(&self.tile_misses));

@@ -3,7 +3,7 @@
 use crate::{
     app::{self, App, Open},
     config::Config,
-    ingest, limits, logging, rules,
+    ingest, limits, logging, retention, rules,
     targets::PostOffice,
 };
 use anyhow::{Context, bail};
@@ -67,6 +67,7 @@ async fn serve(config: Config, file: &Path, demo_feed: bool) -> anyhow::Result<(
     };
     open_post_office(&app, &city)?;
     ingest::start(&app, &city, demo_feed).await?;
+    retention::start(&app, &city);
     let checkpoints = tokio::spawn(checkpoints(store.clone()));
     announce(&app, &city, &address);
     signalled(&mut ended).await;
@@ -83,6 +84,7 @@ async fn serve(config: Config, file: &Path, demo_feed: bool) -> anyhow::Result<(
         let app = app.clone();
         tokio::task::spawn_blocking(move || {
             app.jobs.stop();
+            app.intake.review.write(&*store);
             store.checkpoint()
         })
     };

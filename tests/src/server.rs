@@ -24,7 +24,15 @@ impl Server {
     /// Serves a city and returns once the server is ready.
     #[must_use]
     pub fn start(city: &Path, arguments: &[&str]) -> Self {
-        let mut child = Command::new(binary("citywall"))
+        Self::start_in(&["env"], city, arguments)
+    }
+
+    /// As [`Server::start`], by a program that runs what follows its own arguments in its place.
+    #[must_use]
+    pub fn start_in(by: &[&str], city: &Path, arguments: &[&str]) -> Self {
+        let mut child = Command::new(by[0])
+            .args(&by[1..])
+            .arg(binary("citywall"))
             .args(["serve", "--listen", "127.0.0.1:0", "--city"])
             .arg(city)
             .args(arguments)

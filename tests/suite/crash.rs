@@ -46,6 +46,11 @@ fn soak_every_acknowledged_event_outlives_kill_9_at_any_instant() {
         let acknowledged = acknowledged.lock().unwrap();
         let lost: Vec<&String> = acknowledged.difference(&stored).collect();
         assert!(lost.is_empty(), "round {round}: lost {lost:?} of {}", acknowledged.len());
+        // Nothing stands twice in the history.
+        for id in stored.iter().take(2).chain(stored.iter().rev().take(8)) {
+            let states = server.json(&format!("/collections/events/items/{id}/history"));
+            assert_eq!(states["numberReturned"], 1, "{id}: {states}");
+        }
         let revision = server.json("/city")["revision"].as_u64().unwrap();
         assert!(revision >= stored.len() as u64, "every event has a revision of its own");
         assert_eq!(server.terminate(), 0);

@@ -312,6 +312,8 @@ fn parameters() -> Map<String, Value> {
         "limit": query("limit", "Most items in a page.", json!({"type": "integer", "minimum": 1, "maximum": limits::ITEMS_LIMIT_MAX, "default": limits::ITEMS_LIMIT_DEFAULT})),
         "cursor": query("cursor", "Where the page before ended; taken from its “next” link.", text.clone()),
         "collections": query("collections", "Collections, separated by commas; all without it.", text),
+        "replay": query("replay", "Play a past window instead of what happens now: FROM/TO, or FROM/.. up to now.", json!({"type": "string", "example": "2026-03-01T08:00:00+08:00/2026-03-01T09:00:00+08:00"})),
+        "speed": query("speed", "Seconds of the past that pass in one second of a replay.", json!({"type": "number", "default": 1})),
         "after": query("after", "Resume after this revision instead of taking a snapshot.", whole.clone()),
         "levels": query("levels", "First and last tile matrix.", json!({"type": "string", "pattern": "^[0-9]+(-[0-9]+)?$", "example": "10-14"})),
         "v": query("v", "The revision that the client expects; if it is the current one, the answer may be kept for ever.", whole)

@@ -8,7 +8,8 @@ use crate::{
     live::{
         Interest,
         line::{Ended, Line, Said, error, farewell, heartbeat},
-        lines::Lines,
+        lines::{Lines, Subscription},
+        replay::{Player, Window},
     },
 };
 use axum::{
@@ -21,7 +22,7 @@ use axum::{
     response::Response,
 };
 use citywall_query::City;
-use citywall_wire::{AreaOf, LiveRequest, Subscribe};
+use citywall_wire::{AreaOf, LiveRequest, Replay, Subscribe};
 use futures::{StreamExt, stream};
 use serde_json::Value;
 use std::{
@@ -53,16 +54,19 @@ pub async fn socket(State(app): State<Arc<App>>, ask: Ask, request: Request) -> 
 
 /// `GET /live/sse`: the same, asked for by query parameters; `Last-Event-ID` is an `after`.
 pub async fn events(State(app): State<Arc<App>>, ask: Ask) -> Answer {
-    let params = ask.params(&["collections", "bbox", "area", "filter", "after"])?;
+    let params = ask.params(&["collections", "bbox", "area", "filter", "after", "replay", "speed"])?;
     let city = app.city()?.clone();
     check_room(&app)?;
     let last_seen = ask.headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    let replay = replay(&params)?;
+    let resumes = replay.is_none();
     let request = Subscribe {
+        replay,
         collections: list(&params, "collections").map(str::to_owned).collect(),
         bbox: bbox(&params)?,
         area: area(&params)?,
         filter: params.get("filter").map(filter),
-        after: revision(params.get("after"), "after")?.or(revision(last_seen, "Last-Event-ID")?),
+        after: revision(params.get("after"), "after")?.or(revision(last_seen.filter(|_| resumes), "Last-Event-ID")?),
         ..Subscribe::default()
     };
     let mut lines = Lines::default();
@@ -110,19 +114,49 @@ fn area(params: &Params) -> Result<Option<AreaOf>, Problem> {
     params.get("area").map(parts).transpose()
 }
 
+/// A window of the past and the pace at which it is to be played.
+fn replay(params: &Params) -> Result<Option<Replay>, Problem> {
+    let speed = params.get("speed").map(|speed| speed.parse().map_err(|_| Problem::parameter("speed", "must be a number"))).transpose()?;
+    let Some(window) = params.get("replay") else {
+        let alone = || Problem::parameter("speed", "is for a replay; give replay=FROM/TO too");
+        return if speed.is_some() { Err(alone()) } else { Ok(None) };
+    };
+    let (from, to) =
+        window.split_once('/').ok_or_else(|| Problem::parameter("replay", "must be FROM/TO, two RFC 3339 date-times; TO may be .."))?;
+    let to = Some(to).filter(|to| !["", ".."].contains(to)).map(str::to_owned);
+    Ok(Some(Replay { from: from.to_owned(), to, speed: speed.unwrap_or(1.0) }))
+}
+
 fn revision(text: Option<&str>, parameter: &str) -> Result<Option<u64>, Problem> {
     text.map(|text| text.parse().map_err(|_| Problem::parameter(parameter, "must be a revision, a whole number"))).transpose()
 }
 
 /// Starts a subscription. A refusal names the member that is wrong.
-async fn start(app: &Arc<App>, city: &Arc<City>, request: Subscribe, lines: &Lines) -> Result<Line, (&'static str, String)> {
-    if request.replay.is_some() {
-        return Err(("replay", "this server does not replay yet; ask for the present".to_owned()));
+async fn start(app: &Arc<App>, city: &Arc<City>, request: Subscribe, lines: &Lines) -> Result<Subscription, (&'static str, String)> {
+    let window = request.replay.as_ref().map(Window::read).transpose().map_err(|reason| ("replay", reason))?;
+    if window.is_some() && request.after.is_some() {
+        return Err(("after", "a replay begins at its “from”; it cannot be resumed after a revision".to_owned()));
     }
+    let room = match window {
+        None => None,
+        Some(_) => {
+            let room = app.replays.clone().try_acquire_owned();
+            let full = |_| ("replay", format!("there are REPLAYS_MAX ({}) replays already; try again later", limits::REPLAYS_MAX));
+            Some(room.map_err(full)?)
+        }
+    };
     let (hub, city, bell) = (app.hub.clone(), city.clone(), lines.bell());
     let started = app.blocking(move || {
-        Ok(Interest::read(&request, &city).and_then(|interest| {
-            Line::start(&hub, &city, request.id.clone(), interest, request.after, bell).map_err(|reason| ("after", reason))
+        Ok(Interest::read(&request, &city).and_then(|interest| match window.zip(room) {
+            None => {
+                let line =
+                    Line::start(&hub, &city, request.id.clone(), interest, request.after, bell).map_err(|reason| ("after", reason))?;
+                Ok(Subscription::Present(Box::new(line)))
+            }
+            Some((window, room)) => {
+                let player = Player::start(&city, request.id.clone(), interest, window, room, bell).map_err(|reason| ("replay", reason))?;
+                Ok(Subscription::Replay(player))
+            }
         }))
     });
     started.await.map_err(|problem| ("subscribe", problem.to_string()))?
@@ -144,7 +178,9 @@ async fn next_event(app: &App, city: &City, lines: &mut Lines, beat: &mut tokio:
         () = stopping(&mut closing) => (vec![bare(farewell(&Ended::Closing))], true),
         _ = beat.tick() => {
             let mut said = lines.catch_up(app.hub.delivered());
-            said.push(bare(heartbeat(city)));
+            if lines.is_of_the_present() {
+                said.push(bare(heartbeat(city)));
+            }
             (said, false)
         }
     }
@@ -236,7 +272,7 @@ async fn serve_socket(app: &Arc<App>, city: &Arc<City>, mut socket: WebSocket) {
                         return;
                     }
                 }
-                Some(heartbeat(city))
+                lines.is_of_the_present().then(|| heartbeat(city))
             }
         };
         if let Some(text) = say
@@ -272,7 +308,10 @@ async fn hear(app: &Arc<App>, city: &Arc<City>, lines: &mut Lines, text: &str) -
             let missing = (!lines.remove(&id)).then(|| "there is no subscription of this id".to_owned());
             (id, missing)
         }
-        LiveRequest::Replay(control) => (control.id, Some("there is no replay of this id".to_owned())),
+        LiveRequest::Replay(control) => {
+            let refusal = lines.steer(&control).err();
+            (control.id, refusal)
+        }
     };
     refusal.map(|reason| error(id, reason))
 }

@@ -1,4 +1,5 @@
-//! `GET /refused`: records that were not taken, for those who run the sources. Needs the scope
+//! `GET /refused`: records that were not taken, kept in the city for those who run the sources, and
+//! how many there ever were. Needs the scope
 //! `operate`, since a record may hold anything.
 
 use super::value;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 /// `GET /refused`
 pub async fn list(State(app): State<Arc<App>>, ask: Ask) -> Answer {
     let (params, format, language) = ask.read(&["collection", "after", "limit"])?;
-    app.city()?;
+    let (review, store) = (app.intake.review.clone(), app.city()?.store().clone());
     let collection = params.get("collection").map(collection_id).transpose()?;
     let number = |name: &str, otherwise: u64| match params.get(name) {
         None => Ok(otherwise),
@@ -28,7 +29,11 @@ pub async fn list(State(app): State<Arc<App>>, ask: Ask) -> Answer {
         return Err(Problem::parameter("limit", format!("must be 1 to {}", limits::REFUSED_PAGE_MAX)));
     }
     let limit = limit.min(limits::REFUSED_PAGE_MAX);
-    let records = app.intake.review.list(collection.as_ref(), after, limit);
+    let read = move || {
+        review.write(&*store);
+        Ok((store.refused(collection.as_ref(), after, limit)?, store.refused_counts()?))
+    };
+    let (records, counts) = app.blocking(read).await?;
     let next = (records.len() == limit).then(|| records.last().map(|last| last.number)).flatten();
     let next = next.map(|after| {
         let query = params.without(&["after", "f"]).with("after", after.to_string());
@@ -37,12 +42,9 @@ pub async fn list(State(app): State<Arc<App>>, ask: Ask) -> Answer {
     if format == Format::Html {
         return Ok(html::refused(&ask.links, language, &records, next.as_deref()));
     }
-    let counts: Vec<Value> = app
-        .intake
-        .review
-        .counts()
-        .into_iter()
-        .map(|(collection, reason, count)| object!({"collection": collection, "reason": reason.word(), "count": count}))
+    let counts: Vec<Value> = counts
+        .iter()
+        .map(|refused| object!({"collection": refused.collection, "reason": refused.reason, "count": refused.count}))
         .collect();
     let records: Vec<Value> = records.iter().map(document).collect();
     Ok(value(&object!({"refused": records, "counts": counts, "next": next})))

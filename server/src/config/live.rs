@@ -34,7 +34,8 @@ pub struct LiveConfig {
     /// What the named properties must be; others are free.
     #[serde(default)]
     pub properties: BTreeMap<String, PropertyConfig>,
-    /// How long history is kept, in days; for ever without it.
+    /// How many days of history are kept, counted back from the latest state; all without it. What an
+    /// item is now always stays. See `history_export`.
     pub retention_days: Option<u32>,
     /// After how many seconds without a word a thing or a datastream is offline; an item's own
     /// `heartbeat_s` counts for more.

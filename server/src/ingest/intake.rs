@@ -14,7 +14,10 @@ use axum::body::Bytes;
 use citywall_model::{CollectionId, EventDraft, FeatureRef, LiveItem};
 use citywall_query::{City, CollectionView, Deed, Edit, Effect, Expected, IngestError, Receipt};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 use tokio::sync::oneshot;
 
 /// Records by what became of them.
@@ -38,7 +41,7 @@ pub struct Intake {
     /// What became of the records.
     pub counters: Counters,
     /// What was refused.
-    pub review: Review,
+    pub review: Arc<Review>,
     /// Who sends.
     pub registry: Registry,
 }
@@ -49,7 +52,7 @@ impl Intake {
         Self {
             contracts: live.iter().map(|live| (live.id.clone(), Contract::new(live))).collect(),
             counters: Counters::default(),
-            review: Review::default(),
+            review: Arc::default(),
             registry: Registry::default(),
         }
     }
@@ -85,6 +88,7 @@ impl Intake {
         self.registry.note(tally.sent(results.iter().map(Result::is_ok)));
         let refused = results.iter().zip(texts).filter_map(|(result, text)| Some((result.as_ref().err()?, text)));
         self.review.keep(&collection, &actor, refused);
+        self.review.relieve(city.store()).await;
         Ok(results)
     }
 

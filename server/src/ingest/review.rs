@@ -1,68 +1,78 @@
-//! Refused records: counted by collection and reason, and kept for review.
+//! Refused records: counted by collection and reason, and kept in the city for review.
 
 use super::refusal::{Reason, Refusal};
 use crate::limits;
 use axum::body::Bytes;
 use citywall_model::{CollectionId, RefusedRecord, limits as engine};
+use citywall_store::{CityStore, StoreError};
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use std::{
-    collections::{BTreeMap, VecDeque},
-    fmt::Write,
-};
-
-#[derive(Default)]
-struct Kept {
-    last: u64,
-    records: VecDeque<RefusedRecord>,
-}
+use std::{collections::BTreeMap, fmt::Write, sync::Arc};
 
 /// What was refused, and how much in all.
 #[derive(Default)]
 pub struct Review {
-    kept: Mutex<Kept>,
+    /// Records on their way into the city.
+    waiting: Mutex<Vec<RefusedRecord>>,
+    /// Held while they are written, so that they keep their order.
+    writing: Mutex<()>,
+    /// Since the start, for the metrics.
     counts: Mutex<BTreeMap<(CollectionId, Reason), u64>>,
 }
 
 impl Review {
-    /// Counts refused records and keeps the latest of them.
+    /// Counts refused records and has them kept.
     pub fn keep<'a>(&self, collection: &CollectionId, actor: &str, refused: impl Iterator<Item = (&'a Refusal, Bytes)>) {
         let mut refused = refused.peekable();
         if refused.peek().is_none() {
             return;
         }
         let received = Timestamp::now();
-        let (mut counts, mut kept) = (self.counts.lock(), self.kept.lock());
+        let (mut counts, mut waiting) = (self.counts.lock(), self.waiting.lock());
         for (refusal, text) in refused {
             *counts.entry((collection.clone(), refusal.reason)).or_default() += 1;
-            kept.last += 1;
-            let record = RefusedRecord {
-                number: kept.last,
+            waiting.push(RefusedRecord {
+                // The city gives it.
+                number: 0,
                 collection: collection.clone(),
                 actor: actor.to_owned(),
                 received,
                 reason: refusal.reason.word().to_owned(),
                 detail: refusal.detail.clone(),
                 text: cut(&text),
-            };
-            if kept.records.len() >= limits::REFUSED_WAITING_MAX {
-                kept.records.pop_front();
-            }
-            kept.records.push_back(record);
+            });
         }
     }
 
-    /// The refused records after a number, oldest first, at most `max` of them.
-    pub fn list(&self, collection: Option<&CollectionId>, after: u64, max: usize) -> Vec<RefusedRecord> {
-        let records = self.kept.lock();
-        let wanted =
-            |record: &&RefusedRecord| record.number > after && collection.is_none_or(|collection| record.collection == *collection);
-        records.records.iter().filter(wanted).take(max).cloned().collect()
+    /// Waits until there is room for more, if so many wait that they should be written first.
+    pub async fn relieve(self: &Arc<Self>, store: &Arc<dyn CityStore>) {
+        if self.waiting.lock().len() < limits::REFUSED_WAITING_MAX {
+            return;
+        }
+        let (this, store) = (self.clone(), store.clone());
+        let _ = tokio::task::spawn_blocking(move || this.write(&*store)).await;
     }
 
-    /// How many records were refused since the start, by collection and reason.
-    pub fn counts(&self) -> Vec<(CollectionId, Reason, u64)> {
-        self.counts.lock().iter().map(|((collection, reason), count)| (collection.clone(), *reason, *count)).collect()
+    /// Writes what waits. What cannot be written waits on, the latest
+    /// [`limits::REFUSED_WAITING_MAX`] of it.
+    pub fn write(&self, store: &dyn CityStore) {
+        if let Err(error) = self.try_write(store) {
+            tracing::warn!(%error, "refused records were not kept yet");
+        }
+    }
+
+    fn try_write(&self, store: &dyn CityStore) -> Result<(), StoreError> {
+        let _in_order = self.writing.lock();
+        let records = std::mem::take(&mut *self.waiting.lock());
+        if records.is_empty() {
+            return Ok(());
+        }
+        store.refuse(&records).inspect_err(|_| {
+            let mut waiting = self.waiting.lock();
+            let kept = records.len() + waiting.len();
+            let over = kept.saturating_sub(limits::REFUSED_WAITING_MAX).min(records.len());
+            waiting.splice(0..0, records[over..].iter().cloned());
+        })
     }
 
     /// The counts as Prometheus text.

@@ -47,6 +47,8 @@ pub async fn start(app: &Arc<App>, city: &Arc<City>, demo_feed: bool) -> anyhow:
 /// Writes what is due.
 async fn keep(app: &Arc<App>, city: &Arc<City>, sources: &CollectionId, heartbeats: &Heartbeats) {
     write(city, sources, app.intake.registry.due(city, sources), REGISTRAR);
+    let (review, store) = (app.intake.review.clone(), city.store().clone());
+    let _ = tokio::task::spawn_blocking(move || review.write(&*store)).await;
     for (collection, drafts) in heartbeats.due(city) {
         write(city, &collection, drafts, heartbeat::ACTOR);
     }

@@ -192,7 +192,7 @@ impl Line {
         match due {
             Due::Said(said) => Some(said),
             Due::Part { collection, items, last } => {
-                let text = message::snapshot(self.id(), self.reached, &collection, &items, last).into();
+                let text = message::snapshot(self.id(), self.reached, &collection, &items, last, None).into();
                 Some(Said { text, revision: last.then_some(self.reached) })
             }
             Due::Entries(entries) => self.say_entries(entries),
@@ -263,10 +263,10 @@ impl Line {
 
 /// One delta in the making: bounded, and no item both in `changes` and in `gone`.
 #[derive(Default)]
-struct Part {
-    revision: u64,
-    changes: Vec<Arc<PushedChange>>,
-    gone: Vec<Arc<PushedChange>>,
+pub(super) struct Part {
+    pub(super) revision: u64,
+    pub(super) changes: Vec<Arc<PushedChange>>,
+    pub(super) gone: Vec<Arc<PushedChange>>,
     /// The items of `gone`; while there are any, those of `changes` too.
     items: FxHashSet<(CollectionId, u64, bool)>,
 }
@@ -277,7 +277,7 @@ impl Part {
     }
 
     /// False if it has to go into the next one.
-    fn takes(&mut self, change: &Arc<PushedChange>, told: Told) -> bool {
+    pub(super) fn takes(&mut self, change: &Arc<PushedChange>, told: Told) -> bool {
         if self.changes.len() + self.gone.len() >= limits::DELTA_CHANGES_MAX {
             return false;
         }

@@ -1,7 +1,11 @@
 //! The subscriptions of one reader, and the pace at which it is told.
 
-use super::line::{Ended, Line, Said};
+use super::{
+    line::{Ended, Line, Said},
+    replay::Player,
+};
 use crate::limits;
+use citywall_wire::ReplayControl;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
     sync::Notify,
@@ -12,10 +16,34 @@ use tokio::{
 /// end: many small commits then share one message.
 const PACE: Duration = Duration::from_millis(limits::PUSH_PACE_MS);
 
+/// One subscription: to the present, or to a past window that is played again.
+pub enum Subscription {
+    /// What happens.
+    Present(Box<Line>),
+    /// What happened.
+    Replay(Player),
+}
+
+impl Subscription {
+    fn poll(&mut self) -> Result<Option<Said>, Ended> {
+        match self {
+            Self::Present(line) => line.poll(),
+            Self::Replay(player) => Ok(player.poll()),
+        }
+    }
+
+    fn catch_up(&mut self, delivered: u64) -> Option<Said> {
+        match self {
+            Self::Present(line) => line.catch_up(delivered),
+            Self::Replay(_) => None,
+        }
+    }
+}
+
 /// The subscriptions of one reader by their ids.
 #[derive(Default)]
 pub struct Lines {
-    lines: BTreeMap<Option<String>, Line>,
+    lines: BTreeMap<Option<String>, Subscription>,
     bell: Arc<Notify>,
     /// When the mailboxes were last emptied.
     emptied: Option<Instant>,
@@ -33,7 +61,7 @@ impl Lines {
     ///
     /// # Errors
     /// There are too many.
-    pub fn insert(&mut self, id: Option<String>, line: Line) -> Result<(), String> {
+    pub fn insert(&mut self, id: Option<String>, line: Subscription) -> Result<(), String> {
         if self.lines.len() >= limits::LINE_SUBSCRIPTIONS_MAX && !self.lines.contains_key(&id) {
             return Err(format!("a line has at most LINE_SUBSCRIPTIONS_MAX ({}) subscriptions", limits::LINE_SUBSCRIPTIONS_MAX));
         }
@@ -45,6 +73,25 @@ impl Lines {
     /// Ends a subscription; false if there is none of this id.
     pub fn remove(&mut self, id: &Option<String>) -> bool {
         self.lines.remove(id).is_some()
+    }
+
+    /// Steers a replay.
+    ///
+    /// # Errors
+    /// There is none of this id, or it cannot do that.
+    pub fn steer(&self, control: &ReplayControl) -> Result<(), String> {
+        match self.lines.get(&control.id) {
+            Some(Subscription::Replay(player)) => player.steer(control),
+            Some(Subscription::Present(_)) => Err("the subscription of this id tells the present; nothing of it can be steered".to_owned()),
+            None => Err("there is no replay of this id".to_owned()),
+        }
+    }
+
+    /// True if the reader is to hear of the present: a replay without an id, or nothing but
+    /// replays, have heartbeats of their own.
+    pub fn is_of_the_present(&self) -> bool {
+        let is_replay = |line: &Subscription| matches!(line, Subscription::Replay(_));
+        !self.lines.get(&None).is_some_and(is_replay) && (self.lines.is_empty() || !self.lines.values().all(is_replay))
     }
 
     /// The next message, as soon as there is one. May be dropped and called again.

@@ -4,7 +4,7 @@
 use super::interest::Told;
 use crate::geojson::write;
 use citywall_model::{Bbox, Change, CollectionId, FeatureRef, LifeState, LiveItem};
-use citywall_wire::LiveMessage;
+use citywall_wire::{LiveMessage, ReplayMark};
 use std::sync::OnceLock;
 
 /// One change on its way to the subscribers.
@@ -54,6 +54,11 @@ impl PushedChange {
     /// A change that was read from the journal, which does not say what was before.
     pub fn read(change: &Change, is_series: bool) -> Self {
         Self { is_new: false, ..Self::new(change, is_series) }
+    }
+
+    /// The same change under another number.
+    pub fn numbered(self, revision: u64) -> Self {
+        Self { revision, ..self }
     }
 
     /// How it concerns a subscriber of everything.
@@ -116,8 +121,15 @@ pub fn delta<'c>(
     text(out)
 }
 
-/// One part of a snapshot.
-pub fn snapshot(id: Option<&str>, revision: u64, collection: &CollectionId, items: &[LiveItem], last: bool) -> String {
+/// One part of a snapshot, marked where it is of a replay.
+pub fn snapshot(
+    id: Option<&str>,
+    revision: u64,
+    collection: &CollectionId,
+    items: &[LiveItem],
+    last: bool,
+    replay: Option<&ReplayMark>,
+) -> String {
     let mut out = start("snapshot", id);
     out.extend_from_slice(format!(",\"revision\":{revision},\"collection\":\"{collection}\",\"features\":[").as_bytes());
     for (at, item) in items.iter().enumerate() {
@@ -126,7 +138,12 @@ pub fn snapshot(id: Option<&str>, revision: u64, collection: &CollectionId, item
         }
         write::feature(&mut out, FeatureRef::Live(item));
     }
-    out.extend_from_slice(format!("],\"last\":{last}}}").as_bytes());
+    out.extend_from_slice(format!("],\"last\":{last}").as_bytes());
+    if let Some(replay) = replay {
+        out.extend_from_slice(b",\"replay\":");
+        out.extend_from_slice(&serde_json::to_vec(replay).unwrap_or_default());
+    }
+    out.push(b'}');
     text(out)
 }
 

@@ -4,7 +4,8 @@
 //! change, the subscriptions that it concerns ([`index`]): each subscriber has a mailbox of its own
 //! ([`mailbox`]), which coalesces what it can and is cut off, with the reason, when its reader
 //! falls too far behind. A line ([`line`]) turns its mailbox into messages at its reader's pace.
-//! So nobody slows the writer or anybody else.
+//! So nobody slows the writer or anybody else. A replay ([`replay`]) tells the past by the same
+//! messages, at its own pace and on a thread of its own.
 
 pub mod hub;
 mod index;
@@ -13,6 +14,7 @@ pub mod line;
 pub mod lines;
 mod mailbox;
 mod message;
+pub mod replay;
 #[cfg(test)]
 mod tests;
 

@@ -29,7 +29,7 @@ fn next_link(page: &Value, server: &Server) -> Option<String> {
 
 /// a: open 08:00–10:00; b: open 09:00–, level 2 from 11:00; c: 12:00–13:00 and again from 14:00;
 /// d: removed at 10:00.
-fn day(server: &Server) -> Vec<u64> {
+pub fn day(server: &Server) -> Vec<u64> {
     let at = |time: &str| format!("2026-03-01T{time}:00Z");
     let mut revisions = vec![
         say(server, "a", &at("08:00"), json!({})),
@@ -186,6 +186,86 @@ fn post(server: &Server, collection: &str, lines: &[Value]) {
     let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
     let answer = server.send("POST", &format!("/collections/{collection}/items"), &[("content-type", NDJSON)], body.as_bytes());
     assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+#[test]
+fn what_ages_out_is_exported_and_the_rest_is_told_as_before() {
+    let city = City::new();
+    let export = city.path("history");
+    let config = format!(
+        "history_export = \"{export}\"\n[[live]]\nid = \"cases\"\nkind = \"incidents\"\ntitle = {{ zh = \"案件\", en = \"Cases\" }}\nretention_days = 30\n"
+    );
+    let case = |id: &str, time: &str, level: u32, status: &str| json!({"type": "Feature", "id": id, "geometry": null, "properties": {"source": "s", "time": time, "level": level, "status": status}});
+    let server = city.serve_configured(&config);
+    post(
+        &server,
+        "cases",
+        &[
+            case("long", "2026-01-01T00:00:00Z", 4, "open"),
+            case("long", "2026-01-02T00:00:00Z", 3, "open"),
+            case("long", "2026-01-03T00:00:00Z", 2, "open"),
+            case("over", "2026-01-01T00:00:00Z", 4, "open"),
+            case("over", "2026-01-04T00:00:00Z", 4, "cleared"),
+            case("new", "2026-03-01T00:00:00Z", 4, "open"),
+        ],
+    );
+    let all = server.json("/city")["revision"].as_u64().unwrap();
+    let open = |server: &Server, datetime: &str| -> Vec<(Value, Value)> {
+        let page = server.json(&format!("/collections/cases/items?datetime={datetime}"));
+        page["features"].as_array().unwrap().iter().map(|f| (f["id"].clone(), f["properties"]["level"].clone())).collect()
+    };
+    assert_eq!(open(&server, "2026-01-01T12:00:00Z"), [(json!("long"), json!(4)), (json!("over"), json!(4))]);
+    let now = server.json("/collections/cases/items")["features"].clone();
+    assert_eq!(server.terminate(), Some(0));
+    // Thirty days before the latest state is the end of January: it is looked for at the start.
+    let server = city.serve_configured(&config);
+    let start = std::time::Instant::now();
+    while server.get("/metrics").text().lines().all(|line| line != "citywall_history_expired_total 3") {
+        assert!(start.elapsed().as_secs() < 20, "{}", server.get("/metrics").text());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(server.json("/collections/cases/items")["features"], now, "the present stays, cleared ones too");
+    let file = std::fs::read_dir(&export).unwrap().next().unwrap().unwrap().path();
+    let lines: Vec<Value> = std::fs::read_to_string(file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut exported: Vec<String> =
+        lines.iter().map(|l| format!("{} {}", l["feature"]["id"], l["feature"]["properties"]["level"])).collect();
+    exported.sort();
+    assert_eq!(exported, ["\"long\" 3", "\"long\" 4", "\"over\" 4"]);
+    assert_eq!(lines[0]["collection"], "cases");
+    assert!(lines.iter().all(|line| line["actor"].is_string() && line["revision"].is_u64() && line["late"] == false));
+    // From the horizon on everything is told as before; before it nothing wrong is told.
+    assert_eq!(open(&server, "2026-02-01T00:00:00Z"), [(json!("long"), json!(2))]);
+    let gone = server.get("/collections/cases/items?datetime=2026-01-01T12:00:00Z").problem(410);
+    assert!(gone["detail"].as_str().unwrap().contains("aged out"), "{gone}");
+    server.get("/collections/cases/items?as-of=1").problem(410);
+    server.get("/live/sse?collections=cases&replay=2026-01-01T12:00:00Z/..").problem(400);
+    server.get("/collections/cases/items/long/history?datetime=2026-01-01T12:00:00Z/..").problem(410);
+    assert_eq!(server.json(&format!("/collections/cases/items?as-of={all}"))["features"], now);
+    assert_eq!(server.json("/collections/cases/items/long/history")["numberReturned"], 1);
+    assert_eq!(server.terminate(), Some(0));
+    let verified = crate::harness::citywall(&["verify", "--city", city.file.to_str().unwrap()]);
+    assert!(verified.status.success(), "{}", crate::harness::stderr(&verified));
+}
+
+#[test]
+fn what_was_refused_outlives_a_restart() {
+    let city = City::new();
+    let server = city.serve();
+    for n in 0..3 {
+        let mut bad = event(&format!("bad{n}"), 117.0, 39.0);
+        bad["properties"]["time"] = json!("2199-01-01T00:00:00Z");
+        server.post_event(&bad).problem(400);
+    }
+    assert_eq!(server.json("/refused")["refused"].as_array().unwrap().len(), 3);
+    assert_eq!(server.terminate(), Some(0));
+    let server = city.serve();
+    let refused = server.json("/refused?limit=2");
+    let record = &refused["refused"][0];
+    assert_eq!((&record["reason"], &record["collection"], &record["actor"]), (&json!("future"), &json!("events"), &json!("local")));
+    assert_eq!(refused["counts"], json!([{"collection": "events", "reason": "future", "count": 3}]));
+    let next = refused["next"].as_str().unwrap().strip_prefix(&*server.url).unwrap().to_owned();
+    assert_eq!(server.json(&next)["refused"].as_array().unwrap().len(), 1);
+    assert_eq!(server.json("/refused?collection=none")["refused"], json!([]));
 }
 
 #[test]

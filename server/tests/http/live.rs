@@ -25,7 +25,7 @@ impl Line {
         line
     }
 
-    fn say(&mut self, request: &Value) {
+    pub fn say(&mut self, request: &Value) {
         self.0.send(Message::text(request.to_string())).unwrap();
     }
 
@@ -39,7 +39,7 @@ impl Line {
         }
     }
 
-    fn any(&mut self) -> Value {
+    pub fn any(&mut self) -> Value {
         loop {
             match self.0.read().unwrap() {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),

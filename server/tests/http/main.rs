@@ -13,6 +13,7 @@ mod history;
 mod ingest;
 mod life;
 mod live;
+mod replay;
 mod rules;
 mod styles;
 mod targets;

@@ -94,6 +94,9 @@ impl City {
         if from > end {
             return Ok(());
         }
+        if after.is_none() && (time.start, time.end) != (None, None) {
+            check(&self.store().horizon(id)?, &Moment { time: Some(*time), as_of: None })?;
+        }
         let query = HistoryQuery { collection: id.clone(), from, to: end, fid };
         self.store().history(&query, &mut |change| {
             let place = (change.item.since(), change.item.revision());
@@ -117,6 +120,13 @@ impl City {
 }
 
 impl CollectionView {
+    /// Since when the latest state of a live collection has been; `None` without one.
+    #[must_use]
+    pub fn latest(&self) -> Option<Timestamp> {
+        let Kind::Live(live) = &self.kind else { return None };
+        Some(live.state.read().latest).filter(|latest| *latest > Timestamp::MIN)
+    }
+
     /// The number of a live item, also of one that was removed; `None` if there never was one.
     #[must_use]
     pub fn fid_ever(&self, id: &str) -> Option<u64> {

@@ -5,7 +5,7 @@
 
 mod live;
 
-pub use live::{AreaOf, Change, Gone, LiveMessage, LiveRequest, Replay, ReplayControl, Subscribe};
+pub use live::{AreaOf, Change, Gone, LiveMessage, LiveRequest, Replay, ReplayControl, ReplayMark, Subscribe};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -85,6 +85,20 @@ pub struct Replay {
     pub speed: f64,
 }
 
+/// Marks what is told as a replay of the past.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ReplayMark {
+    /// The first instant of the window, RFC 3339.
+    pub from: String,
+    /// The last instant.
+    pub to: String,
+    /// The instant of this snapshot.
+    pub time: String,
+    /// Seconds of the past that pass in one second.
+    pub speed: f64,
+}
+
 /// Steers a replay that is under way; what is absent stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -138,6 +152,10 @@ pub enum LiveMessage {
         features: Vec<Feature>,
         /// False while more parts of the snapshot follow.
         last: bool,
+        /// Of a replay: what is played. Its revisions are its own, counted from its beginning; the
+        /// one that made an item is the item's property `recorded`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replay: Option<ReplayMark>,
     },
     /// What happened between two revisions; an item stands in `changes` or in `gone`, not in both.
     Delta {

@@ -57,7 +57,7 @@ pub fn paths() -> Map<String, Value> {
             any(
                 "getLive",
                 "Live changes (WebSocket)",
-                "Send {\"type\":\"subscribe\",\"collections\":[…],\"bbox\":[…],\"area\":{\"level\":…,\"code\":…},\"filter\":…,\"after\":REVISION} first; without “after” a snapshot comes, then deltas that each name the revision they follow. A heartbeat comes every 5 s. A reader that falls behind is cut off with the reason. /asyncapi describes every message.",
+                "Send {\"type\":\"subscribe\",\"collections\":[…],\"bbox\":[…],\"area\":{\"level\":…,\"code\":…},\"filter\":…,\"after\":REVISION} first; without “after” a snapshot comes, then deltas that each name the revision they follow. A heartbeat comes every 5 s. A reader that falls behind is cut off with the reason. With “replay”: {\"from\":…,\"to\":…,\"speed\":…} a past window is played again by the same messages; its snapshots and heartbeats are marked, its revisions are its own, and {\"type\":\"replay\",\"paused\":…,\"seek\":…,\"speed\":…} steers it. /asyncapi describes every message.",
                 &[][..],
                 socket("The line is open; messages are LiveMessage objects."),
                 &["400"][..],
@@ -68,8 +68,8 @@ pub fn paths() -> Map<String, Value> {
             any(
                 "getLiveEvents",
                 "Live changes (server-sent events)",
-                "The same messages; the event id is the revision reached, so that a browser resumes by itself.",
-                &["collections", "liveBbox", "area", "filter", "after"],
+                "The same messages; the event id is the revision reached, so that a browser resumes by itself. A replay has no event ids and begins anew.",
+                &["collections", "liveBbox", "area", "filter", "after", "replay", "speed"],
                 stream,
                 &["400"],
             ),
