@@ -7,7 +7,6 @@ use crate::{
     app::App,
     http::{Answer, Ask, PathOf, Problem, body},
     importing::ImportRequest,
-    limits,
 };
 use axum::{
     Extension,
@@ -21,13 +20,7 @@ use std::sync::Arc;
 pub async fn start(State(app): State<Arc<App>>, ask: Ask, Extension(caller): Extension<Caller>, body: Body) -> Answer {
     ask.params(&[])?;
     let city = app.city()?.clone();
-    let content = ask.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !content.starts_with("application/json") {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type: send application/json"));
-    }
-    let body = body::read(&ask.headers, body, limits::SMALL_BODY_BYTES_MAX, "SMALL_BODY_BYTES_MAX").await?;
-    let request: ImportRequest = serde_json::from_slice(&body)
-        .map_err(|error| Problem::body(format!("the body is not as expected: {error}")).at_line(error.line()))?;
+    let request: ImportRequest = body::json(&ask.headers, body).await?;
     if !request.source.is_absolute() {
         return Err(Problem::body("source: must be an absolute path on the server's machine"));
     }

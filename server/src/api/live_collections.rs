@@ -5,7 +5,7 @@ use crate::{
     app::App,
     config::{Category, LiveKind, Title},
     http::{Answer, Ask, Problem, body},
-    ingest, limits,
+    ingest,
 };
 use axum::{
     body::Body,
@@ -35,13 +35,7 @@ struct NewCollection {
 pub async fn create(State(app): State<Arc<App>>, ask: Ask, body: Body) -> Answer {
     ask.params(&[])?;
     let city = app.city()?.clone();
-    let content = ask.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !content.starts_with("application/json") {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type: send application/json"));
-    }
-    let body = body::read(&ask.headers, body, limits::SMALL_BODY_BYTES_MAX, "SMALL_BODY_BYTES_MAX").await?;
-    let new: NewCollection = serde_json::from_slice(&body)
-        .map_err(|error| Problem::body(format!("the body is not as expected: {error}")).at_line(error.line()))?;
+    let new: NewCollection = body::json(&ask.headers, body).await?;
     if city.view(&new.id).is_ok() {
         return Err(Problem::new(StatusCode::CONFLICT, format!("there is a collection “{}” already", new.id)));
     }

@@ -7,15 +7,10 @@ use super::{
 };
 use crate::{
     app::App,
-    http::{Answer, Ask, Problem, body},
-    limits,
+    http::{Answer, Ask, body},
     rules::{self, Trial},
 };
-use axum::{
-    body::Body,
-    extract::State,
-    http::{StatusCode, header},
-};
+use axum::{body::Body, extract::State};
 use citywall_rules::RuleDocument;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -64,13 +59,7 @@ pub async fn schema(ask: Ask) -> Answer {
 pub async fn attempt(State(app): State<Arc<App>>, ask: Ask, body: Body) -> Answer {
     ask.params(&[])?;
     let city = app.city()?.clone();
-    let content = ask.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !content.starts_with("application/json") {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type: send application/json"));
-    }
-    let body = body::read(&ask.headers, body, limits::SMALL_BODY_BYTES_MAX, "SMALL_BODY_BYTES_MAX").await?;
-    let trial: Trial = serde_json::from_slice(&body)
-        .map_err(|error| Problem::body(format!("the body is not as expected: {error}")).at_line(error.line()))?;
+    let trial: Trial = body::json(&ask.headers, body).await?;
     let alarms = app.blocking(move || rules::run(&city, &trial)).await?;
     Ok(value(&alarms))
 }

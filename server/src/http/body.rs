@@ -9,6 +9,7 @@ use axum::{
 use bytes::BytesMut;
 use flate2::write::MultiGzDecoder;
 use futures::StreamExt;
+use serde::de::DeserializeOwned;
 use std::{io::Write, time::Duration};
 
 /// Bytes of gzip that are unpacked at once: what a thousand times as much is still bounded.
@@ -74,6 +75,20 @@ impl Chunks {
 
 fn too_slow(what: &str) -> Problem {
     Problem::new(StatusCode::REQUEST_TIMEOUT, format!("{what} BODY_SECONDS_MAX ({} s)", limits::BODY_SECONDS_MAX))
+}
+
+/// Reads a small body of JSON.
+///
+/// # Errors
+/// It is not sent as `application/json` (415), is not what is expected (400, naming the line), or
+/// cannot be read; see [`read`].
+pub async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Problem> {
+    let content = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !content.starts_with("application/json") {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type: send application/json"));
+    }
+    let body = read(headers, body, limits::SMALL_BODY_BYTES_MAX, "SMALL_BODY_BYTES_MAX").await?;
+    serde_json::from_slice(&body).map_err(|error| Problem::body(format!("the body is not as expected: {error}")).at_line(error.line()))
 }
 
 /// Reads a whole body.
