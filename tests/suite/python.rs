@@ -1,0 +1,73 @@
+//! What analysts do in Python: the examples of `docs/python.md` run as they stand, and
+//! schemathesis asks everything that the API definition describes.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use citywall_tests::{Server, citywall_ok, root};
+use serde_json::json;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Mutex,
+};
+
+/// A Python with the packages of `tests/python/requirements.txt`, kept beside the build.
+fn python() -> PathBuf {
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _one = MAKING.lock().unwrap();
+    let requirements = root().join("tests/python/requirements.txt");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+    let (python, made) = (folder.join("bin/python"), folder.join("requirements.txt"));
+    let wanted = fs::read_to_string(&requirements).unwrap();
+    if fs::read_to_string(&made).ok().as_ref() != Some(&wanted) {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
+        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements));
+        fs::write(&made, wanted).unwrap();
+    }
+    python
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {said}");
+    said
+}
+
+/// A served city with sixty buildings.
+fn serve(folder: &Path) -> Server {
+    let building = |at: u32| {
+        let (x, y) = (117.0 + f64::from(at) * 0.01, 39.0 + f64::from(at) * 0.005);
+        let ring = [[x, y], [x + 0.005, y], [x + 0.005, y + 0.005], [x, y + 0.005], [x, y]];
+        json!({"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": {"name": format!("楼{at}"), "height": f64::from(at) / 10.0}})
+    };
+    let (source, city) = (folder.join("buildings.geojsonl"), folder.join("city.gpkg"));
+    fs::write(&source, (0..60).map(|at| building(at).to_string() + "\n").collect::<String>()).unwrap();
+    citywall_ok(&["import", source.to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", "buildings"]);
+    Server::start(&city, &[])
+}
+
+#[test]
+fn the_examples_run_as_they_stand() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path());
+    let page = fs::read_to_string(root().join("docs/python.md")).unwrap();
+    let blocks: Vec<&str> = page.split("```python\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
+    assert!(blocks.len() >= 10);
+    let script = folder.path().join("examples.py");
+    fs::write(&script, blocks.join("\n")).unwrap();
+    run(Command::new(python()).arg(&script).env("CITYWALL", &server.url));
+}
+
+/// Long lines are asked about elsewhere: /live, /live/sse and /ingest do not end by themselves.
+#[test]
+fn soak_no_request_of_the_definition_fails_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path());
+    let examples = if std::env::var("CITYWALL_SOAK").is_ok_and(|soak| soak == "full") { "100" } else { "2" };
+    let schemathesis = python().with_file_name("schemathesis");
+    let mut command = Command::new(schemathesis);
+    command.arg("run").arg(format!("{}/api", server.url)).args(["--checks", "not_a_server_error", "--phases", "fuzzing", "--workers", "2"]);
+    command.args(["--max-examples", examples, "--request-timeout", "20", "--exclude-path-regex", "^/(live|ingest)"]);
+    run(command.current_dir(folder.path()));
+}
