@@ -41,7 +41,7 @@ export default defineConfig({
   },
   server: {
     // The server takes changes from its own pages alone, so the requests come from its own address.
-    proxy: Object.fromEntries(['/city', '/collections', '/styles', '/tiles', '/live', '/login', '/session'].map((path) =>
+    proxy: Object.fromEntries(['/api?', '/city', '/collections', '/styles', '/tiles', '/live', '/login', '/session'].map((path) =>
       [path, { target: server, ws: path === '/live', changeOrigin: true, headers: { origin: server } }])),
   },
 });

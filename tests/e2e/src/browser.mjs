@@ -29,8 +29,8 @@ export async function openBrowser({ server, width, height, locale, theme }) {
   const page = await context.newPage();
   page.setDefaultTimeout(120_000);
   const faults = [];
-  // While the server is down on purpose, the browser's own report of that is no fault.
-  const watch = { outage: false };
+  // While the server is down on purpose, or asked for what it must refuse, the browser's own report of that is no fault.
+  const watch = { outage: false, refusal: false };
   const host = new URL(server).host;
 
   page.on('request', (request) => {
@@ -43,11 +43,12 @@ export async function openBrowser({ server, width, height, locale, theme }) {
   page.on('console', (message) => {
     if (message.type() !== 'error') return;
     if (watch.outage && /ERR_CONNECTION|ERR_EMPTY_RESPONSE|ERR_SOCKET|WebSocket|503/.test(message.text())) return;
+    if (watch.refusal && /status of 400/.test(message.text())) return;
     faults.push(`console error: ${message.text()} (${message.location().url})`);
   });
   page.on('pageerror', (error) => faults.push(`uncaught: ${error.stack ?? error.message}`));
   page.on('response', (response) => {
-    if (response.status() >= 400 && !watch.outage) faults.push(`${response.status()} for ${response.url()}`);
+    if (response.status() >= 400 && !watch.outage && !(watch.refusal && response.status() === 400)) faults.push(`${response.status()} for ${response.url()}`);
   });
   return { browser, page, faults, watch };
 }

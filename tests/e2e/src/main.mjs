@@ -12,6 +12,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openBrowser } from './browser.mjs';
 import { City } from './city.mjs';
+import { featureSteps, seriousViolations } from './features.mjs';
 import { drawnCollections, eventRow, waitForLine, waitForMap, waitForMarker, waitForNoMarker } from './page.mjs';
 
 const server = process.env.CITYWALL_URL;
@@ -111,6 +112,8 @@ try {
     });
   }
 
+  for (const [name, act] of featureSteps({ page, city, document, shoot, watch })) await step(name, act);
+
   await step('cleared, it goes by itself', async () => {
     await city.clear(id);
     await eventRow(page, id).waitFor({ state: 'detached' });
@@ -122,6 +125,7 @@ try {
     await page.getByRole('button', { name: 'Switch to light' }).click();
     await page.getByRole('heading', { name: /Live events/ }).waitFor();
     await waitForMap(page);
+    assert.deepEqual(await seriousViolations(page), []);
     await shoot('6-english-light');
   });
 

@@ -25,6 +25,8 @@ export const itemAddress = (collection: string, item: string): string =>
 export const itemsAddress = (collection: string, parameters: Record<string, string>): string =>
   `${collectionAddress(collection)}/items?${new URLSearchParams(parameters)}`;
 
+export const definitionAddress = (): string => `${root()}api?f=json`;
+
 export const stylesAddress = (): string => `${root()}styles`;
 
 export const styleAddress = (collection: string, style: string): string =>

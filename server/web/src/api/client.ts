@@ -1,5 +1,5 @@
 // Reads JSON from the server. A 401 leads to the login page; every other failure is an ApiError.
-import { cityAddress, collectionAddress, itemAddress, itemsAddress, loginAddress, styleAddress, stylesAddress } from './address';
+import { cityAddress, collectionAddress, definitionAddress, itemAddress, itemsAddress, loginAddress, styleAddress, stylesAddress } from './address';
 import type { CityDocument, CollectionLinks, Item, ItemsPage, StyleDocument, StyleEntry } from './types';
 
 /** Milliseconds after which a request is given up. */
@@ -97,9 +97,19 @@ export async function fetchTagged(collection: string, item: string): Promise<{ i
   return { item: (await response.json()) as Item, etag: response.headers.get('etag') ?? '' };
 }
 
-/** The states that a live item was in, the first one first. */
-export const fetchHistory = (collection: string, item: string, signal?: AbortSignal): Promise<ItemsPage> =>
-  getJson(`${itemAddress(collection, item)}/history`, GEOJSON, signal);
+let paths: Promise<string[]> | undefined;
+
+/** Whether the server's own definition has a path that ends so; it is asked once. */
+const hasPath = async (end: string): Promise<boolean> => {
+  paths ??= getJson<{ paths: Record<string, unknown> }>(definitionAddress(), 'application/json').then((api) => Object.keys(api.paths), () => []);
+  return (await paths).some((path) => path.endsWith(end));
+};
+
+/** The states that a live item was in, the first one first; none from a server that tells no history. */
+export async function fetchHistory(collection: string, item: string, signal?: AbortSignal): Promise<ItemsPage> {
+  if (!(await hasPath('/items/{itemId}/history'))) return { features: [] };
+  return getJson(`${itemAddress(collection, item)}/history`, GEOJSON, signal);
+}
 
 export const fetchCollection = (collection: string, signal?: AbortSignal): Promise<CollectionLinks> =>
   getJson(`${collectionAddress(collection)}?f=json`, 'application/json', signal);

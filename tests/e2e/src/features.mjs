@@ -1,0 +1,251 @@
+// Walks through the tools of the map page on whatever city is served: each step uses one as a person would.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { waitForMap } from './page.mjs';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** The faults of accessibility that axe-core calls serious or critical, as lines. */
+export async function seriousViolations(page) {
+  // The page's own policy takes no script from elsewhere, and this one is from the test itself.
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target.join(' ')} (${failureSummary})`).join('; ')}`);
+}
+
+const tool = (page, id) => page.locator(`[data-tool="${id}"]`);
+
+async function open(page, id) {
+  await tool(page, id).click();
+  await page.locator(`[data-card="${id}"]`).waitFor();
+}
+
+async function close(page, id) {
+  await tool(page, id).click();
+  await page.locator(`[data-card="${id}"]`).waitFor({ state: 'detached' });
+}
+
+/** The steps in order: a name, and what to do. `shoot` takes a picture. */
+export function featureSteps({ page, city, document, shoot, watch }) {
+  const layers = document.collections.filter(({ kind, count }) => kind === 'layer' && count > 0);
+  const buildings = layers.find(({ id }) => /building/.test(id)) ?? layers[0];
+  const ground = document.collections.some(({ kind }) => kind === 'elevation');
+  const middle = async () => {
+    const box = await page.locator('#map').boundingBox();
+    return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+  };
+  const items = async (collection, query) => {
+    const response = await fetch(city.address(`collections/${collection}/items?${new URLSearchParams(query)}`), { headers: { accept: 'application/geo+json', ...city.headers } });
+    assert.ok(response.ok, `items of ${collection}: ${response.status}`);
+    return response.json();
+  };
+
+  return [
+    ['coordinates are found as they are and, in China, as GCJ-02', async () => {
+      const search = page.getByRole('combobox', { name: /搜索|Search/ });
+      await search.fill('39.13, 117.2');
+      await page.locator('[role="option"]').nth(1).waitFor();
+      assert.match(await page.locator('[role="option"]').nth(1).innerText(), /GCJ-02/);
+      await search.press('Escape');
+      await search.press('Escape');
+    }],
+    ['an item is found by its name or code and chosen', async () => {
+      const { features } = await items(buildings.id, { limit: '50' });
+      const named = features.find(({ properties }) => typeof properties.name === 'string' && properties.name.length > 2) ?? features[0];
+      const search = page.getByRole('combobox', { name: /搜索|Search/ });
+      await search.fill(named.properties.name ?? String(named.id));
+      await page.locator('[role="option"]').first().waitFor();
+      await search.press('Enter');
+      await page.locator('section.inspector dt').first().waitFor();
+      await shoot('feature-search');
+      await page.locator('section.inspector .close').click();
+      await page.evaluate(() => window.__citywall.map.stop());
+    }],
+    ['a rectangle selects exactly what the server says is in it, with statistics and a chart', async () => {
+      await page.locator('[data-tool="select"]').click();
+      const { x, y } = await middle();
+      const corners = [[x - 60, y - 50], [x + 60, y + 50]];
+      for (const [cx, cy] of corners) await page.mouse.click(cx, cy);
+      await page.locator('[data-count]').waitFor();
+      const [[west, north], [east, south]] = await page.evaluate((places) => places.map((place) => window.__citywall.map.unproject(place).toArray()), corners);
+      const { numberMatched } = await items(await page.locator('[data-card="select"] select').first().inputValue(), { bbox: [west, south, east, north].join(','), limit: '1' });
+      assert.equal(Number(await page.locator('[data-count]').getAttribute('data-count')), numberMatched);
+      if (numberMatched > 0) await page.locator('[data-card="select"] .chart svg').waitFor();
+      await shoot('feature-select');
+      await close(page, 'select');
+    }],
+    ['a line and an area are measured', async () => {
+      await open(page, 'measure');
+      const { x, y } = await middle();
+      await page.mouse.click(x - 80, y);
+      await page.mouse.dblclick(x + 80, y);
+      const expected = await page.evaluate(([a, b]) => window.__citywall.map.unproject(a).distanceTo(window.__citywall.map.unproject(b)), [[x - 80, y], [x + 80, y]]);
+      const text = await page.locator('[data-measure="distance"]').innerText();
+      const metres = Number(text.replace(/[^\d.]/g, '')) * (text.includes('km') ? 1000 : 1);
+      assert.ok(Math.abs(metres / expected - 1) < 0.01, `${text}, where the map says ${expected} m`);
+      await page.locator('[data-card="measure"] .segments button').nth(1).click();
+      await page.mouse.click(x - 80, y - 60);
+      await page.mouse.click(x + 80, y - 60);
+      await page.mouse.dblclick(x + 80, y + 60);
+      await page.locator('[data-measure="area"]').waitFor();
+      await shoot('feature-measure');
+      if (ground) {
+        await page.locator('[data-card="measure"] .segments button').nth(2).click();
+        await page.mouse.click(x - 80, y);
+        await page.mouse.dblclick(x + 80, y);
+        await page.locator('[data-measure="profile"]').waitFor();
+      }
+      await close(page, 'measure');
+    }],
+    ['a filter in CQL2 thins the layer, and a wrong one is refused with its place', async () => {
+      await page.locator(`[data-settings="${buildings.id}"]`).click();
+      const field = page.locator(`[data-filter="${buildings.id}"]`);
+      watch.refusal = true;
+      await field.fill('no_such_thing > 1');
+      await field.press('Enter');
+      assert.match(await page.locator('nav [role="alert"]').innerText(), /no_such_thing/);
+      watch.refusal = false;
+      const [name] = buildings.fields.find(([, type]) => type === 'number' || type === 'integer') ?? ['id'];
+      await field.fill(`${name} > 1000000`);
+      await field.press('Enter');
+      await page.waitForFunction((id) => window.__citywall.map.getSource(id)?.tiles[0].includes('&filter='), buildings.id);
+      // Nothing is that large.
+      await page.waitForFunction((id) => !window.__citywall.map.queryRenderedFeatures().some(({ source }) => source === id), buildings.id, { timeout: 90_000, polling: 500 });
+      await page.locator('nav .settings .quiet').click();
+    }],
+    ['a style by attribute is tried, kept in the city, and removed again', async () => {
+      await page.locator(`[data-style="${buildings.id}"]`).click();
+      await page.locator(`[data-kind="${buildings.id}"]`).selectOption('graduated');
+      await page.waitForFunction((id) => window.__citywall.map.getLayer(`${id}:kept-fill`) !== undefined, buildings.id);
+      await waitForMap(page);
+      await shoot('feature-style');
+      await page.locator('[data-act="keep-style"]').click();
+      await page.locator(`[data-style="${buildings.id}"]`).waitFor();
+      const kept = await fetch(city.address(`collections/${buildings.id}/styles/${buildings.id}`), { headers: city.headers });
+      assert.equal(kept.status, 200);
+      assert.equal((await kept.json()).layers[0]['source-layer'], buildings.id);
+      await page.locator(`[data-style="${buildings.id}"]`).click();
+      await page.locator('nav .settings .form .buttons button').nth(1).click();
+      await page.waitForFunction((id) => window.__citywall.map.getLayer(`${id}:kept-fill`) === undefined, buildings.id);
+      await page.locator(`[data-settings="${buildings.id}"]`).click();
+    }],
+    ['a plan drawn across itself is refused; a sound one is drawn, changed and removed', async () => {
+      await open(page, 'edit');
+      const make = page.locator('[data-act="make"]');
+      if (await make.count()) await make.click();
+      await page.locator('[data-act="draw"]').click();
+      const { x, y } = await middle();
+      const draw = async (corners) => {
+        for (const [cx, cy] of corners.slice(0, -1)) await page.mouse.click(cx, cy);
+        await page.mouse.dblclick(...corners.at(-1));
+      };
+      await draw([[x - 70, y - 60], [x + 70, y + 60], [x + 70, y - 60], [x - 70, y + 60]]);
+      await page.locator('[data-fault]').waitFor();
+      assert.ok(await page.locator('[data-act="save"]').isDisabled());
+      await shoot('feature-crossed');
+      await page.locator('[data-act="redraw"]').click();
+      await draw([[x - 70, y - 60], [x + 70, y - 60], [x + 70, y + 60], [x - 70, y + 60]]);
+      await page.locator('[data-fault]').waitFor({ state: 'detached' });
+      await page.locator('[data-field="title"]').fill('A-01');
+      await page.locator('[data-act="save"]').click();
+      await page.locator('[data-done]').waitFor();
+      const plans = await page.locator('[data-card="edit"] select').inputValue();
+      await page.waitForFunction((id) => window.__citywall.map.queryRenderedFeatures().some(({ source }) => source === id), plans, { timeout: 60_000, polling: 300 });
+      // Beside the event in the middle, which lies on top.
+      await page.mouse.click(x - 45, y - 35);
+      await page.locator('[data-act="take"]:enabled').click();
+      await page.locator('[data-field="height"]').fill('80');
+      await page.locator('[data-act="save"]').click();
+      await page.locator('[data-done]').waitFor();
+      await shoot('feature-plan');
+      await page.locator('[data-act="take"]:enabled').click();
+      assert.equal(await page.locator('[data-field="height"]').inputValue(), '80');
+      await page.locator('[data-act="remove"]').click();
+      await page.locator('[data-done]').waitFor();
+      await close(page, 'edit');
+    }],
+    ['a note is set and travels in the shared address', async () => {
+      await open(page, 'notes');
+      const { x, y } = await middle();
+      await page.mouse.click(x, y);
+      await page.locator('[data-card="notes"] input').fill('看这里');
+      await open(page, 'share');
+      const address = await page.locator('[data-card="share"] textarea').inputValue();
+      assert.match(decodeURIComponent(address), /看这里/);
+      await close(page, 'share');
+      const other = await page.context().newPage();
+      await other.goto(address);
+      await other.locator('[data-tool="notes"]').click();
+      assert.equal(await other.locator('[data-card="notes"] input').inputValue(), '看这里');
+      await other.close();
+    }],
+    ['the past is shown at an instant, plays, and gives way to now', async () => {
+      await open(page, 'time');
+      const slider = page.locator('[data-card="time"] input[type="range"]');
+      await slider.focus();
+      for (let i = 0; i < 10; i += 1) await page.keyboard.press('ArrowLeft');
+      await page.locator('.play').click();
+      const instant = () => page.locator('[data-instant]').getAttribute('data-instant').then(Number);
+      const before = await instant();
+      await page.waitForFunction((then) => Number(globalThis.document.querySelector('[data-instant]').dataset.instant) > then, before);
+      await shoot('feature-time');
+      await close(page, 'time');
+    }],
+    ['two states stand beside each other, and the divider moves with the keys', async () => {
+      await open(page, 'compare');
+      const divider = page.getByRole('separator');
+      await divider.waitFor();
+      const before = Number(await divider.getAttribute('aria-valuenow'));
+      await divider.focus();
+      await page.keyboard.press('ArrowRight');
+      assert.ok(Number(await divider.getAttribute('aria-valuenow')) > before);
+      await shoot('feature-compare');
+      await close(page, 'compare');
+    }],
+    ['the sun of an hour lights the buildings and casts their shadows', async () => {
+      await open(page, 'scene');
+      await page.locator('[data-act="sun"]').check();
+      await page.locator('[data-act="hour"]').evaluate((input) => {
+        input.value = '720';
+        input.dispatchEvent(new Event('input', { bubbles: true }));
+      });
+      const where = await page.evaluate(() => window.__citywall.map.getCenter().toArray().concat(window.__citywall.map.getZoom()));
+      await page.evaluate(() => window.__citywall.map.jumpTo({ zoom: 15.4, pitch: 45 }));
+      await waitForMap(page);
+      await page.waitForFunction(() => window.__citywall.map.querySourceFeatures('sun:shadows').length > 0, null, { timeout: 60_000, polling: 500 });
+      await shoot('feature-sun');
+      if (ground) {
+        await page.locator('[data-act="terrain"]').check();
+        await page.waitForFunction(() => window.__citywall.map.getTerrain() !== null);
+        await page.locator('[data-act="terrain"]').uncheck();
+      }
+      await page.locator('[data-act="sun"]').uncheck();
+      await page.evaluate(([lng, lat, zoom]) => window.__citywall.map.jumpTo({ center: [lng, lat], zoom, pitch: 0 }), where);
+      await close(page, 'scene');
+    }],
+    ['the sheet is saved as PNG and as PDF', async () => {
+      await open(page, 'print');
+      for (const [act, magic] of [['png', '\x89PNG'], ['pdf', '%PDF-1.4']]) {
+        const download = page.waitForEvent('download');
+        await page.locator(`[data-act="${act}"]`).click();
+        const bytes = readFileSync(await (await download).path());
+        assert.equal(bytes.toString('latin1', 0, magic.length), magic);
+        assert.ok(bytes.length > 20_000, `${act} has ${bytes.length} bytes`);
+        if (process.env.CITYWALL_PICTURES) await (await download).saveAs(`${process.env.CITYWALL_PICTURES}/sheet.${act}`);
+      }
+      await close(page, 'print');
+    }],
+    ['axe-core finds nothing serious, with tools open and closed, in both themes', async () => {
+      const found = [];
+      for (const id of [null, 'select', 'measure', 'edit', 'scene', 'time']) {
+        if (id) await tool(page, id).click();
+        found.push(...(await seriousViolations(page)).map((line) => `${id ?? 'page'}: ${line}`));
+      }
+      await tool(page, 'time').click();
+      assert.deepEqual(found, []);
+    }],
+  ];
+}
