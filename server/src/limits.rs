@@ -137,3 +137,7 @@ pub const RETENTION_PAUSE_MS: u64 = 20;
 pub const CLOCK_JUMP_SECONDS: i64 = 300;
 /// Seconds after a jump of the clock in which nothing is removed from the history.
 pub const CLOCK_HOLD_SECONDS: u64 = 24 * 3600;
+/// Most bytes of a question of an analyst: a drawn outline may have tens of thousands of vertices.
+pub const QUERY_BODY_BYTES_MAX: usize = 4 << 20;
+/// Most collections of one question.
+pub const QUERY_COLLECTIONS_MAX: usize = 32;

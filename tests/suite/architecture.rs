@@ -36,6 +36,7 @@ fn arrows_point_one_way() {
         ("spatial/index", "model"),
         ("spatial/query", "model store index cql2"),
         ("spatial/rules", "model index query cql2"),
+        ("spatial/analysis", "model index query"),
         ("spatial/tiles", "model query"),
         ("spatial/tiles3d", "model store query"),
         ("spatial/demo", "model store"),

@@ -14,6 +14,7 @@ pub mod ingest_socket;
 pub mod live;
 pub mod live_collections;
 pub mod map;
+pub mod query;
 pub mod refused;
 pub mod rules;
 pub mod styles;

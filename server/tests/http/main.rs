@@ -13,6 +13,7 @@ mod history;
 mod ingest;
 mod life;
 mod live;
+mod query;
 mod replay;
 mod rules;
 mod styles;

@@ -84,3 +84,15 @@ pub const OUTBOX_LETTERS_MAX: usize = 100_000;
 pub const PAST_VIEWS_MAX: usize = 16;
 /// Most items in all of them, the last one aside.
 pub const PAST_ITEMS_MAX: u64 = 1_000_000;
+/// Most items that one analysis looks at.
+pub const ANALYSIS_ROWS_MAX: u64 = 20_000_000;
+/// Longest time of one analysis, in seconds.
+pub const ANALYSIS_SECONDS_MAX: u64 = 30;
+/// Most neighbours that are asked for at once.
+pub const ANALYSIS_NEAREST_MAX: usize = 1_000;
+/// Most groups of an aggregate.
+pub const ANALYSIS_GROUPS_MAX: usize = 100_000;
+/// Most pairs of a join.
+pub const ANALYSIS_PAIRS_MAX: usize = 200_000;
+/// Most vertices of the shapes of an overlay or a join.
+pub const ANALYSIS_VERTICES_MAX: usize = 2_000_000;

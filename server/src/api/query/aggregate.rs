@@ -1,0 +1,217 @@
+//! `/query/aggregate`: counts, sums and other measures by area, cell and time.
+
+use super::input::{Field, Input, Kind, describe};
+use crate::{
+    app::App,
+    geojson::write,
+    http::{Answer, Ask, Problem},
+};
+use axum::{body::Body, extract::State, http::Method};
+use citywall_analysis::{
+    Budget,
+    aggregate::{Group, Measure, Places, Question, Span, aggregate},
+};
+use citywall_model::{AREA_PROPERTIES, geometry};
+use citywall_query::City;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+const FIELDS: &[Field] = &[
+    Field { name: "collection", kind: Kind::Text, needed: true, means: "the collection", example: "events" },
+    Field {
+        name: "by",
+        kind: Kind::Text,
+        needed: false,
+        means: "places: district, street, community, grid (as far as the city has levels), h3:0…15, geohash:1…12, beidou:1…10 (GB/T 39409), square:METRES; without it all are one group",
+        example: "district",
+    },
+    Field {
+        name: "per",
+        kind: Kind::Text,
+        needed: false,
+        means: "spans of time: hour, day, week, month, year, in the city's time zone",
+        example: "day",
+    },
+    Field {
+        name: "measures",
+        kind: Kind::List,
+        needed: false,
+        means: "count, sum(p), mean(p), min(p), max(p), distinct(p), p50(p) or any percentile of a property p; count without it",
+        example: "count,mean(level)",
+    },
+    Field { name: "filter", kind: Kind::Filter, needed: false, means: "CQL2 that holds of the items", example: "status = 'open'" },
+    Field {
+        name: "form",
+        kind: Kind::Text,
+        needed: false,
+        means: "numbers (a list of groups) or geojson (features with the cells' outlines or the areas' polygons); numbers without it",
+        example: "numbers",
+    },
+];
+/// The most measures of one question.
+const MEASURES_MAX: usize = 16;
+
+/// What the API definition says.
+pub fn path() -> (String, Value) {
+    let description = "Each item belongs to one group, by its point (or a point inside of it) and its time, so that the counts of areas add up to those of the areas above. Groups come in the order of their code and time; what lies in no area or cell has the code null. Sums do not depend on the order of the items.";
+    ("/query/aggregate".to_owned(), describe("Aggregate", "Measures by area, cell and time", description, FIELDS))
+}
+
+/// `GET` and `POST /query/aggregate`
+pub async fn endpoint(State(app): State<Arc<App>>, ask: Ask, method: Method, body: Body) -> Answer {
+    super::answer(&app, &ask, &method, body, FIELDS, answer).await
+}
+
+fn answer(city: &City, input: &Input) -> Result<Value, Problem> {
+    let id = input.text("collection").unwrap_or_default();
+    let (view, query) = super::selection(city, id, input.filter("filter")?)?;
+    let names = input.list("measures");
+    let names = if names.is_empty() { vec!["count".to_owned()] } else { names };
+    if names.len() > MEASURES_MAX {
+        return Err(Problem::parameter("measures", format!("{} measures where at most {MEASURES_MAX} are taken", names.len())));
+    }
+    let queryables = crate::api::features::schema::queryables(city, &view.meta());
+    let measures = names.iter().map(|name| measure(name, |property| queryables.get(property).is_some()));
+    let question = Question {
+        places: places(city, input.text("by"))?,
+        span: input.text("per").map(span).transpose()?,
+        zone: TimeZone::get(&city.profile().time_zone).unwrap_or(TimeZone::UTC),
+        measures: measures.collect::<Result<_, _>>()?,
+    };
+    if question.span.is_some() && !view.is_live() {
+        return Err(Problem::parameter("per", format!("the items of “{id}” have no time; ask a live collection")));
+    }
+    let as_features = match input.text("form") {
+        None | Some("numbers") => false,
+        Some("geojson") => true,
+        Some(other) => return Err(Problem::parameter("form", format!("“{other}” is neither numbers nor geojson"))),
+    };
+    let (groups, revision) = super::settled(city, &[&view], || {
+        Ok(aggregate(&view, &query, &question, |lon, lat| city.areas_at(lon, lat), &mut Budget::default())?)
+    })?;
+    let total: u64 = groups.iter().map(|group| group.count).sum();
+    let units: Map<String, Value> = names.iter().zip(&question.measures).map(|(name, measure)| (name.clone(), unit(measure))).collect();
+    let mut answer =
+        json!({"collection": id, "by": input.text("by"), "per": input.text("per"), "total": total, "units": units, "revision": revision});
+    if as_features {
+        let shapes = Shapes { city, places: question.places };
+        answer["type"] = "FeatureCollection".into();
+        answer["features"] = groups.iter().map(|group| shapes.feature(group, &names)).collect::<Result<_, _>>()?;
+    } else {
+        answer["groups"] = groups.iter().map(|group| Value::Object(numbers(group, &names))).collect();
+    }
+    Ok(answer)
+}
+
+/// A count is a number of items; any other measure has the unit of its property, which no schema names.
+fn unit(measure: &Measure) -> Value {
+    match measure {
+        Measure::Count => "items".into(),
+        Measure::Distinct(_) => "values".into(),
+        Measure::Sum(name) | Measure::Mean(name) | Measure::Min(name) | Measure::Max(name) | Measure::Percentile(_, name) => {
+            format!("as {name}").into()
+        }
+    }
+}
+
+fn numbers(group: &Group, names: &[String]) -> Map<String, Value> {
+    let mut object = Map::new();
+    object.insert("code".to_owned(), json!(group.code));
+    group.areas.named().for_each(|(name, code)| drop(object.insert(name.to_owned(), code.into())));
+    if let Some(start) = &group.start {
+        object.insert("start".to_owned(), start.strftime("%FT%T%:z").to_string().into());
+    }
+    for (name, value) in names.iter().zip(&group.values) {
+        // What is counted is whole.
+        let whole = value.filter(|value| value.fract() == 0.0 && value.abs() < 9e15);
+        object.insert(name.clone(), whole.map_or_else(|| json!(value), |whole| json!(whole as i64)));
+    }
+    object
+}
+
+/// Where the shapes of groups come from.
+struct Shapes<'a> {
+    city: &'a City,
+    places: Places,
+}
+
+impl Shapes<'_> {
+    fn feature(&self, group: &Group, names: &[String]) -> Result<Value, Problem> {
+        let wkb = match (&group.outline, self.places, &group.code) {
+            (Some(outline), ..) => Some(geometry::encode(&outline.clone().into())),
+            (None, Places::Area(level), Some(code)) => self.area(level, code)?,
+            _ => None,
+        };
+        let shape: Value = match wkb {
+            Some(wkb) => {
+                let mut out = Vec::new();
+                write::geometry(&mut out, &wkb);
+                serde_json::from_slice(&out).unwrap_or_default()
+            }
+            None => Value::Null,
+        };
+        Ok(json!({"type": "Feature", "geometry": shape, "properties": numbers(group, names)}))
+    }
+
+    /// The polygon of an area, by its code.
+    fn area(&self, level: usize, code: &str) -> Result<Option<Vec<u8>>, Problem> {
+        let profile = self.city.profile();
+        let Some(level) = profile.area_levels.get(level) else { return Ok(None) };
+        let view = self.city.view(&level.collection)?;
+        let equals = citywall_query::Equals { property: level.code_field.clone(), value: code.to_owned() };
+        let mut found = None;
+        view.each(&citywall_query::ItemsQuery { equals: vec![equals], ..Default::default() }, |item| {
+            found = item.geometry().map(<[u8]>::to_vec);
+            false
+        });
+        Ok(found)
+    }
+}
+
+fn places(city: &City, by: Option<&str>) -> Result<Places, Problem> {
+    let Some(by) = by else { return Ok(Places::All) };
+    let levels = city.profile().area_levels.len().min(AREA_PROPERTIES.len());
+    match AREA_PROPERTIES.iter().position(|name| *name == by) {
+        Some(level) if level < levels => Ok(Places::Area(level)),
+        Some(_) => Err(Problem::parameter("by", format!("the city has no areas of the level “{by}”; it has {levels} levels"))),
+        None => Ok(Places::Cells(by.parse()?)),
+    }
+}
+
+fn span(per: &str) -> Result<Span, Problem> {
+    Ok(match per {
+        "hour" => Span::Hour,
+        "day" => Span::Day,
+        "week" => Span::Week,
+        "month" => Span::Month,
+        "year" => Span::Year,
+        _ => return Err(Problem::parameter("per", format!("“{per}” is none of hour, day, week, month, year"))),
+    })
+}
+
+fn measure(text: &str, known: impl Fn(&str) -> bool) -> Result<Measure, Problem> {
+    let refuse = |reason: String| Problem::parameter("measures", reason);
+    if text == "count" {
+        return Ok(Measure::Count);
+    }
+    let parts = text.strip_suffix(')').and_then(|text| text.split_once('('));
+    let Some((name, property)) = parts else {
+        return Err(refuse(format!("“{text}” is none of count, sum(p), mean(p), min(p), max(p), distinct(p), p50(p)")));
+    };
+    if !known(property) {
+        return Err(refuse(format!("there is no property “{property}”; /queryables lists them")));
+    }
+    let property = property.to_owned();
+    Ok(match name {
+        "sum" => Measure::Sum(property),
+        "mean" => Measure::Mean(property),
+        "min" => Measure::Min(property),
+        "max" => Measure::Max(property),
+        "distinct" => Measure::Distinct(property),
+        _ => match name.strip_prefix('p').and_then(|percent| percent.parse::<f64>().ok()).filter(|p| (0.0..=100.0).contains(p)) {
+            Some(percent) => Measure::Percentile(percent, property),
+            None => return Err(refuse(format!("“{name}” is none of sum, mean, min, max, distinct, p0 to p100"))),
+        },
+    })
+}

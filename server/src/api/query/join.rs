@@ -1,0 +1,145 @@
+//! `/query/join`: two collections joined by where their items are.
+
+use super::input::{Field, Input, Kind, describe};
+use crate::{
+    app::App,
+    http::{Answer, Ask, Problem},
+};
+use axum::{body::Body, extract::State, http::Method};
+use citywall_analysis::{
+    Budget,
+    join::{Joined, Relation, Side, counts, nearest, pairs, read},
+};
+use citywall_query::City;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+const FIELDS: &[Field] = &[
+    Field { name: "left", kind: Kind::Text, needed: true, means: "the collection whose items are looked up", example: "events" },
+    Field { name: "right", kind: Kind::Text, needed: true, means: "the collection that they are looked up in", example: "districts" },
+    Field {
+        name: "relation",
+        kind: Kind::Text,
+        needed: true,
+        means: "intersects, within, dwithin (with distance) or nearest (of points)",
+        example: "intersects",
+    },
+    Field { name: "distance", kind: Kind::Number, needed: false, means: "metres of dwithin, geodesic", example: "" },
+    Field {
+        name: "result",
+        kind: Kind::Text,
+        needed: false,
+        means: "counts (of the left for each of the right) or pairs; counts without it",
+        example: "counts",
+    },
+    Field { name: "left-filter", kind: Kind::Filter, needed: false, means: "CQL2 that holds of the left", example: "" },
+    Field { name: "right-filter", kind: Kind::Filter, needed: false, means: "CQL2 that holds of the right", example: "" },
+    Field {
+        name: "left-properties",
+        kind: Kind::List,
+        needed: false,
+        means: "properties of the left to carry over into pairs",
+        example: "",
+    },
+    Field { name: "right-properties", kind: Kind::List, needed: false, means: "properties of the right to carry over", example: "" },
+];
+
+/// What the API definition says.
+pub fn path() -> (String, Value) {
+    let description = "The items of the left that share a point with, lie in, or are near those of the right: how many for each of the right, or every pair, in the order of the collections. Distances are in metres.";
+    ("/query/join".to_owned(), describe("Join", "Two collections joined by place", description, FIELDS))
+}
+
+/// `GET` and `POST /query/join`
+pub async fn endpoint(State(app): State<Arc<App>>, ask: Ask, method: Method, body: Body) -> Answer {
+    super::answer(&app, &ask, &method, body, FIELDS, answer).await
+}
+
+fn answer(city: &City, input: &Input) -> Result<Value, Problem> {
+    let (left_id, right_id) = (input.text("left").unwrap_or_default(), input.text("right").unwrap_or_default());
+    let name = input.text("relation").unwrap_or_default();
+    // Nearest is not a relation of two items alone.
+    let relation = match (name, input.number("distance")) {
+        ("dwithin", Some(metres)) if metres >= 0.0 => Some(Relation::Near(metres)),
+        ("dwithin", _) => return Err(Problem::parameter("distance", "dwithin needs metres, not less than 0")),
+        (_, Some(_)) => return Err(Problem::parameter("distance", "only dwithin has a distance")),
+        ("intersects", None) => Some(Relation::Intersects),
+        ("within", None) => Some(Relation::Within),
+        ("nearest", None) => None,
+        _ => return Err(Problem::parameter("relation", format!("“{name}” is none of intersects, within, dwithin, nearest"))),
+    };
+    let as_pairs = match input.text("result") {
+        None | Some("counts") => false,
+        Some("pairs") => true,
+        Some(other) => return Err(Problem::parameter("result", format!("“{other}” is neither counts nor pairs"))),
+    };
+    let (left_view, left_query) = super::selection(city, left_id, input.filter("left-filter")?)?;
+    let (right_view, right_query) = super::selection(city, right_id, input.filter("right-filter")?)?;
+    let (left_names, right_names) = (input.list("left-properties"), input.list("right-properties"));
+    let mut budget = Budget::default();
+    let ((left, right), revision) = super::settled(city, &[&left_view, &right_view], || {
+        budget = Budget::default();
+        let left = read(&Side { view: &left_view, query: &left_query, properties: &left_names }, &mut budget)?;
+        let right = read(&Side { view: &right_view, query: &right_query, properties: &right_names }, &mut budget)?;
+        Ok((left, right))
+    })?;
+    let mut answer = json!({"left": left_id, "right": right_id, "relation": name, "revision": revision});
+    let pair = |l: &Joined, r: &Joined, distance: Option<f64>| {
+        let mut object = json!({"left": l.id, "right": r.id});
+        if let Some(metres) = distance {
+            object["distance"] = metres.into();
+        }
+        [("leftProperties", l, &left_names), ("rightProperties", r, &right_names)]
+            .into_iter()
+            .filter(|(.., names)| !names.is_empty())
+            .for_each(|(name, item, _)| object[name] = carried(item));
+        object
+    };
+    let counted = |counts: &[u64]| -> Value {
+        let count = |(item, count): (&Joined, &u64)| {
+            let mut object = json!({"right": item.id, "count": count});
+            if !right_names.is_empty() {
+                object["rightProperties"] = carried(item);
+            }
+            object
+        };
+        right.iter().zip(counts).map(count).collect()
+    };
+    match (relation, as_pairs) {
+        (Some(relation), true) => {
+            let found = pairs(&left, &right, relation, &budget)?;
+            answer["units"] = json!({});
+            answer["pairs"] = found.iter().map(|(l, r)| pair(&left[*l as usize], &right[*r as usize], None)).collect();
+        }
+        (Some(relation), false) => {
+            answer["units"] = json!({"count": "items"});
+            answer["counts"] = counted(&counts(&left, &right, relation, &budget)?);
+        }
+        (None, true) => {
+            let found = nearest(&left, &right, &budget)?;
+            answer["units"] = json!({"distance": "m"});
+            let with = |(l, found): (&Joined, &Option<(u32, f64)>)| found.map(|(r, metres)| pair(l, &right[r as usize], Some(metres)));
+            answer["pairs"] = left.iter().zip(&found).filter_map(with).collect();
+        }
+        (None, false) => {
+            let mut sums = vec![0; right.len()];
+            nearest(&left, &right, &budget)?.iter().flatten().for_each(|(r, _)| sums[*r as usize] += 1);
+            answer["units"] = json!({"count": "items"});
+            answer["counts"] = counted(&sums);
+        }
+    }
+    Ok(answer)
+}
+
+fn carried(item: &Joined) -> Value {
+    use citywall_model::Value as Held;
+    let json = |value: &Held| match value {
+        Held::Null => Value::Null,
+        Held::Boolean(value) => (*value).into(),
+        Held::Integer(value) => (*value).into(),
+        Held::Number(value) => json!(value),
+        Held::Text(text) => text.as_str().into(),
+        Held::Json(text) => serde_json::from_str(text).unwrap_or_default(),
+    };
+    item.properties.iter().map(|(name, value)| (name.clone(), json(value))).collect::<Map<_, _>>().into()
+}

@@ -1,0 +1,303 @@
+//! Counts, sums and other measures of items by area, cell and time.
+
+use crate::{AnalysisError, Budget, cells::Cells};
+use citywall_model::{Areas, FeatureRef, ValueRef, geometry, limits};
+use citywall_query::{CollectionView, ItemsQuery};
+use geo::{InteriorPoint, Polygon};
+use jiff::{ToSpan, Unit, Zoned, ZonedRound, civil::Weekday, tz::TimeZone};
+use rustc_hash::FxHashSet;
+use std::collections::BTreeMap;
+
+mod sum;
+
+pub use sum::ExactSum;
+
+/// By which places items are put together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Places {
+    /// By none: all are one group.
+    All,
+    /// By the area of a level, counted from the largest.
+    Area(usize),
+    /// By cells.
+    Cells(Cells),
+}
+
+/// By which span of time items are put together; it starts where the city's calendar starts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// An hour.
+    Hour,
+    /// A day.
+    Day,
+    /// A week from Monday (ISO 8601).
+    Week,
+    /// A month.
+    Month,
+    /// A year.
+    Year,
+}
+
+/// What is said of each group.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Measure {
+    /// How many items there are.
+    Count,
+    /// The sum of a property's numbers, rounded once.
+    Sum(String),
+    /// Their mean.
+    Mean(String),
+    /// The least.
+    Min(String),
+    /// The largest.
+    Max(String),
+    /// A percentile, 0 to 100, between neighbours in proportion, as SQL's `percentile_cont`.
+    Percentile(f64, String),
+    /// How many different values a property has; null is none.
+    Distinct(String),
+}
+
+impl Measure {
+    fn property(&self) -> Option<&str> {
+        match self {
+            Self::Count => None,
+            Self::Sum(name) | Self::Mean(name) | Self::Min(name) | Self::Max(name) | Self::Percentile(_, name) | Self::Distinct(name) => {
+                Some(name)
+            }
+        }
+    }
+}
+
+/// Which groups, and what of each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// By which places.
+    pub places: Places,
+    /// By which spans of time; only live items have a time.
+    pub span: Option<Span>,
+    /// The zone in which a day begins.
+    pub zone: TimeZone,
+    /// What is said of each group.
+    pub measures: Vec<Measure>,
+}
+
+/// Items that belong together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// The code of the area or cell; `None` for what lies in none, or where there is only one group.
+    pub code: Option<String>,
+    /// The areas of the code's area, from the largest down.
+    pub areas: Areas,
+    /// When the span starts; `None` without spans.
+    pub start: Option<Zoned>,
+    /// The cell's outline.
+    pub outline: Option<Polygon>,
+    /// How many items there are.
+    pub count: u64,
+    /// The measures as they were asked for; `None` where no item has a number.
+    pub values: Vec<Option<f64>>,
+}
+
+/// Puts matching items together and measures each group; the groups come in the order of their
+/// code and time. `areas_at` says which areas a place lies in; a live item knows its own.
+///
+/// Each item belongs to one group, by its time and by its point or a point inside of it, so counts
+/// of areas add up to those of the areas above. Sums are exact before they are rounded, so they do
+/// not depend on the order. O(n log n).
+///
+/// # Errors
+/// A limit is passed ([`limits::ANALYSIS_GROUPS_MAX`] or the budget's).
+pub fn aggregate(
+    view: &CollectionView,
+    query: &ItemsQuery,
+    question: &Question,
+    areas_at: impl Fn(f64, f64) -> Areas,
+    budget: &mut Budget,
+) -> Result<Vec<Group>, AnalysisError> {
+    let mut groups: BTreeMap<(Option<String>, Option<jiff::Timestamp>), Building> = BTreeMap::new();
+    let mut stopped = None;
+    view.each(query, |item| {
+        let mut take = || {
+            budget.rows(1)?;
+            let (code, areas, place) = place(item, question.places, &areas_at);
+            let start = question.span.zip(item.time()).and_then(|(span, time)| start(span, time.to_zoned(question.zone.clone())));
+            let key = (code, start.as_ref().map(Zoned::timestamp));
+            if groups.len() >= limits::ANALYSIS_GROUPS_MAX && !groups.contains_key(&key) {
+                return Err(AnalysisError::Limit {
+                    name: "ANALYSIS_GROUPS_MAX",
+                    max: limits::ANALYSIS_GROUPS_MAX as u64,
+                    advice: "ask for larger cells, a longer span, or a narrower filter",
+                });
+            }
+            let outline = || match (question.places, place) {
+                (Places::Cells(cells), Some((lon, lat))) => cells.outline(lon, lat),
+                _ => None,
+            };
+            let group = groups.entry(key).or_insert_with(|| Building {
+                areas,
+                start,
+                outline: outline(),
+                count: 0,
+                parts: question.measures.iter().map(Part::new).collect(),
+            });
+            group.count += 1;
+            for (measure, part) in question.measures.iter().zip(&mut group.parts) {
+                if let Some(property) = measure.property() {
+                    part.take(item, property);
+                }
+            }
+            Ok(())
+        };
+        stopped = take().err();
+        stopped.is_none()
+    });
+    if let Some(error) = stopped {
+        return Err(error);
+    }
+    let finish = |((code, _), group): ((Option<String>, _), Building)| Group {
+        code,
+        areas: group.areas,
+        start: group.start,
+        outline: group.outline,
+        count: group.count,
+        values: question.measures.iter().zip(group.parts).map(|(measure, part)| part.finish(measure, group.count)).collect(),
+    };
+    Ok(groups.into_iter().map(finish).collect())
+}
+
+/// Where an item belongs: the code, the areas above it, and the place itself.
+fn place(item: FeatureRef<'_>, places: Places, areas_at: impl Fn(f64, f64) -> Areas) -> (Option<String>, Areas, Option<(f64, f64)>) {
+    let point = || {
+        let wkb = item.geometry()?;
+        geometry::as_point(wkb).or_else(|| geometry::to_geo(wkb)?.interior_point().map(|point| point.x_y()))
+    };
+    match places {
+        Places::All => (None, Areas::default(), None),
+        Places::Area(level) => {
+            let areas = match item {
+                FeatureRef::Live(item) => item.areas().clone(),
+                FeatureRef::Row(..) => point().map(|(lon, lat)| areas_at(lon, lat)).unwrap_or_default(),
+            };
+            // The areas below the level are not the group's.
+            let areas = Areas::new((0..=level).map(|level| areas.code(level).unwrap_or_default()));
+            (areas.code(level).filter(|code| !code.is_empty()).map(str::to_owned), areas, None)
+        }
+        Places::Cells(cells) => {
+            let at = point();
+            (at.and_then(|(lon, lat)| cells.code(lon, lat)), Areas::default(), at)
+        }
+    }
+}
+
+/// When the span that holds an instant starts; `None` beyond the calendar.
+fn start(span: Span, at: Zoned) -> Option<Zoned> {
+    let day = |at: &Zoned| at.start_of_day().ok();
+    match span {
+        Span::Hour => at.round(ZonedRound::new().smallest(Unit::Hour).mode(jiff::RoundMode::Trunc)).ok(),
+        Span::Day => day(&at),
+        Span::Week => day(&at.checked_sub(i64::from(at.weekday().since(Weekday::Monday)).days()).ok()?),
+        Span::Month => day(&at.first_of_month().ok()?),
+        Span::Year => day(&at.first_of_year().ok()?),
+    }
+}
+
+/// A group in the making.
+struct Building {
+    areas: Areas,
+    start: Option<Zoned>,
+    outline: Option<Polygon>,
+    count: u64,
+    parts: Vec<Part>,
+}
+
+/// A measure in the making.
+enum Part {
+    Count,
+    Sum(ExactSum, u64),
+    Least(Option<f64>),
+    Largest(Option<f64>),
+    All(Vec<f64>),
+    Distinct(FxHashSet<String>),
+}
+
+impl Part {
+    fn new(measure: &Measure) -> Self {
+        match measure {
+            Measure::Count => Self::Count,
+            Measure::Sum(_) | Measure::Mean(_) => Self::Sum(ExactSum::default(), 0),
+            Measure::Min(_) => Self::Least(None),
+            Measure::Max(_) => Self::Largest(None),
+            Measure::Percentile(..) => Self::All(Vec::new()),
+            Measure::Distinct(_) => Self::Distinct(FxHashSet::default()),
+        }
+    }
+
+    fn take(&mut self, item: FeatureRef<'_>, property: &str) {
+        if let Self::Distinct(seen) = self {
+            if let Some(text) = text(item, property)
+                && !seen.contains(&text)
+            {
+                seen.insert(text);
+            }
+            return;
+        }
+        let Some(number) = item.number(property).filter(|number| number.is_finite()) else { return };
+        match self {
+            Self::Sum(sum, count) => {
+                sum.add(number);
+                *count += 1;
+            }
+            Self::Least(least) => *least = Some(least.map_or(number, |known| known.min(number))),
+            Self::Largest(largest) => *largest = Some(largest.map_or(number, |known| known.max(number))),
+            Self::All(numbers) => numbers.push(number),
+            Self::Count | Self::Distinct(_) => {}
+        }
+    }
+
+    fn finish(self, measure: &Measure, count: u64) -> Option<f64> {
+        match (self, measure) {
+            (Self::Count, _) => Some(count as f64),
+            (Self::Sum(_, 0), _) => None,
+            (Self::Sum(sum, n), Measure::Mean(_)) => Some(sum.total() / n as f64),
+            (Self::Sum(sum, _), _) => Some(sum.total()),
+            (Self::Least(number) | Self::Largest(number), _) => number,
+            (Self::All(numbers), Measure::Percentile(percent, _)) => percentile(numbers, *percent),
+            (Self::All(_), _) => None,
+            (Self::Distinct(seen), _) => Some(seen.len() as f64),
+        }
+    }
+}
+
+fn percentile(mut numbers: Vec<f64>, percent: f64) -> Option<f64> {
+    let last = numbers.len().checked_sub(1)?;
+    numbers.sort_unstable_by(f64::total_cmp);
+    let at = percent / 100.0 * last as f64;
+    let (below, above) = (numbers[at.floor() as usize], numbers[(at.ceil() as usize).min(last)]);
+    Some(below + (above - below) * at.fract())
+}
+
+/// A value as text that differs where values do; `None` for null.
+fn text(item: FeatureRef<'_>, property: &str) -> Option<String> {
+    let show = |value: ValueRef<'_>| match value {
+        ValueRef::Null => None,
+        ValueRef::Boolean(value) => Some(value.to_string()),
+        ValueRef::Integer(_) | ValueRef::Number(_) => value.as_f64().map(|number| number.to_string()),
+        ValueRef::Text(text) | ValueRef::Json(text) => Some(format!("\"{text}")),
+    };
+    match item {
+        FeatureRef::Row(table, row) => show(table.value(row, table.schema().position(property)?)),
+        FeatureRef::Live(item) => match property {
+            "source" => Some(item.source().to_string()),
+            name => match item.areas().named().find(|(area, _)| *area == name) {
+                Some((_, code)) => Some(code.to_owned()),
+                None => {
+                    let json = item.property(name);
+                    match ValueRef::from_json(&json) {
+                        Some(value) => show(value),
+                        None => Some(json.to_string()),
+                    }
+                }
+            },
+        },
+    }
+}

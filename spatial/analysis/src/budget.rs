@@ -1,0 +1,88 @@
+//! What a question may cost.
+
+use citywall_model::limits;
+use std::time::{Duration, Instant};
+
+/// Why a question is not answered.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnalysisError {
+    /// A named limit is passed.
+    #[error("the question passes {name} ({max}): {advice}")]
+    Limit {
+        /// The limit's name in [`limits`].
+        name: &'static str,
+        /// Its value.
+        max: u64,
+        /// How to ask for less.
+        advice: &'static str,
+    },
+    /// A parameter does not make sense.
+    #[error("{parameter}: {reason}")]
+    Bad {
+        /// Its name.
+        parameter: &'static str,
+        /// What was expected.
+        reason: String,
+    },
+}
+
+impl AnalysisError {
+    /// A parameter that does not make sense.
+    pub fn bad(parameter: &'static str, reason: impl Into<String>) -> Self {
+        Self::Bad { parameter, reason: reason.into() }
+    }
+}
+
+/// Items that are counted between two looks at the clock.
+const LOOK: u64 = 1024;
+
+/// The rows and the time that a question may still take.
+#[derive(Debug)]
+pub struct Budget {
+    end: Instant,
+    rows: u64,
+    seconds: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::of(limits::ANALYSIS_SECONDS_MAX)
+    }
+}
+
+impl Budget {
+    /// Starts the clock.
+    #[must_use]
+    pub fn of(seconds: u64) -> Self {
+        Self { end: Instant::now() + Duration::from_secs(seconds), rows: 0, seconds }
+    }
+
+    /// Counts items that are looked at.
+    ///
+    /// # Errors
+    /// They are more than [`limits::ANALYSIS_ROWS_MAX`], or the time is over.
+    pub fn rows(&mut self, rows: u64) -> Result<(), AnalysisError> {
+        let looks = self.rows / LOOK;
+        self.rows += rows;
+        if self.rows > limits::ANALYSIS_ROWS_MAX {
+            return Err(AnalysisError::Limit {
+                name: "ANALYSIS_ROWS_MAX",
+                max: limits::ANALYSIS_ROWS_MAX,
+                advice: "narrow the filter, or ask area by area",
+            });
+        }
+        if self.rows / LOOK > looks { self.time() } else { Ok(()) }
+    }
+
+    /// Looks at the clock.
+    ///
+    /// # Errors
+    /// The time is over.
+    pub fn time(&self) -> Result<(), AnalysisError> {
+        if Instant::now() < self.end {
+            return Ok(());
+        }
+        Err(AnalysisError::Limit { name: "ANALYSIS_SECONDS_MAX", max: self.seconds, advice: "narrow the filter, or ask area by area" })
+    }
+}

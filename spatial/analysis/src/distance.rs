@@ -1,0 +1,146 @@
+//! Geodesic distances between a place and a geometry, and the windows that hold a disk.
+
+use citywall_model::{Bbox, geometry};
+use geo::{CoordsIter, Distance, Geodesic, Geometry, Intersects, Line, LinesIter, Point};
+
+/// Below the smallest radius of curvature of WGS 84, in metres: an angle that it gives is too
+/// large rather than too small.
+const RADIUS_MIN_M: f64 = 6_334_800.0;
+/// No two places are further apart, in metres.
+pub const DISTANCE_MAX_M: f64 = 20_003_932.0;
+/// Edges are looked at in pieces of at most this many degrees.
+const PIECE_DEGREES: f64 = 0.1;
+
+/// The windows outside of which nothing lies within `radius_m` metres of a place: one, two across
+/// the antimeridian, and all longitudes around a pole.
+#[must_use]
+pub fn windows_within(place: Point, radius_m: f64) -> Vec<Bbox> {
+    let (lon, lat) = place.x_y();
+    let angle = radius_m / RADIUS_MIN_M;
+    let span = angle.to_degrees() + 1e-9;
+    let (south, north) = ((lat - span).max(-90.0), (lat + span).min(90.0));
+    let cos = lat.to_radians().cos();
+    // The reduced latitude is nearer to the equator, and a longitude on the ellipsoid is at most
+    // that of the auxiliary sphere, so that the sphere's own rule gives too much.
+    if lat.abs() + span >= 89.999 || angle.sin() >= cos || angle >= std::f64::consts::FRAC_PI_2 {
+        return vec![Bbox::new(-180.0, south, 180.0, north)];
+    }
+    let half = (angle.sin() / cos).asin().to_degrees() * 1.000_001 + 1e-9;
+    let (west, east) = (lon - half, lon + half);
+    if half >= 180.0 {
+        vec![Bbox::new(-180.0, south, 180.0, north)]
+    } else if west < -180.0 {
+        vec![Bbox::new(west + 360.0, south, 180.0, north), Bbox::new(-180.0, south, east, north)]
+    } else if east > 180.0 {
+        vec![Bbox::new(west, south, 180.0, north), Bbox::new(-180.0, south, east - 360.0, north)]
+    } else {
+        vec![Bbox::new(west, south, east, north)]
+    }
+}
+
+/// Metres from a place to a geometry as WKB; 0 inside of a polygon, `None` for an empty one.
+#[must_use]
+pub fn to_wkb_m(place: Point, wkb: &[u8]) -> Option<f64> {
+    match geometry::as_point(wkb) {
+        Some(point) => Some(Geodesic.distance(place, Point::from(point))),
+        None => to_geometry_m(place, &geometry::to_geo(wkb)?),
+    }
+}
+
+/// Metres from a place to a geometry; 0 inside of a polygon, `None` for an empty one.
+///
+/// Exact for points. On an edge the foot is found first by the chord through space, among pieces
+/// of a tenth of a degree, and then by a golden-section search along the geodesic distance.
+/// O(vertices).
+#[must_use]
+pub fn to_geometry_m(place: Point, shape: &Geometry) -> Option<f64> {
+    match shape {
+        Geometry::Point(point) => return Some(Geodesic.distance(place, *point)),
+        Geometry::MultiPoint(points) => return points.iter().map(|point| Geodesic.distance(place, *point)).min_by(f64::total_cmp),
+        Geometry::GeometryCollection(parts) => return parts.iter().filter_map(|part| to_geometry_m(place, part)).min_by(f64::total_cmp),
+        _ => {}
+    }
+    if shape.intersects(&place) {
+        return Some(0.0);
+    }
+    let at = on_sphere(place.x(), place.y());
+    let pieces: Vec<(f64, Line)> = lines(shape).flat_map(pieces).map(|piece| (chord(at, &piece), piece)).collect();
+    let near = pieces.iter().map(|(chord, _)| *chord).min_by(f64::total_cmp)?;
+    // The sphere and the chord of a piece are off by less than this.
+    let worth = near * 1.007 + 2e-6;
+    pieces.iter().filter(|(chord, _)| *chord <= worth).map(|(_, piece)| along(place, piece)).min_by(f64::total_cmp)
+}
+
+/// Metres between two geometries: 0 if they meet, else the least from a vertex of the one to the
+/// other. `None` if one is empty. O(vertices of the one × vertices of the other).
+#[must_use]
+pub fn between_m(a: &Geometry, b: &Geometry) -> Option<f64> {
+    if a.intersects(b) {
+        return Some(0.0);
+    }
+    let from = |a: &Geometry, b: &Geometry| a.coords_iter().filter_map(|c| to_geometry_m(Point(c), b)).min_by(f64::total_cmp);
+    match (a, b) {
+        (Geometry::Point(point), other) | (other, Geometry::Point(point)) => to_geometry_m(*point, other),
+        _ => [from(a, b), from(b, a)].into_iter().flatten().min_by(f64::total_cmp),
+    }
+}
+
+fn lines(shape: &Geometry) -> Box<dyn Iterator<Item = Line> + '_> {
+    match shape {
+        Geometry::Line(line) => Box::new(std::iter::once(*line)),
+        Geometry::LineString(line) if line.0.len() == 1 => Box::new(std::iter::once(Line::new(line.0[0], line.0[0]))),
+        Geometry::LineString(line) => Box::new(line.lines()),
+        Geometry::MultiLineString(parts) => Box::new(parts.lines_iter()),
+        Geometry::Polygon(polygon) => Box::new(polygon.lines_iter()),
+        Geometry::MultiPolygon(parts) => Box::new(parts.lines_iter()),
+        Geometry::Rect(rect) => Box::new(rect.to_lines().into_iter()),
+        Geometry::Triangle(triangle) => Box::new(triangle.to_lines().into_iter()),
+        _ => Box::new(std::iter::empty()),
+    }
+}
+
+fn pieces(line: Line) -> impl Iterator<Item = Line> {
+    let longest = line.dx().abs().max(line.dy().abs());
+    let count = (longest / PIECE_DEGREES).ceil().max(1.0);
+    let step = line.delta() / count;
+    (0..count as u32).map(move |at| Line::new(line.start + step * f64::from(at), line.start + step * f64::from(at + 1)))
+}
+
+fn on_sphere(lon: f64, lat: f64) -> [f64; 3] {
+    let (lon, lat) = (lon.to_radians(), lat.to_radians());
+    [lat.cos() * lon.cos(), lat.cos() * lon.sin(), lat.sin()]
+}
+
+/// The least distance through the unit sphere from a place to the chord of a piece.
+fn chord(at: [f64; 3], piece: &Line) -> f64 {
+    let (a, b) = (on_sphere(piece.start.x, piece.start.y), on_sphere(piece.end.x, piece.end.y));
+    let minus = |a: [f64; 3], b: [f64; 3]| [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
+    let dot = |a: [f64; 3], b: [f64; 3]| a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+    let (ab, ap) = (minus(b, a), minus(at, a));
+    let length = dot(ab, ab);
+    let t = if length > 0.0 { (dot(ap, ab) / length).clamp(0.0, 1.0) } else { 0.0 };
+    let away = minus(ap, ab.map(|d| d * t));
+    dot(away, away).sqrt()
+}
+
+/// The least geodesic distance from a place to a piece, to a hundredth of a millimetre.
+fn along(place: Point, piece: &Line) -> f64 {
+    const GOLDEN: f64 = 0.618_033_988_749_894_9;
+    let at = |t: f64| Geodesic.distance(place, Point(piece.start + piece.delta() * t));
+    let ends = at(0.0).min(at(1.0));
+    let (mut low, mut high) = (0.0, 1.0);
+    let (mut c, mut d) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
+    let (mut at_c, mut at_d) = (at(c), at(d));
+    for _ in 0..42 {
+        if at_c < at_d {
+            (high, d, at_d) = (d, c, at_c);
+            c = high - GOLDEN * (high - low);
+            at_c = at(c);
+        } else {
+            (low, c, at_c) = (c, d, at_d);
+            d = low + GOLDEN * (high - low);
+            at_d = at(d);
+        }
+    }
+    ends.min(at_c).min(at_d)
+}

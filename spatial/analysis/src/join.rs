@@ -1,0 +1,257 @@
+//! Two collections joined by where their items are.
+
+use crate::{AnalysisError, Budget, distance};
+use citywall_index::{PackedIndex, PointLocator, WindowIndex};
+use citywall_model::{Bbox, FeatureRef, geometry, limits};
+use citywall_query::{CollectionView, ItemsQuery};
+use geo::{Contains, CoordsIter, Geometry, Intersects, MultiPolygon, Point, Relate};
+use rayon::prelude::*;
+
+/// When an item of the left joins one of the right.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Relation {
+    /// The two share a point, borders included.
+    Intersects,
+    /// The left lies in the right, and not on its border alone (OGC 06-103r4, within).
+    Within,
+    /// The two are at most so many metres apart, geodesic.
+    Near(f64),
+}
+
+/// An item of a join.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Joined {
+    /// Its number.
+    pub fid: u64,
+    /// Its id.
+    pub id: String,
+    /// The properties that were asked for, as text of JSON.
+    pub properties: Vec<(String, citywall_model::Value)>,
+    shape: Option<Geometry>,
+}
+
+/// One side of a join.
+pub struct Side<'a> {
+    /// The collection.
+    pub view: &'a CollectionView,
+    /// Which of its items.
+    pub query: &'a ItemsQuery,
+    /// The properties to carry over.
+    pub properties: &'a [String],
+}
+
+/// Reads a side: each item with its shape, in the order of the fid.
+///
+/// # Errors
+/// A limit is passed ([`limits::ANALYSIS_VERTICES_MAX`] or the budget's).
+pub fn read(side: &Side<'_>, budget: &mut Budget) -> Result<Vec<Joined>, AnalysisError> {
+    let (mut items, mut vertices, mut stopped) = (Vec::new(), 0, None);
+    side.view.each(side.query, |item| {
+        let shape = item.geometry().and_then(geometry::to_geo);
+        // Points are counted as rows.
+        if !matches!(shape, Some(Geometry::Point(_))) {
+            vertices += shape.as_ref().map_or(0, CoordsIter::coords_count);
+        }
+        stopped = budget.rows(1).err().or_else(|| {
+            (vertices > limits::ANALYSIS_VERTICES_MAX).then_some(AnalysisError::Limit {
+                name: "ANALYSIS_VERTICES_MAX",
+                max: limits::ANALYSIS_VERTICES_MAX as u64,
+                advice: "narrow the filter, or ask area by area",
+            })
+        });
+        items.push(Joined { fid: item.fid(), id: item.id().into_owned(), properties: carried(item, side.properties), shape });
+        stopped.is_none()
+    });
+    stopped.map_or(Ok(items), Err)
+}
+
+fn carried(item: FeatureRef<'_>, names: &[String]) -> Vec<(String, citywall_model::Value)> {
+    let mut values = Vec::with_capacity(names.len());
+    if !names.is_empty() {
+        item.each_property(|name, value| {
+            if names.iter().any(|wanted| wanted == name) {
+                values.push((name.to_owned(), value.to_owned()));
+            }
+        });
+    }
+    values
+}
+
+/// The pairs (position in `left`, position in `right`) that hold, in the order of the left and then
+/// of the right. O((l + r) log r + candidates × vertices), on every core.
+///
+/// # Errors
+/// The pairs are more than [`limits::ANALYSIS_PAIRS_MAX`], or the time is over.
+pub fn pairs(left: &[Joined], right: &[Joined], relation: Relation, budget: &Budget) -> Result<Vec<(u32, u32)>, AnalysisError> {
+    let finder = Finder::new(right, relation);
+    let found: Vec<Vec<(u32, u32)>> = left
+        .par_chunks(1024)
+        .enumerate()
+        .map(|(chunk, items)| {
+            budget.time()?;
+            let mut pairs = Vec::new();
+            for (at, item) in items.iter().enumerate() {
+                let first = pairs.len();
+                finder.each(item, |other| pairs.push(((chunk * 1024 + at) as u32, other)));
+                pairs[first..].sort_unstable();
+                if pairs.len() > limits::ANALYSIS_PAIRS_MAX {
+                    return Err(too_many_pairs());
+                }
+            }
+            Ok(pairs)
+        })
+        .collect::<Result<_, _>>()?;
+    if found.iter().map(Vec::len).sum::<usize>() > limits::ANALYSIS_PAIRS_MAX {
+        return Err(too_many_pairs());
+    }
+    Ok(found.concat())
+}
+
+fn too_many_pairs() -> AnalysisError {
+    AnalysisError::Limit {
+        name: "ANALYSIS_PAIRS_MAX",
+        max: limits::ANALYSIS_PAIRS_MAX as u64,
+        advice: "ask for counts instead of pairs, or narrow a filter",
+    }
+}
+
+/// How many items of the left join each of the right, in the order of the right. As [`pairs`],
+/// without their limit.
+///
+/// # Errors
+/// The time is over.
+pub fn counts(left: &[Joined], right: &[Joined], relation: Relation, budget: &Budget) -> Result<Vec<u64>, AnalysisError> {
+    let finder = Finder::new(right, relation);
+    let none = || vec![0u64; right.len()];
+    let add = |mut a: Vec<u64>, b: Vec<u64>| {
+        a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+        a
+    };
+    let count = |mut counts: Vec<u64>, items: &[Joined]| {
+        budget.time()?;
+        items.iter().for_each(|item| finder.each(item, |other| counts[other as usize] += 1));
+        Ok(counts)
+    };
+    let parts = left.par_chunks(4096).with_min_len(16).try_fold(none, count);
+    parts.try_reduce(none, |a, b| Ok(add(a, b)))
+}
+
+/// For each item of the left that is a point the nearest of the right, with the metres between
+/// them; `None` where the right is empty. Of equally near ones the first. O(l log r) for items
+/// spread evenly.
+///
+/// # Errors
+/// An item of the left is no point, or the time is over.
+pub fn nearest(left: &[Joined], right: &[Joined], budget: &Budget) -> Result<Vec<Option<(u32, f64)>>, AnalysisError> {
+    let index = index(right);
+    let one = |item: &Joined| {
+        let Some(Geometry::Point(place)) = item.shape else {
+            return Err(AnalysisError::bad(
+                "relation",
+                format!("nearest joins points to anything, and “{}” on the left is no point", item.id),
+            ));
+        };
+        budget.time()?;
+        let mut radius = 50.0f64;
+        loop {
+            let mut best: Option<(f64, u32)> = None;
+            for window in distance::windows_within(place, radius) {
+                index.search(&window, |at, _| {
+                    let at = at as u32;
+                    let distance = right[at as usize].shape.as_ref().and_then(|shape| distance::to_geometry_m(place, shape));
+                    if let Some(distance) = distance.filter(|distance| *distance <= radius)
+                        && best.is_none_or(|known| (distance, at) < known)
+                    {
+                        best = Some((distance, at));
+                    }
+                });
+            }
+            if best.is_some() || radius >= distance::DISTANCE_MAX_M {
+                return Ok(best.map(|(distance, at)| (at, distance)));
+            }
+            radius = (radius * 4.0).min(distance::DISTANCE_MAX_M);
+        }
+    };
+    left.par_iter().map(one).collect()
+}
+
+fn index(items: &[Joined]) -> PackedIndex {
+    PackedIndex::new(items.iter().map(|item| item.shape.as_ref().map_or(Bbox::EMPTY, bounds)))
+}
+
+fn bounds(shape: &Geometry) -> Bbox {
+    shape.coords_iter().fold(Bbox::EMPTY, |bounds, c| bounds.with(c.x, c.y))
+}
+
+/// Finds what of the right an item of the left joins.
+struct Finder<'a> {
+    right: &'a [Joined],
+    relation: Relation,
+    index: PackedIndex,
+    /// The right's polygons, where they are all that there is.
+    locator: Option<PointLocator>,
+}
+
+impl<'a> Finder<'a> {
+    fn new(right: &'a [Joined], relation: Relation) -> Self {
+        let polygons: Option<Vec<MultiPolygon>> = right
+            .iter()
+            .map(|item| match &item.shape {
+                Some(Geometry::Polygon(polygon)) => Some(MultiPolygon(vec![polygon.clone()])),
+                Some(Geometry::MultiPolygon(polygons)) => Some(polygons.clone()),
+                None => Some(MultiPolygon(Vec::new())),
+                Some(_) => None,
+            })
+            .collect();
+        // A raster of cells pays where points meet polygons, and its answers include borders.
+        let locator = polygons.filter(|_| relation == Relation::Intersects).map(|polygons| PointLocator::new(&polygons));
+        Self { right, relation, index: index(right), locator }
+    }
+
+    fn each(&self, item: &Joined, mut found: impl FnMut(u32)) {
+        let Some(shape) = &item.shape else { return };
+        if let (Some(locator), Geometry::Point(point)) = (&self.locator, shape) {
+            return locator.each(point.x(), point.y(), found);
+        }
+        let windows = match (self.relation, shape) {
+            (Relation::Near(metres), shape) => windows_around(shape, metres),
+            (_, shape) => vec![bounds(shape)],
+        };
+        let mut seen = Vec::new();
+        for window in windows {
+            self.index.search(&window, |at, _| seen.push(at as u32));
+        }
+        seen.sort_unstable();
+        seen.dedup();
+        for at in seen {
+            let Some(other) = &self.right[at as usize].shape else { continue };
+            let holds = match (self.relation, shape) {
+                (Relation::Intersects, _) => shape.intersects(other),
+                (Relation::Within, Geometry::Point(point)) => other.contains(point),
+                (Relation::Within, _) => shape.relate(other).is_within(),
+                (Relation::Near(metres), _) => distance::between_m(shape, other).is_some_and(|distance| distance <= metres),
+            };
+            if holds {
+                found(at);
+            }
+        }
+    }
+}
+
+/// Windows that hold all that lies within so many metres of a shape.
+fn windows_around(shape: &Geometry, metres: f64) -> Vec<Bbox> {
+    if let Geometry::Point(point) = shape {
+        return distance::windows_within(*point, metres);
+    }
+    let own = bounds(shape);
+    if own.is_empty() {
+        return Vec::new();
+    }
+    // The corners' disks, and the strip between them: the widest is at the latitude nearest to a pole.
+    let corners = [(own.x_min, own.y_min), (own.x_min, own.y_max), (own.x_max, own.y_min), (own.x_max, own.y_max)];
+    let mut windows: Vec<Bbox> = corners.into_iter().flat_map(|corner| distance::windows_within(Point::from(corner), metres)).collect();
+    let (south, north) = windows.iter().fold((own.y_min, own.y_max), |(s, n), w| (s.min(w.y_min), n.max(w.y_max)));
+    windows.iter_mut().for_each(|window| (window.y_min, window.y_max) = (south, north));
+    windows.push(Bbox::new(own.x_min, south, own.x_max, north));
+    windows
+}

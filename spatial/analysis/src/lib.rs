@@ -1,0 +1,20 @@
+//! What an analyst asks of collections, over [`citywall_query::CollectionView`]:
+//! [`nearest`](nearest::nearest), [`aggregate`](aggregate::aggregate), [`join`](join::join) and
+//! [`overlay`].
+//!
+//! Distances, lengths and areas are geodesic, on WGS 84, in metres and square metres (C. F. F.
+//! Karney, “Algorithms for geodesics”, J. Geod. 87, 2013). Edges of lines and polygons are straight
+//! in longitude and latitude, as GeoJSON (RFC 7946, 3.1.1) says. The same question to the same
+//! items gives the same answer, to the last bit: nothing depends on threads, hashes or the clock.
+//!
+//! A [`Budget`] stops what would run away. This crate knows nothing of HTTP or async runtimes.
+
+pub mod aggregate;
+mod budget;
+pub mod cells;
+pub mod distance;
+pub mod join;
+pub mod nearest;
+pub mod overlay;
+
+pub use budget::{AnalysisError, Budget};

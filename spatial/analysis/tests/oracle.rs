@@ -1,0 +1,278 @@
+//! Random questions against brute force and PostGIS: nearest across the antimeridian and near the
+//! poles, joins, aggregates, buffers, areas.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "../../cql2/tests/common/postgres.rs"]
+mod postgres;
+
+use citywall_analysis::{
+    Budget,
+    aggregate::{Measure, Places, Question, aggregate},
+    distance,
+    join::{Relation, Side, counts, pairs, read},
+    nearest::nearest,
+    overlay::{Operation, area_m2, buffer, overlay},
+};
+use citywall_model::{Areas, CimCategory, CityProfile, CollectionId, LocalText, Value, Wkb};
+use citywall_query::{City, CollectionView, ItemsQuery};
+use citywall_store::{GeoPackage, LayerDraft, NewFeature};
+use geo::{Distance, Geodesic, Geometry, LineString, Point, Polygon};
+use jiff::tz::TimeZone;
+use std::{fmt::Write, sync::Arc};
+
+/// Random questions: many in a soak.
+fn rounds() -> usize {
+    if std::env::var("CITYWALL_SOAK").is_ok_and(|soak| soak == "full") { 10_000 } else { 300 }
+}
+
+/// A layer with a number `n` and a text `kind`.
+fn layer(folder: &tempfile::TempDir, shapes: &[Geometry]) -> (City, CollectionView) {
+    let city = City::open(Arc::new(GeoPackage::create(&folder.path().join("city.gpkg"), &CityProfile::named("Test")).unwrap())).unwrap();
+    let view = add(&city, "layer", shapes);
+    (city, view)
+}
+
+fn add(city: &City, name: &str, shapes: &[Geometry]) -> CollectionView {
+    let id = CollectionId::new(name).unwrap();
+    let draft = LayerDraft {
+        id: id.clone(),
+        title: LocalText::new(name, name),
+        category: CimCategory::SpatiotemporalBase,
+        source: "test".into(),
+        source_crs: "EPSG:4326".into(),
+        storage_crs: 4326,
+        generated: true,
+        id_field: None,
+    };
+    let mut stage = city.store().stage(draft).unwrap();
+    let features = shapes.iter().enumerate().map(|(at, shape)| NewFeature {
+        geometry: Some(Wkb::from_geo(shape).unwrap()),
+        values: vec![("n".into(), Value::Number(at as f64 * 0.1)), ("kind".into(), Value::Text(format!("k{}", at % 7)))],
+        solids: Vec::new(),
+    });
+    assert!(stage.write(features.collect()).unwrap().is_empty());
+    city.publish(stage).unwrap();
+    city.view(&id).unwrap()
+}
+
+fn points(random: &mut fastrand::Rng, count: usize, west: f64, south: f64, width: f64, height: f64) -> Vec<Geometry> {
+    let near = |x: f64| if x > 180.0 { x - 360.0 } else { x };
+    let point = |_| Geometry::Point(Point::new(near(west + random.f64() * width), (south + random.f64() * height).min(90.0)));
+    (0..count).map(point).collect()
+}
+
+/// A star around a place, so that it may be concave.
+fn star(random: &mut fastrand::Rng, x: f64, y: f64, size: f64) -> Polygon {
+    let corners = 3 + random.usize(0..9);
+    let corner = |at: usize| {
+        let (angle, radius) = (at as f64 / corners as f64 * std::f64::consts::TAU, size * (0.3 + 0.7 * random.f64()));
+        (x + radius * angle.cos(), y + radius * angle.sin())
+    };
+    Polygon::new(LineString::from((0..corners).map(corner).collect::<Vec<_>>()), Vec::new())
+}
+
+#[test]
+fn soak_the_nearest_are_those_of_brute_force_anywhere_on_the_globe() {
+    let mut random = fastrand::Rng::with_seed(11);
+    // A city, one on the antimeridian, one at 85° N, one around the pole, and the whole globe.
+    for (west, south, width, height) in [
+        (117.0, 39.0, 0.5, 0.4),
+        (179.8, -17.0, 0.4, 0.3),
+        (20.0, 84.9, 4.0, 0.3),
+        (-180.0, 89.0, 360.0, 1.0),
+        (-180.0, -90.0, 360.0, 180.0),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let shapes = points(&mut random, 800, west, south, width, height);
+        let (_city, view) = layer(&folder, &shapes);
+        let collections = [(view, ItemsQuery::default())];
+        for round in 0..rounds() / 5 {
+            let Geometry::Point(place) = points(&mut random, 1, west, south, width, height)[0] else { unreachable!() };
+            let count = [1, 5, 40, 801][round % 4];
+            let found = nearest(&collections, place, count, None, &mut Budget::default()).unwrap();
+            let mut expected: Vec<(f64, u64)> = shapes
+                .iter()
+                .zip(1..)
+                .map(|(shape, fid)| match shape {
+                    Geometry::Point(point) => (Geodesic.distance(place, *point), fid),
+                    _ => unreachable!(),
+                })
+                .collect();
+            expected.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            expected.truncate(count);
+            assert_eq!(found.iter().map(|n| (n.distance_m, n.fid)).collect::<Vec<_>>(), expected, "{place:?} {count}");
+        }
+    }
+}
+
+#[test]
+fn soak_distances_joins_buffers_and_areas_agree_with_postgis() {
+    let postgres = postgres::Postgres::start();
+    postgres.run("CREATE EXTENSION postgis; CREATE TABLE a (n int, g geometry); CREATE TABLE b (n int, g geometry);");
+    let mut random = fastrand::Rng::with_seed(5);
+    let folder = tempfile::tempdir().unwrap();
+    let count = rounds().min(1_000);
+    let places = points(&mut random, count, 117.0, 39.0, 0.1, 0.1);
+    let mut stars: Vec<Geometry> = (0..count)
+        .map(|_| {
+            let x = 117.0 + random.f64() * 0.1;
+            star(&mut random, x, 39.05, 0.02).into()
+        })
+        .collect();
+    // A square whose corner and edge points lie among the places, for borders.
+    stars.push(
+        Polygon::new(LineString::from(vec![(117.0, 39.0), (117.1, 39.0), (117.1, 39.1), (117.0, 39.1), (117.0, 39.0)]), Vec::new()).into(),
+    );
+    let mut left = places.clone();
+    left.extend([Point::new(117.0, 39.0), Point::new(117.05, 39.0)].map(Geometry::Point));
+    let (city, a) = layer(&folder, &left);
+    let b = add(&city, "stars", &stars);
+    for (table, shapes) in [("a", &left), ("b", &stars)] {
+        let mut sql = String::new();
+        for (n, shape) in shapes.iter().enumerate() {
+            let hex: String = citywall_model::geometry::encode(shape).iter().map(|byte| format!("{byte:02x}")).collect();
+            writeln!(sql, "INSERT INTO {table} VALUES ({n}, ST_SetSRID('{hex}'::geometry, 4326));").unwrap();
+        }
+        postgres.run(&format!("BEGIN; {sql} COMMIT; ALTER TABLE {table} ADD s geography; UPDATE {table} SET s = ST_Segmentize(g, 0.0005)::geography; CREATE INDEX ON {table} USING gist (g); ANALYZE {table};"));
+    }
+    let query = ItemsQuery::default();
+    let mut budget = Budget::default();
+    let side = |view| read(&Side { view, query: &query, properties: &[] }, &mut Budget::default()).unwrap();
+    let (left_side, right_side) = (side(&a), side(&b));
+    for (relation, condition) in [
+        (Relation::Intersects, "ST_Intersects(a.g, b.g)"),
+        (Relation::Within, "ST_Within(a.g, b.g)"),
+        (Relation::Near(150.0), "ST_DWithin(a.g::geography, b.s, 150)"),
+    ] {
+        let numbers = |text: String| {
+            text.lines().map(|line| line.split('|').map(|n| n.parse::<u32>().unwrap()).collect::<Vec<_>>()).collect::<Vec<_>>()
+        };
+        let expected = numbers(postgres.run(&format!("SELECT a.n, b.n FROM a, b WHERE {condition} ORDER BY 1, 2")));
+        assert!(expected.len() > count / 10, "{condition}: the question must find something");
+        let found = pairs(&left_side, &right_side, relation, &budget).unwrap();
+        let found: Vec<Vec<u32>> = found.into_iter().map(|(l, r)| vec![l, r]).collect();
+        assert_eq!(found, expected, "{condition}");
+        let by_right = counts(&left_side, &right_side, relation, &budget).unwrap();
+        let sums = (0u32..).zip(&stars).map(|(n, _)| expected.iter().filter(|pair| pair[1] == n).count() as u64);
+        assert_eq!(by_right, sums.collect::<Vec<_>>(), "{condition}");
+    }
+    // PostGIS has geodesic edges and we straight ones, so that it is given edges of 50 m at most.
+    let Geometry::Point(place) = places[0] else { unreachable!() };
+    let expected = postgres.run(&format!(
+        "SELECT ST_Distance(ST_SetSRID(ST_MakePoint({}, {}), 4326)::geography, ST_Segmentize(g, 0.0005)::geography) FROM b ORDER BY n",
+        place.x(),
+        place.y()
+    ));
+    for (shape, line) in stars.iter().zip(expected.lines()) {
+        let (found, expected) = (distance::to_geometry_m(place, shape).unwrap(), line.parse::<f64>().unwrap());
+        assert!((found - expected).abs() < 0.01, "{found} {expected}");
+    }
+    let found = nearest(&[(b, query.clone())], place, 10, None, &mut budget).unwrap();
+    let mut sorted: Vec<f64> = expected.lines().map(|line| line.parse().unwrap()).collect();
+    sorted.sort_by(f64::total_cmp);
+    for (found, expected) in found.iter().zip(sorted) {
+        assert!((found.distance_m - expected).abs() < 0.01, "{found:?} {expected}");
+    }
+    // Areas, buffers and overlays.
+    let areas = postgres.run("SELECT ST_Area(g::geography), ST_Area(ST_Buffer(g::geography, 100, 'quad_segs=32')) FROM b ORDER BY n");
+    for (shape, line) in stars.iter().zip(areas.lines()).take(100) {
+        let expected: Vec<f64> = line.split('|').map(|n| n.parse().unwrap()).collect();
+        assert!((area_m2(shape) / expected[0] - 1.0).abs() < 1e-6, "{} {expected:?}", area_m2(shape));
+        let grown = area_m2(&buffer(shape, 100.0).unwrap().into());
+        assert!((grown / expected[1] - 1.0).abs() < 5e-3, "{grown} {expected:?}");
+    }
+    for (operation, function) in
+        [(Operation::Union, "ST_Union"), (Operation::Intersection, "ST_Intersection"), (Operation::Difference, "ST_Difference")]
+    {
+        let sql = format!("SELECT ST_Area({function}(x.g, y.g)) FROM b x, b y WHERE y.n = x.n + 1 AND x.n < 50 ORDER BY x.n");
+        for (pair, line) in stars.windows(2).zip(postgres.run(&sql).lines()) {
+            let made = overlay(&pair[..1], &pair[1..], operation).unwrap();
+            let (found, expected) = (geo::Area::unsigned_area(&made), line.parse::<f64>().unwrap());
+            assert!((found - expected).abs() < 1e-10, "{function} {found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn groups_add_up_and_agree_with_a_plain_count() {
+    let mut random = fastrand::Rng::with_seed(3);
+    let folder = tempfile::tempdir().unwrap();
+    let shapes = points(&mut random, 5_000, 117.0, 39.0, 0.5, 0.5);
+    let (_city, view) = layer(&folder, &shapes);
+    let none = |_: f64, _: f64| Areas::default();
+    let measures = ["n"; 5].map(str::to_owned);
+    let [a, b, c, d, e] = measures;
+    let measures = vec![
+        Measure::Count,
+        Measure::Sum(a),
+        Measure::Min(b),
+        Measure::Max(c),
+        Measure::Percentile(50.0, d),
+        Measure::Mean(e),
+        Measure::Distinct("kind".into()),
+    ];
+    for by in ["h3:7", "geohash:5", "beidou:4", "square:2000"] {
+        let cells = by.parse().unwrap();
+        let question = Question { places: Places::Cells(cells), span: None, zone: TimeZone::UTC, measures: measures.clone() };
+        let groups = aggregate(&view, &ItemsQuery::default(), &question, none, &mut Budget::default()).unwrap();
+        assert!(groups.len() > 10, "{by}");
+        assert_eq!(groups.iter().map(|group| group.count).sum::<u64>(), 5_000, "{by}");
+        for group in &groups {
+            let members = shapes.iter().enumerate().filter_map(|(at, shape)| match shape {
+                Geometry::Point(p) => (cells.code(p.x(), p.y()) == group.code).then_some((at, *p)),
+                _ => None,
+            });
+            let members: Vec<(usize, Point)> = members.collect();
+            let outline = group.outline.as_ref().unwrap();
+            // The edges of a hexagon are great circles, not straight here: a point may lie just beyond one.
+            let outside = members.iter().filter(|(_, point)| distance::to_geometry_m(*point, &outline.clone().into()).unwrap() > 0.5);
+            assert_eq!(outside.count(), 0, "{by} {:?}", group.code);
+            let mut numbers: Vec<f64> = members.iter().map(|(at, _)| *at as f64 * 0.1).collect();
+            numbers.sort_by(f64::total_cmp);
+            let sum: f64 = numbers.iter().sum();
+            let middle = (numbers[(numbers.len() - 1) / 2] + numbers[numbers.len() / 2]) / 2.0;
+            let expected = [numbers.len() as f64, sum, numbers[0], *numbers.last().unwrap(), middle, sum / numbers.len() as f64];
+            for (found, expected) in group.values.iter().zip(expected) {
+                assert!((found.unwrap() - expected).abs() < 1e-9 * expected.abs().max(1.0), "{by} {:?}", group.values);
+            }
+            let kinds: std::collections::BTreeSet<usize> = members.iter().map(|(at, _)| at % 7).collect();
+            assert_eq!(group.values[6], Some(kinds.len() as f64));
+        }
+    }
+}
+
+#[test]
+fn beidou_codes_are_those_of_an_independent_encoder() {
+    // Longitude, latitude and the code of level 10; those above it are its beginnings.
+    for (lon, lat, code) in [
+        (116.312_602_78, 39.993_161_11, "N50J47539B8255346152"),
+        (117.1838, 39.1402, "N50J660B806062576002"),
+        (117.21, 39.1357, "N50J660C892002000500"),
+        (117.9707, 37.3819, "N50J725D23D323025700"),
+        (108.9451, 34.8967, "N49I155B3AC110334615"),
+    ] {
+        for (level, length) in [4, 6, 7, 9, 11, 12, 14, 16, 18, 20].into_iter().enumerate() {
+            let cells: citywall_analysis::cells::Cells = format!("beidou:{}", level + 1).parse().unwrap();
+            assert_eq!(cells.code(lon, lat).unwrap(), code[..length], "level {}", level + 1);
+        }
+    }
+}
+
+#[test]
+fn a_sum_is_the_same_in_any_order() {
+    use citywall_analysis::aggregate::ExactSum;
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut numbers: Vec<f64> = (0..1_000).map(|_| (random.f64() - 0.5) * 10f64.powi(random.i32(-20..20))).collect();
+    let total = |numbers: &[f64]| {
+        let mut sum = ExactSum::default();
+        numbers.iter().for_each(|number| sum.add(*number));
+        sum.total()
+    };
+    let first = total(&numbers);
+    for _ in 0..20 {
+        random.shuffle(&mut numbers);
+        assert_eq!(total(&numbers).to_bits(), first.to_bits());
+    }
+    assert_eq!(total(&[1e16, 1.0, -1e16]), 1.0);
+    assert_eq!(total(&[0.1; 10]), 1.0);
+}
