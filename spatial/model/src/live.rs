@@ -2,7 +2,10 @@
 
 use crate::{Properties, Revision, Wkb, geometry, intern::intern};
 use jiff::Timestamp;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{
+    Deserialize,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
 use serde_json::value::RawValue;
 use std::{fmt, sync::Arc};
 use triomphe::ThinArc;
@@ -67,6 +70,36 @@ pub enum LifeState {
     Removed,
 }
 
+impl LifeState {
+    /// Where an item is in its life and its level (1 to 4, 0 without one), as the text of its
+    /// properties says. The text is checked from end to end, but nothing else of it is kept: O(bytes).
+    ///
+    /// # Errors
+    /// The text is no JSON object.
+    pub fn of_properties(json: &str) -> Result<(Self, u8), serde_json::Error> {
+        let Life { status, level } = serde_json::from_str(json)?;
+        Ok(life(&status, &level))
+    }
+}
+
+/// The properties that tell of an item's life.
+#[derive(Deserialize)]
+struct Life {
+    #[serde(default)]
+    status: serde_json::Value,
+    #[serde(default)]
+    level: serde_json::Value,
+}
+
+fn life(status: &serde_json::Value, level: &serde_json::Value) -> (LifeState, u8) {
+    let state = match status.as_str() {
+        Some("cleared" | "closed") => LifeState::Cleared,
+        Some("removed") => LifeState::Removed,
+        _ => LifeState::Open,
+    };
+    (state, level.as_u64().and_then(|level| u8::try_from(level).ok()).filter(|level| (1..=4).contains(level)).unwrap_or(0))
+}
+
 /// The open form of a [`LiveItem`], to make or to change one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LiveParts {
@@ -91,7 +124,7 @@ pub struct LiveParts {
     pub properties: Properties,
 }
 
-/// An item as a file holds it: what [`LiveItem::from_record`] packs without reading its parts.
+/// An item as a file holds it: what [`LiveItem::from_record`] packs as it is.
 #[derive(Clone, Copy, Debug)]
 pub struct LiveRecord<'a> {
     /// See [`LiveParts::fid`].
@@ -99,7 +132,7 @@ pub struct LiveRecord<'a> {
     /// The client's own id.
     pub id: &'a str,
     /// Who reported it.
-    pub source: &'a Arc<str>,
+    pub source: &'a str,
     /// When it happened.
     pub time: Timestamp,
     /// Since when the item has been as it is here.
@@ -142,13 +175,8 @@ impl LiveItem {
     /// Packs an item. An id of more than 65,535 bytes, which no ingest lets in, is cut off.
     #[must_use]
     pub fn new(parts: &LiveParts) -> Self {
-        let status = parts.properties.get("status").and_then(|status| status.as_str());
-        let state = match status {
-            Some("cleared" | "closed") => LifeState::Cleared,
-            Some("removed") => LifeState::Removed,
-            _ => LifeState::Open,
-        };
-        let level = parts.properties.get("level").and_then(serde_json::Value::as_u64).filter(|level| (1..=4).contains(level));
+        let member = |name: &str| parts.properties.get(name).unwrap_or(&serde_json::Value::Null);
+        let (state, level) = life(member("status"), member("level"));
         let id_bytes = u16::try_from(parts.id.len()).unwrap_or(u16::MAX);
         let geometry = parts.geometry.as_ref().map_or(&[][..], Wkb::bytes);
         let mut bytes = Vec::with_capacity(parts.id.len() + geometry.len() + 128);
@@ -165,7 +193,7 @@ impl LiveItem {
             source: intern(&parts.source),
             areas: parts.areas.clone(),
             state,
-            level: u8::try_from(level.unwrap_or(0)).unwrap_or(0),
+            level,
             id_bytes,
             geometry_bytes: u32::try_from(geometry.len()).unwrap_or(0),
         };
@@ -185,7 +213,7 @@ impl LiveItem {
             revision: record.revision,
             time: record.time,
             since: record.since,
-            source: record.source.clone(),
+            source: intern(record.source),
             areas: record.areas.clone(),
             state: record.state,
             level: record.level,

@@ -4,7 +4,7 @@
 mod common;
 
 use citywall_model::{Areas, Change, LiveItem, LiveParts, Revision, Value, Wkb};
-use citywall_store::{CityStore, GeoPackage, StoreError};
+use citywall_store::{CityStore, GeoPackage, HistoryQuery, StoreError};
 use common::*;
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -188,4 +188,129 @@ proptest! {
         drop(store);
         assert_sound(&path);
     }
+}
+
+/// Changes with a number of an item, half seconds around the epoch, and whether they are late.
+fn past() -> impl Strategy<Value = Vec<(u64, i64, bool)>> {
+    prop::collection::vec((1_u64..6, -8_i64..8, any::<bool>()), 0..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// The past is what a walk through all changes finds, for any interval, item and instant.
+    #[test]
+    fn the_past_is_what_a_walk_through_the_journal_finds(
+        past in past(), from in -9_i64..9, to in -9_i64..9, fid in prop::option::of(1_u64..7), stop in 1_usize..20,
+    ) {
+        let at = |halves: i64| Timestamp::from_millisecond(halves * 500).unwrap();
+        let (_folder, _path, store) = city();
+        create_events(&store);
+        store.create_live(&id("others"), citywall_model::CollectionKind::Incidents, &citywall_model::LocalText::new("它", "Others"),
+            citywall_model::CimCategory::PublicThemes, false).unwrap();
+        let changes: Vec<Change> = (1..).zip(&past).map(|(revision, (fid, halves, late))| {
+            let mut made = change(revision, *fid, &format!("t{revision}"));
+            made.item = LiveParts { since: at(*halves), ..made.item.parts() }.into();
+            made.late = *late;
+            if revision % 5 == 0 {
+                made.collection = id("others");
+            }
+            made
+        }).collect();
+        store.append(&changes).unwrap();
+        let mut of_events: Vec<&Change> = changes.iter().filter(|c| c.collection == id("events")).collect();
+        of_events.sort_by_key(|c| (c.item.since(), c.item.revision()));
+        let expected: Vec<Revision> = of_events.iter()
+            .filter(|c| (at(from)..=at(to)).contains(&c.item.since()) && fid.is_none_or(|fid| c.item.fid() == fid))
+            .map(|c| c.item.revision()).take(stop).collect();
+        let query = HistoryQuery { collection: id("events"), from: at(from), to: at(to), fid };
+        let mut found = Vec::new();
+        store.history(&query, &mut |change| {
+            found.push(change.item.revision());
+            found.len() < stop
+        }).unwrap();
+        prop_assert_eq!(found, expected);
+        let state: BTreeMap<u64, LiveItem> =
+            of_events.iter().filter(|c| c.item.since() <= at(to)).map(|c| (c.item.fid(), c.item.clone())).collect();
+        prop_assert_eq!(store.state_at(&id("events"), at(to)).unwrap(), state.into_values().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_long_past_is_read_piece_by_piece_in_order() {
+    let (_folder, path, store) = city();
+    create_events(&store);
+    // Many pieces, and seconds that go on from one to the next.
+    let changes: Vec<Change> = (1..=9_000)
+        .map(|r| {
+            let mut made = change(r, r % 700 + 1, "t");
+            let since = Timestamp::from_millisecond(i64::try_from(r * 7_919 % 9_001).unwrap()).unwrap();
+            made.item = LiveParts { since, ..made.item.parts() }.into();
+            made
+        })
+        .collect();
+    store.append(&changes).unwrap();
+    let query = HistoryQuery { collection: id("events"), from: Timestamp::MIN, to: Timestamp::MAX, fid: None };
+    let mut found = Vec::new();
+    store
+        .history(&query, &mut |change| {
+            found.push((change.item.since(), change.item.revision()));
+            true
+        })
+        .unwrap();
+    let mut expected: Vec<_> = changes.iter().map(|c| (c.item.since(), c.item.revision())).collect();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    let nowhere = HistoryQuery { collection: id("nothing"), ..query };
+    assert!(matches!(store.history(&nowhere, &mut |_| true), Err(StoreError::NoCollection(_))));
+    drop(store);
+    assert_sound(&path);
+}
+
+#[test]
+fn a_journal_of_format_2_gets_its_index_on_time() {
+    let (_folder, path, store) = city();
+    create_events(&store);
+    // Before and after the epoch, and within one second.
+    let times = ["1969-12-31T23:59:58.5Z", "1970-01-01T00:00:00.25Z", "2026-03-01T08:15:00Z", "2026-03-01T08:15:00.999999999Z"];
+    let changes: Vec<Change> = (1..)
+        .zip(&times)
+        .map(|(revision, since)| {
+            let mut made = change(revision, 5 - revision, "t");
+            made.item = LiveParts { since: since.parse().unwrap(), ..made.item.parts() }.into();
+            made
+        })
+        .collect();
+    store.append(&changes).unwrap();
+    drop(store);
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    conn.execute_batch(
+        "DROP INDEX citywall_journal_time; DROP INDEX citywall_journal_item;
+         ALTER TABLE citywall_journal DROP COLUMN since_second;
+         CREATE INDEX citywall_journal_item ON citywall_journal (collection, fid);
+         DELETE FROM citywall_meta WHERE key = 'format'",
+    )
+    .unwrap();
+    let mut crc = crc32fast::Hasher::new();
+    for part in ["format", "2"] {
+        crc.update(&part.len().to_le_bytes());
+        crc.update(part.as_bytes());
+    }
+    conn.execute("INSERT INTO citywall_meta (key, value, digest) VALUES ('format', '2', ?1)", [crc.finalize()]).unwrap();
+    drop(conn);
+    let store = GeoPackage::open(&path).unwrap();
+    let query = HistoryQuery { collection: id("events"), from: Timestamp::MIN, to: Timestamp::MAX, fid: None };
+    let mut found = Vec::new();
+    store
+        .history(&query, &mut |change| {
+            found.push(change.item);
+            true
+        })
+        .unwrap();
+    assert_eq!(found, changes.iter().map(|change| change.item.clone()).collect::<Vec<_>>());
+    drop(store);
+    assert_sound(&path);
+    let kept = path.with_file_name("city.gpkg.format-2.bak");
+    let kept = rusqlite::Connection::open(kept).unwrap();
+    assert!(kept.prepare("SELECT since_second FROM citywall_journal").is_err(), "the copy is as the file was");
 }

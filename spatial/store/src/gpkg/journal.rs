@@ -2,16 +2,17 @@
 
 use super::{Inner, blob, catalog, digest};
 use crate::{StoreError, error::Doing};
-use citywall_model::{Areas, Change, CollectionId, LiveItem, LiveParts, Revision, Wkb, geometry};
+use citywall_model::{Areas, Change, CollectionId, LifeState, LiveItem, LiveRecord, Revision, Wkb, geometry};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 use std::{str::FromStr, sync::Arc};
 
 /// The CRS of live geometry, WGS 84.
 pub(super) const LIVE_CRS: u32 = 4326;
 
 /// The columns of a change, in the order that [`Entry::read`] reads them.
-const COLUMNS: &str = "revision, collection, fid, id, source, time, actor, recorded_at, geom, properties, digest, since, areas, late";
+const COLUMNS: &str =
+    "revision, collection, fid, id, source, time, actor, recorded_at, geom, properties, digest, since, areas, late, since_second";
 
 /// Appends changes in one flushed transaction.
 pub(super) fn append(inner: &Inner, changes: &[Change]) -> Result<(), StoreError> {
@@ -27,13 +28,16 @@ pub(super) fn append(inner: &Inner, changes: &[Change]) -> Result<(), StoreError
     }
     let recorded_at = Timestamp::now().to_string();
     writer.durably("appending to the journal", |tx| {
+        let sql =
+            format!("INSERT INTO citywall_journal ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)");
+        let mut row = tx.prepare_cached(&sql).doing("appending to the journal")?;
         let mut known = None;
         for change in changes {
             if known != Some(&change.collection) {
                 check_live(tx, &change.collection)?;
                 known = Some(&change.collection);
             }
-            insert(tx, change, &recorded_at)?;
+            insert(&mut row, change, &recorded_at)?;
         }
         catalog::set(tx, catalog::REVISION, last)
     })?;
@@ -71,24 +75,14 @@ pub(super) fn each_after(
     Ok(())
 }
 
-/// Visits the changes of a collection, or of one item of it, oldest first.
-pub(super) fn each_of(
-    conn: &Connection,
-    id: &CollectionId,
-    fid: Option<u64>,
-    mut visit: impl FnMut(Change) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let deed = "reading the journal";
-    let of_item = if fid.is_some() { "AND fid = ?2" } else { "AND ?2 IS NULL" };
-    let mut rows = conn
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM citywall_journal WHERE collection = ?1 {of_item} ORDER BY revision"))
-        .doing(deed)?;
-    let mut rows = rows.query(params![id.as_str(), fid.map(to_key).transpose()?]).doing(deed)?;
-    let mut names = Names::default();
-    while let Some(row) = rows.next().doing(deed)? {
-        visit(read(row, &mut names)?)?;
-    }
-    Ok(())
+/// Which changes [`within`] reads: those of a collection, or of one item of it, whose states
+/// began between two seconds, up to a revision.
+pub(super) struct Within<'q> {
+    pub(super) collection: &'q CollectionId,
+    pub(super) fid: Option<u64>,
+    /// The last second.
+    pub(super) to: i64,
+    pub(super) up_to: Revision,
 }
 
 /// The changes of one item after a revision, oldest first, at most `max` of them.
@@ -97,10 +91,43 @@ pub(super) fn changes_of(conn: &Connection, id: &CollectionId, fid: u64, after: 
     let max = i64::try_from(max).unwrap_or(i64::MAX);
     let mut rows = conn
         .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM citywall_journal WHERE collection = ?1 AND fid = ?2 AND revision > ?3 ORDER BY revision LIMIT ?4"
+            "SELECT {COLUMNS} FROM citywall_journal WHERE revision IN
+               (SELECT revision FROM citywall_journal INDEXED BY citywall_journal_item
+                WHERE collection = ?1 AND fid = ?2 AND revision > ?3 ORDER BY revision LIMIT ?4)
+             ORDER BY revision"
         ))
         .doing(deed)?;
     let mut rows = rows.query(params![id.as_str(), to_key(fid)?, to_key(after.0)?, max]).doing(deed)?;
+    let (mut names, mut changes) = (Names::default(), Vec::new());
+    while let Some(row) = rows.next().doing(deed)? {
+        changes.push(read(row, &mut names)?);
+    }
+    Ok(changes)
+}
+
+/// The changes that follow a second and a revision, in that order, at most `max` of them. An
+/// index finds them: O(log n + those of that second + those found).
+pub(super) fn within(conn: &Connection, query: &Within<'_>, after: (i64, Revision), max: usize) -> Result<Vec<Change>, StoreError> {
+    let deed = "reading the journal";
+    check_live(conn, query.collection)?;
+    // An index that could not be used would be an error.
+    let (index, of_item) = match query.fid {
+        Some(_) => ("citywall_journal_item", "AND fid = ?7"),
+        None => ("citywall_journal_time", "AND ?7 IS NULL"),
+    };
+    let mut rows = conn
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM citywall_journal INDEXED BY {index}
+             WHERE collection = ?1 {of_item} AND since_second BETWEEN ?2 AND ?3 AND (since_second > ?2 OR revision > ?4) AND revision <= ?5
+             ORDER BY since_second, revision LIMIT ?6"
+        ))
+        .doing(deed)?;
+    let (second, revision) = after;
+    let max = i64::try_from(max).unwrap_or(i64::MAX);
+    let fid = query.fid.map(to_key).transpose()?;
+    let mut rows = rows
+        .query(params![query.collection.as_str(), second, query.to, to_key(revision.0)?, to_key(query.up_to.0)?, max, fid])
+        .doing(deed)?;
     let (mut names, mut changes) = (Names::default(), Vec::new());
     while let Some(row) = rows.next().doing(deed)? {
         changes.push(read(row, &mut names)?);
@@ -126,12 +153,43 @@ pub(super) fn remove(conn: &Connection, changes: &[Change]) -> Result<(), StoreE
     Ok(())
 }
 
+/// From format 2 to 3: changes are found by the time since when they are so.
+pub(super) fn index_by_time(conn: &Connection) -> Result<(), StoreError> {
+    let deed = "raising the file's format";
+    conn.execute_batch("ALTER TABLE citywall_journal ADD COLUMN since_second INTEGER").doing(deed)?;
+    {
+        let mut page = conn
+            .prepare("SELECT revision, coalesce(since, time) FROM citywall_journal WHERE revision > ?1 ORDER BY revision LIMIT ?2")
+            .doing(deed)?;
+        let mut set = conn.prepare("UPDATE citywall_journal SET since_second = ?2 WHERE revision = ?1").doing(deed)?;
+        let mut last = 0;
+        loop {
+            let rows = page.query_map([last, MIGRATION_ROWS], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))).doing(deed)?;
+            let rows: Vec<(i64, String)> = rows.collect::<Result<_, _>>().doing(deed)?;
+            let Some((newest, _)) = rows.last() else { break };
+            last = *newest;
+            for (revision, since) in rows {
+                let damaged = |e: jiff::Error| StoreError::damaged(format!("citywall_journal, revision {revision}"), e.to_string());
+                set.execute([revision, Timestamp::from_str(&since).map_err(damaged)?.as_second()]).doing(deed)?;
+            }
+        }
+    }
+    conn.execute_batch(
+        "DROP INDEX citywall_journal_item;
+         CREATE INDEX citywall_journal_item ON citywall_journal (collection, fid, since_second);
+         CREATE INDEX citywall_journal_time ON citywall_journal (collection, since_second);",
+    )
+    .doing(deed)
+}
+
+/// Changes that are held in memory at once while a file's format is raised.
+const MIGRATION_ROWS: i64 = 10_000;
+
 /// Names that repeat from change to change, each kept once.
 #[derive(Default)]
 struct Names {
     collection: Option<CollectionId>,
     actor: Option<Arc<str>>,
-    source: Option<Arc<str>>,
 }
 
 pub(super) fn check_live(conn: &Connection, id: &CollectionId) -> Result<(), StoreError> {
@@ -142,7 +200,7 @@ pub(super) fn check_live(conn: &Connection, id: &CollectionId) -> Result<(), Sto
     }
 }
 
-fn insert(conn: &Connection, change: &Change, recorded_at: &str) -> Result<(), StoreError> {
+fn insert(row: &mut Statement<'_>, change: &Change, recorded_at: &str) -> Result<(), StoreError> {
     let item = &change.item;
     let geom = geometry_blob(item);
     let time = item.time().to_string();
@@ -155,27 +213,23 @@ fn insert(conn: &Connection, change: &Change, recorded_at: &str) -> Result<(), S
         geom.as_deref(),
         Some((&since, item.areas().to_text(), change.late)),
     );
-    conn.prepare_cached(&format!(
-        "INSERT INTO citywall_journal ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
-    ))
-    .and_then(|mut row| {
-        row.execute(params![
-            item.revision().0.cast_signed(),
-            change.collection.as_str(),
-            item.fid().cast_signed(),
-            item.id(),
-            item.source(),
-            time,
-            change.actor,
-            recorded_at,
-            geom,
-            properties,
-            digest,
-            since,
-            item.areas().to_text(),
-            change.late
-        ])
-    })
+    row.execute(params![
+        item.revision().0.cast_signed(),
+        change.collection.as_str(),
+        item.fid().cast_signed(),
+        item.id(),
+        item.source(),
+        time,
+        change.actor,
+        recorded_at,
+        geom,
+        properties,
+        digest,
+        since,
+        item.areas().to_text(),
+        change.late,
+        item.since().as_second()
+    ])
     .doing("appending to the journal")?;
     Ok(())
 }
@@ -215,25 +269,27 @@ fn read(row: &Row<'_>, names: &mut Names) -> Result<Change, StoreError> {
         names.collection = Some(CollectionId::new(collection).map_err(|e| damaged(e.to_string()))?);
     }
     let time = Timestamp::from_str(time).map_err(|e| damaged(e.to_string()))?;
-    let item = LiveParts {
+    let since = tail.map_or(Ok(time), |(since, ..)| Timestamp::from_str(since)).map_err(|e| damaged(e.to_string()))?;
+    let since_second: i64 = row.get(14).map_err(|e| damaged(e.to_string()))?;
+    if since_second != since.as_second() {
+        return Err(damaged("it is indexed at another time than its own".to_owned()));
+    }
+    let (state, level) = LifeState::of_properties(properties).map_err(|e| damaged(e.to_string()))?;
+    let item = LiveItem::from_record(&LiveRecord {
         fid: fid.cast_unsigned(),
-        id: id.into(),
-        source: kept(&mut names.source, source),
+        id,
+        source,
         time,
-        since: tail.map_or(Ok(time), |(since, ..)| Timestamp::from_str(since)).map_err(|e| damaged(e.to_string()))?,
+        since,
         revision: Revision(revision.cast_unsigned()),
-        areas: tail.map(|(_, areas, _)| Areas::from_text(areas)).unwrap_or_default(),
-        geometry: geom.map(from_blob).transpose().map_err(damaged)?,
-        properties: serde_json::from_str(properties).map_err(|e| damaged(e.to_string()))?,
-    };
+        areas: &tail.map(|(_, areas, _)| Areas::from_text(areas)).unwrap_or_default(),
+        state,
+        level,
+        geometry: geom.map(from_blob).transpose().map_err(damaged)?.as_ref().map_or(&[], Wkb::bytes),
+        properties,
+    });
     let collection = names.collection.clone().ok_or_else(|| damaged("it has no collection".to_owned()))?;
-    Ok(Change {
-        collection,
-        item: item.into(),
-        before: None,
-        late: tail.is_some_and(|(.., late)| late),
-        actor: kept(&mut names.actor, actor),
-    })
+    Ok(Change { collection, item, before: None, late: tail.is_some_and(|(.., late)| late), actor: kept(&mut names.actor, actor) })
 }
 
 /// The geometry of a blob, checked; or why there is none.

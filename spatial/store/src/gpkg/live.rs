@@ -7,8 +7,8 @@
 use super::{Inner, blob::GeometryKinds, catalog, journal, schema};
 use crate::{LiveLoad, StoreError, error::Doing};
 use citywall_model::{
-    Areas, Bbox, Change, CimCategory, CollectionId, CollectionKind, CollectionMeta, LiveItem, LiveParts, LocalText, Revision, Schema,
-    limits,
+    Areas, Bbox, Change, CimCategory, CollectionId, CollectionKind, CollectionMeta, LifeState, LiveItem, LiveRecord, LocalText, Revision,
+    Schema, Wkb, limits,
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
@@ -113,18 +113,22 @@ pub(super) fn load(conn: &Connection, id: &CollectionId) -> Result<LiveLoad, Sto
     if !entry.meta.kind.is_live() {
         return Err(StoreError::WrongKind { id: id.clone(), is: "a layer", wanted: "a live collection" });
     }
-    let mut items = BTreeMap::new();
-    each_item(conn, id, |item| {
-        items.insert(item.fid(), item);
-        Ok(())
-    })?;
+    let mut later = BTreeMap::new();
     journal::each_after(conn, Revision(catalog::number(conn, catalog::FOLDED)?), usize::MAX, |change| {
         if change.collection == *id && !change.late {
-            items.insert(change.item.fid(), change.item);
+            later.insert(change.item.fid(), change.item);
         }
         Ok(())
     })?;
-    Ok(LiveLoad { items: items.into_values().collect() })
+    let mut items = Vec::with_capacity(usize::try_from(entry.meta.count).unwrap_or(0).min(limits::IMPORT_BATCH_ROWS_MAX) + later.len());
+    each_item(conn, id, |item| {
+        items.push(later.remove(&item.fid()).unwrap_or(item));
+        Ok(())
+    })?;
+    items.extend(later.into_values());
+    // New items have larger numbers than known ones, so that this has little to do.
+    items.sort_by_key(LiveItem::fid);
+    Ok(LiveLoad { items })
 }
 
 /// Visits the items of a live collection's table in order of fid.
@@ -152,18 +156,21 @@ fn read(row: &Row<'_>, fid: i64) -> Result<LiveItem, String> {
     let geom = row.get_ref(1).ok().and_then(|v| v.as_blob_or_null().ok()).ok_or("the geometry is no blob")?;
     let revision: i64 = row.get(6).map_err(|e| e.to_string())?;
     let time = Timestamp::from_str(text(5).or_else(|_| text(4))?).map_err(|e| e.to_string())?;
-    let item = LiveParts {
+    let properties = text(7)?;
+    let (state, level) = LifeState::of_properties(properties).map_err(|e| e.to_string())?;
+    Ok(LiveItem::from_record(&LiveRecord {
         fid: fid.cast_unsigned(),
-        id: text(2)?.into(),
-        source: text(3)?.into(),
+        id: text(2)?,
+        source: text(3)?,
         time,
         since: text(8).map_or(Ok(time), Timestamp::from_str).map_err(|e| e.to_string())?,
         revision: Revision(revision.cast_unsigned()),
-        areas: text(9).map(Areas::from_text).unwrap_or_default(),
-        geometry: geom.map(journal::from_blob).transpose()?,
-        properties: serde_json::from_str(text(7)?).map_err(|e| e.to_string())?,
-    };
-    Ok(item.into())
+        areas: &text(9).map(Areas::from_text).unwrap_or_default(),
+        state,
+        level,
+        geometry: geom.map(journal::from_blob).transpose()?.as_ref().map_or(&[], Wkb::bytes),
+        properties,
+    }))
 }
 
 /// Folds the journal's tail into the tables, a bounded batch at a time.

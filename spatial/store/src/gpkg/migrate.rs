@@ -13,10 +13,13 @@ pub(super) type Step = fn(&Connection) -> Result<(), StoreError>;
 
 /// The steps, the first from format 1 to 2. To change the format: raise [`schema::FORMAT`],
 /// change what [`schema::create`] makes, and add the step that leads there.
-pub(super) const STEPS: &[Step] = &[|conn| {
-    conn.execute_batch(super::refused::TABLES).doing("raising the file's format")?;
-    super::live::add_since(conn)
-}];
+pub(super) const STEPS: &[Step] = &[
+    |conn| {
+        conn.execute_batch(super::refused::TABLES).doing("raising the file's format")?;
+        super::live::add_since(conn)
+    },
+    super::journal::index_by_time,
+];
 
 const _: () = assert!(STEPS.len() + 1 == schema::FORMAT as usize, "every format but the first has a step that leads to it");
 
@@ -118,8 +121,9 @@ mod tests {
 
     const LATER: &[Step] = &[
         STEPS[0],
-        |conn| conn.execute_batch("CREATE TABLE citywall_second (x)").doing("step 3"),
-        |conn| conn.execute_batch("ALTER TABLE citywall_second ADD COLUMN y").doing("step 4"),
+        STEPS[1],
+        |conn| conn.execute_batch("CREATE TABLE citywall_second (x)").doing("step 4"),
+        |conn| conn.execute_batch("ALTER TABLE citywall_second ADD COLUMN y").doing("step 5"),
     ];
 
     fn older_file() -> (tempfile::TempDir, std::path::PathBuf) {
@@ -141,29 +145,29 @@ mod tests {
         let store = GeoPackage::open_with(&path, LATER).unwrap();
         assert_eq!(store.profile().unwrap(), CityProfile::named("Old"));
         drop(store);
-        assert_eq!(format_and_columns(&path), (4, 2));
-        let kept = lock::beside(&path, ".format-2.bak");
-        assert_eq!(format_and_columns(&kept), (2, 0));
+        assert_eq!(format_and_columns(&path), (5, 2));
+        let kept = lock::beside(&path, ".format-3.bak");
+        assert_eq!(format_and_columns(&kept), (3, 0));
         assert_eq!(GeoPackage::open_read_only(&kept).unwrap().verify().unwrap(), Vec::<String>::new());
         // A file of the newest format is left alone.
         drop(GeoPackage::open_with(&path, LATER).unwrap());
-        assert!(matches!(GeoPackage::open(&path).map(drop), Err(StoreError::TooNew { found: 4, known: 2, .. })));
+        assert!(matches!(GeoPackage::open(&path).map(drop), Err(StoreError::TooNew { found: 5, known: 3, .. })));
     }
 
     #[test]
     fn a_step_that_fails_leaves_the_file_as_it_was() {
         let (_folder, path) = older_file();
-        let failing: &[Step] = &[LATER[0], LATER[1], |_| Err(StoreError::damaged("a test", "it fails"))];
+        let failing: &[Step] = &[LATER[0], LATER[1], LATER[2], |_| Err(StoreError::damaged("a test", "it fails"))];
         assert!(GeoPackage::open_with(&path, failing).is_err());
-        assert_eq!(format_and_columns(&path), (2, 0));
+        assert_eq!(format_and_columns(&path), (3, 0));
         assert!(GeoPackage::open(&path).is_ok());
     }
 
     #[test]
     fn an_earlier_copy_is_not_overwritten() {
         let (_folder, path) = older_file();
-        std::fs::write(lock::beside(&path, ".format-2.bak"), "an earlier copy").unwrap();
+        std::fs::write(lock::beside(&path, ".format-3.bak"), "an earlier copy").unwrap();
         assert!(matches!(GeoPackage::open_with(&path, LATER).map(drop), Err(StoreError::Exists(_))));
-        assert_eq!(format_and_columns(&path), (2, 0));
+        assert_eq!(format_and_columns(&path), (3, 0));
     }
 }

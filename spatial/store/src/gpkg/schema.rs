@@ -10,7 +10,7 @@ use citywall_model::{Bbox, CityProfile, CollectionId, CollectionMeta, LocalText}
 use rusqlite::{Connection, params};
 
 /// The format that this version writes.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 /// `GPKG`, SQLite's application id of a GeoPackage.
 pub(super) const APPLICATION_ID: u32 = 0x4750_4B47;
 /// GeoPackage 1.3.0.
@@ -115,9 +115,11 @@ CREATE TABLE citywall_journal (
   digest INTEGER NOT NULL,
   since TEXT,
   areas TEXT,
-  late INTEGER
+  late INTEGER,
+  since_second INTEGER
 );
-CREATE INDEX citywall_journal_item ON citywall_journal (collection, fid);
+CREATE INDEX citywall_journal_item ON citywall_journal (collection, fid, since_second);
+CREATE INDEX citywall_journal_time ON citywall_journal (collection, since_second);
 INSERT INTO gpkg_contents (table_name, data_type, identifier, description)
   VALUES ('citywall_meta', 'attributes', 'citywall_meta', 'Citywall: settings of the city');
 ";
