@@ -237,6 +237,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/healthz", get(api::health::healthz))
         .route("/readyz", get(api::health::readyz))
         .route("/metrics", get(api::health::metrics))
+        .route("/control", get(api::control::page))
+        .route("/control/control.js", get(api::control::script))
         .route("/map", get(api::map::page))
         .route("/map/", get(api::map::page))
         .route("/map/{*path}", get(api::map::asset))

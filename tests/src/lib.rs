@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod server;
+pub mod wall;
 
 pub use server::{Server, get, get_bytes, post, try_post};
 

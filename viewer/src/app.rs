@@ -70,7 +70,8 @@ fn build(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<App> {
     anyhow::ensure!(loader.workers() > 0, "no thread could be started");
     let things = ThingBook::new(ThingsReader::start(server.clone()));
     let desk = PanelDesk(Desk::start(server.clone()));
-    let feed = CityFeed { updates: Mutex::new(spawn_city_watch(server.clone())), live: spawn_live(server.clone()), server };
+    let feed =
+        CityFeed { updates: Mutex::new(spawn_city_watch(server.clone())), live: spawn_live(server.clone(), args.name.clone()), server };
     let mut app = App::new();
     plugins(&mut app, args, headless);
     let quality = Quality { msaa: if high { Msaa::Sample4 } else { Msaa::Off } };

@@ -10,8 +10,9 @@ use std::path::PathBuf;
 /// complete, 1 with a message if it is not or could not be made.
 ///
 /// Mouse: drag turns on the spot (left: move, right: turn), wheel zooms, a click on an incident in
-/// the list flies there. Keys: W A S D or arrows move, Q E turn, R F tilt, + - zoom, Home goes
-/// home, 1–9 fly to bookmarks, N and P to the next and previous incident, M opens the menu of
+/// the list flies there, a click on the city tells what stands there. Keys: W A S D or arrows move, Q E turn, R F tilt, + - zoom, Home goes
+/// home, 1–9 fly to bookmarks, Space starts and stops the tour of them, N and P go to the next and
+/// previous incident, M opens the menu of
 /// scenes (then a key or a click shows one), F11 full screen, Esc closes what is open.
 #[derive(Parser, Debug, Clone)]
 #[command(name = "citywall-viewer", version, verbatim_doc_comment)]
@@ -25,6 +26,9 @@ pub struct Args {
     /// A token with the scope “read”, if the server asks for one.
     #[arg(long, env = "CITYWALL_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
+    /// The wall's name: /control tells walls apart by it.
+    #[arg(long, value_name = "NAME", env = "CITYWALL_WALL", default_value = "wall")]
+    pub name: String,
     /// What the wall shows: a scene file, a folder of them, or the name of one that comes with the
     /// wall (such as traffic); files are read again when they change. The overview if absent.
     #[arg(long, value_name = "SCENE")]
@@ -38,6 +42,9 @@ pub struct Args {
     /// Draw this many frames without a window, then end (with --stats: a measurement).
     #[arg(long, value_name = "N")]
     pub frames: Option<u32>,
+    /// Without a window: once the picture is whole, go on until the server is lost, then end.
+    #[arg(long, hide = true)]
+    pub until_lost: bool,
     /// Print what was drawn, and how fast, as JSON on standard output at the end.
     #[arg(long)]
     pub stats: bool,

@@ -2,8 +2,9 @@
 
 use crate::{
     args::Args,
-    city::{City, CityFeed, MarkerBook, PictureSize, ThingBook, Tiles},
+    city::{City, CityFeed, MarkerBook, Pick, PictureSize, Stage, ThingBook, Tiles},
     render::{self, Picture, Quality},
+    scene::Scenes,
     ui::{PanelDesk, PanelsReady},
 };
 use anyhow::Context;
@@ -59,6 +60,14 @@ pub fn run(mut app: App, args: &Args) -> anyhow::Result<()> {
     let whole_after = started.elapsed();
     if let (Some(missing), false) = (&missing, args.incomplete) {
         anyhow::bail!("the picture is not whole after {} s: {missing}", args.wait);
+    }
+    if args.until_lost {
+        eprintln!("the picture is whole");
+        let is_current = |app: &App| app.world().resource::<CityFeed>().live.state().is_current(Instant::now());
+        while is_current(&app) {
+            app.update();
+            thread::sleep(PAUSE);
+        }
     }
     let frames = measure(&mut app, args.frames.unwrap_or(0));
     if let Some(path) = &args.screenshot {
@@ -136,6 +145,9 @@ fn missing(app: &App) -> Option<String> {
             _ => "the live state".to_owned(),
         });
     }
+    if !feed.live.told().heard {
+        return Some("what the wall is told to show".to_owned());
+    }
     if world.resource::<ThingBook>().is_waiting() {
         return Some("the things that the scene marks".to_owned());
     }
@@ -206,8 +218,14 @@ fn stats(app: &App, whole_after: Duration, frames: &[f64], missing: Option<&str>
         "markers": markers,
         "markers_known": world.resource::<MarkerBook>().len(),
         "incidents_open": live.len(),
+        "scene": world.resource::<Scenes>().name(),
+        "mode": world.resource::<Scenes>().mode(),
+        "alarm": world.resource::<Stage>().on().map(|alarm| alarm.title.clone()),
+        "alarms_waiting": world.resource::<Stage>().waiting().len(),
+        "card": world.resource::<Pick>().card.as_ref().map(|card| [card.collection.clone(), card.id.clone()]),
         "labels": world.resource::<City>().labels.len(),
         "revision": live.revision,
+        "current": live.is_current(Instant::now()),
         "whole_after_ms": whole_after.as_secs_f64() * 1000.0,
         "missing": missing,
         "complaints": world.resource::<City>().complaints.iter().map(|c| c.0.clone()).collect::<Vec<_>>(),

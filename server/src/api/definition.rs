@@ -104,6 +104,7 @@ fn all_paths() -> Map<String, Value> {
     let modules = [
         paths(),
         live::paths(),
+        super::control::paths(),
         super::foreign_tiles::paths(),
         super::query::paths(),
         super::rules::paths(),

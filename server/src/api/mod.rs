@@ -3,6 +3,7 @@
 pub mod asyncapi;
 pub mod city;
 pub mod common;
+pub mod control;
 pub mod definition;
 pub mod features;
 pub mod foreign_tiles;

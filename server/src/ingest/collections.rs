@@ -16,7 +16,7 @@ pub struct System {
 }
 
 /// The collections that every served city has.
-pub fn system_collections() -> [System; 6] {
+pub fn system_collections() -> [System; 7] {
     let system = |id, kind, zh, en| System { id, kind, zh, en };
     [
         system("events", CollectionKind::Incidents, "事件", "Events"),
@@ -25,6 +25,8 @@ pub fn system_collections() -> [System; 6] {
         system("alarms", CollectionKind::Alarms, "告警", "Alarms"),
         system("sources", CollectionKind::Sources, "来源", "Sources"),
         system("targets", CollectionKind::Targets, "推送目标", "Targets"),
+        // A wall is a device with a place; what it is told to show are its properties.
+        system("walls", CollectionKind::Things, "大屏", "Walls"),
     ]
 }
 

@@ -1,13 +1,14 @@
 //! Mouse and keys move the camera; it follows softly.
 
 use super::{Flight, Orbit};
-use crate::city::{City, PictureSize, WallSystems, orbit_of};
+use crate::city::{City, PictureSize, Tour, WallSystems, orbit_of};
 use crate::scene::Scenes;
 use bevy::{
     input::mouse::{AccumulatedMouseMotion, AccumulatedMouseScroll, MouseScrollUnit},
     math::DVec2,
     prelude::*,
 };
+use std::time::Instant;
 
 /// Seconds in which most of the way to the goal is made.
 const SOFTNESS_S: f64 = 0.12;
@@ -29,6 +30,8 @@ pub struct Rig {
     pub orbit: Orbit,
     goal: Orbit,
     flight: Option<Flight>,
+    /// When a hand last moved it.
+    pub touched: Option<Instant>,
 }
 
 impl Rig {
@@ -40,6 +43,23 @@ impl Rig {
     /// Flies there.
     pub fn fly(&mut self, orbit: Orbit) {
         self.flight = Some(Flight::new(self.orbit, orbit));
+    }
+
+    /// Flies there, or is there at once where nothing moves.
+    pub fn go(&mut self, orbit: Orbit, at_once: bool) {
+        if at_once { self.jump(orbit) } else { self.fly(orbit) }
+    }
+
+    /// Where it is going, or is.
+    #[must_use]
+    pub fn destination(&self) -> Orbit {
+        self.flight.as_ref().map_or(self.goal, Flight::goal)
+    }
+
+    /// A hand takes it.
+    fn take(&mut self) {
+        self.flight = None;
+        self.touched = Some(Instant::now());
     }
 
     fn advance(&mut self, seconds: f64) {
@@ -98,7 +118,7 @@ fn steer(
     let rig = &mut *rig;
     let moved = motion.delta.as_dvec2() * scale;
     if moved != DVec2::ZERO && buttons.any_pressed([MouseButton::Left, MouseButton::Right, MouseButton::Middle]) {
-        rig.flight = None;
+        rig.take();
         let eye = rig.goal.eye(size.0.x, size.0.y);
         if buttons.pressed(MouseButton::Left) {
             // The ground under the middle of the screen stays under the hand.
@@ -117,7 +137,7 @@ fn steer(
         MouseScrollUnit::Pixel => f64::from(scroll.delta.y) / 60.0,
     };
     if notches != 0.0 {
-        rig.flight = None;
+        rig.take();
         let factor = ZOOM_PER_NOTCH.powf(-notches.clamp(-5.0, 5.0));
         // What is under the pointer stays there.
         let cursor = windows.iter().next().and_then(Window::physical_cursor_position);
@@ -138,6 +158,7 @@ fn keys(
     time: Res<Time>,
     city: Res<City>,
     scenes: Res<Scenes>,
+    mut tour: ResMut<Tour>,
     mut exit: MessageWriter<AppExit>,
 ) {
     let held = |codes: [KeyCode; 2]| f64::from(u8::from(keys.any_pressed(codes)));
@@ -150,7 +171,7 @@ fn keys(
     let tilt = axis([K::KeyR, K::KeyR], [K::KeyF, K::KeyF]);
     let zoom = axis([K::Minus, K::NumpadSubtract], [K::Equal, K::NumpadAdd]);
     if [ahead, aside, turn, tilt, zoom].iter().any(|v| *v != 0.0) {
-        rig.flight = None;
+        rig.take();
         let (sin, cos) = rig.goal.bearing.to_radians().sin_cos();
         let step = rig.goal.distance * MOVE_PER_S * seconds;
         rig.goal.target += (DVec2::new(sin, cos) * ahead + DVec2::new(cos, -sin) * aside) * step;
@@ -169,6 +190,10 @@ fn keys(
                 rig.fly(orbit_of(view.get_ref(), plane));
             }
         }
+    }
+    if keys.just_pressed(K::Space) {
+        tour.playing = !tour.playing;
+        rig.touched = None;
     }
     if keys.just_pressed(K::Escape) {
         exit.write(AppExit::Success);

@@ -35,6 +35,12 @@ impl Flight {
         flight
     }
 
+    /// Where it ends.
+    #[must_use]
+    pub fn goal(&self) -> Orbit {
+        self.to.clamped()
+    }
+
     /// The view after some more seconds, and whether the flight is over.
     pub fn advance(&mut self, seconds: f64) -> (Orbit, bool) {
         self.elapsed_s += seconds;

@@ -7,7 +7,7 @@ use crate::{
     geo::CityPlane,
     net::{CityUpdate, Label, LayerPlan, LiveUpdate, Server, TilePlan},
     render::Picture,
-    scene::{Scene, SceneView, Scenes},
+    scene::{SceneView, Scenes},
     tiles::Role,
 };
 use bevy::prelude::*;
@@ -118,14 +118,14 @@ pub(super) fn receive(
                 if document.version != env!("CARGO_PKG_VERSION") {
                     city.complain(format!("服务器版本 {} 与大屏版本 {} 不同", document.version, env!("CARGO_PKG_VERSION")));
                 }
-                take_document(*document, &wish, scenes.current(), &mut city, &mut tiles, &mut rig, &mut picture, size.0);
+                take_document(*document, &wish, &scenes, &mut city, &mut tiles, &mut rig, &mut picture, size.0);
             }
         }
     }
     if std::mem::take(&mut city.document_is_new)
         && let Some(document) = city.document.clone()
     {
-        take_document(document, &wish, scenes.current(), &mut city, &mut tiles, &mut rig, &mut picture, size.0);
+        take_document(document, &wish, &scenes, &mut city, &mut tiles, &mut rig, &mut picture, size.0);
     }
     for layer in feed.live.take_changed_layers() {
         info!("layer “{layer}” has a new version: its tiles are fetched again");
@@ -137,7 +137,7 @@ pub(super) fn receive(
 fn take_document(
     document: CityDocument,
     wish: &Wish,
-    scene: &Scene,
+    scenes: &Scenes,
     city: &mut City,
     tiles: &mut Tiles,
     rig: &mut Rig,
@@ -160,10 +160,10 @@ fn take_document(
         picture.arrived.clear();
         tiles.begin(plane, extent);
     }
-    let plan = TilePlan { plane, layers: plan_layers(&document, scene, city) };
+    let plan = TilePlan { plane, layers: plan_layers(&document, scenes, city) };
     tiles.set_plan(Arc::new(plan), extent);
     let city_home = home_of(&document, plane, extent, size);
-    let home = scene.home.as_ref().map_or(city_home, |view| orbit_of(view.get_ref(), plane));
+    let home = scenes.current().home.as_ref().map_or(city_home, |view| orbit_of(view.get_ref(), plane));
     (city.home, city.city_home) = (Some(home), Some(city_home));
     if first {
         rig.jump(wish.args.view.map_or(home, |v| {
@@ -178,7 +178,7 @@ fn union(extents: impl Iterator<Item = [f64; 4]>) -> Option<[f64; 4]> {
 }
 
 /// The layers that the scene names, or those that the city has a meaning for.
-fn plan_layers(document: &CityDocument, scene: &Scene, city: &mut City) -> Vec<LayerPlan> {
+fn plan_layers(document: &CityDocument, scenes: &Scenes, city: &mut City) -> Vec<LayerPlan> {
     let area_role = |id: &str| match document.area_levels.iter().position(|l| l.collection == id) {
         Some(0) => Some(Role::Area),
         Some(1) => Some(Role::SubArea),
@@ -186,7 +186,7 @@ fn plan_layers(document: &CityDocument, scene: &Scene, city: &mut City) -> Vec<L
     };
     let find = |id: &str| document.collections.iter().find(|c| c.id == id && c.kind == "layer");
     let mut layers = Vec::new();
-    match &scene.layers {
+    match &scenes.current().layers {
         Some(wanted) => {
             for layer in wanted {
                 let Some(c) = find(&layer.collection) else {
@@ -210,6 +210,7 @@ fn plan_layers(document: &CityDocument, scene: &Scene, city: &mut City) -> Vec<L
             }
         }
     }
+    layers.retain(|layer: &LayerPlan| !scenes.hidden().contains(&layer.collection));
     layers
 }
 

@@ -13,9 +13,6 @@ use rustc_hash::FxHashMap;
 /// An arrival that was long ago.
 const LONG_AGO_S: f32 = -1e6;
 
-/// How far the surroundings of a chosen incident step back, 0 to 1.
-const STAGE: f32 = 0.8;
-
 type Key = (String, String);
 
 /// The incident that was chosen last.
@@ -101,9 +98,6 @@ pub(super) fn update(
             }
         }
     }
-    // Around the chosen incident there are rings, and the rest steps back.
-    let place = book.chosen.as_ref().and_then(|key| state.get(key)).and_then(|i| i.place);
-    picture.overlay.stage = place.map(|(lon, lat)| (plane.forward(lon, lat).as_vec2().to_array(), STAGE));
     for level in 0..5 {
         picture.marker_counts[level] = book.keys[level].len() as u32;
     }

@@ -3,13 +3,19 @@
 mod clock;
 mod feed;
 mod markers;
+mod orders;
+mod pick;
 mod scenes;
+mod stage;
 mod things;
 mod tiles;
 
 pub use clock::WallClock;
 pub use feed::{City, CityFeed, Wish, orbit_of};
 pub use markers::{Chosen, MarkerBook};
+pub use orders::Tour;
+pub use pick::{Card, Pick, click};
+pub use stage::{Stage, StageAlarm};
 pub use things::ThingBook;
 pub use tiles::Tiles;
 
@@ -45,9 +51,23 @@ impl Plugin for CityPlugin {
         app.init_resource::<City>()
             .init_resource::<MarkerBook>()
             .init_resource::<Chosen>()
+            .init_resource::<Tour>()
+            .init_resource::<Stage>()
+            .init_resource::<Pick>()
+            .init_resource::<orders::Destination>()
             .configure_sets(Update, (WallSystems::Receive, WallSystems::Move, WallSystems::Choose, WallSystems::Write).chain())
-            .add_systems(Update, (clock::tick, scenes::follow, feed::receive, tiles::receive).chain().in_set(WallSystems::Receive))
-            .add_systems(Update, (tiles::choose, markers::update, things::update, write_frame).chain().in_set(WallSystems::Choose));
+            .add_systems(
+                Update,
+                (clock::tick, orders::obey, scenes::follow, orders::travel, feed::receive, stage::direct, orders::tour, tiles::receive)
+                    .chain()
+                    .in_set(WallSystems::Receive),
+            )
+            .add_systems(
+                Update,
+                (tiles::choose, pick::answer, markers::update, things::update, stage::light, write_frame)
+                    .chain()
+                    .in_set(WallSystems::Choose),
+            );
     }
 }
 

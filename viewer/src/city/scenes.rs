@@ -21,7 +21,7 @@ pub(super) fn follow(
     mut rig: ResMut<Rig>,
     wish: Res<Wish>,
     mut looked: Local<Option<Instant>>,
-    mut shown: Local<Option<u32>>,
+    mut shown: Local<Option<(u32, usize)>>,
 ) {
     let now = Instant::now();
     if looked.is_none_or(|at| now.duration_since(at) >= LOOK) {
@@ -32,20 +32,22 @@ pub(super) fn follow(
     }
     let scene = scenes.current();
     picture.overlay.heat = scene.incidents.heat;
-    if *shown == Some(scenes.version) {
+    let now_shown = (scenes.version, scenes.number());
+    if *shown == Some(now_shown) {
         return;
     }
-    let first = shown.replace(scenes.version).is_none();
+    let before = shown.replace(now_shown);
     let wanted = Scheme::of(scene.scheme);
     if scheme.0 != wanted {
         scheme.0 = wanted;
     }
     // The document is taken in anew, for the layers and the home that the scene asks for.
-    if let (Some(plane), false) = (city.plane, first) {
+    if let (Some(plane), Some((_, number))) = (city.plane, before) {
         city.document_is_new = true;
         let home = scene.home.as_ref().map(|v| orbit_of(v.get_ref(), plane)).or(city.city_home);
+        let is_another = number != scenes.number() || city.home != home;
         city.home = home;
-        if let (Some(home), None) = (home, wish.args.view) {
+        if let (Some(home), None, true) = (home, wish.args.view, is_another) {
             rig.fly(home);
         }
     }

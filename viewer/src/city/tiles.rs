@@ -7,6 +7,7 @@ use crate::{
     lod::{Pyramid, Selection, TileCache},
     net::{TileLoader, TilePlan},
     render::{Picture, TileDraw},
+    tiles::Role,
 };
 use bevy::prelude::*;
 use std::{
@@ -94,6 +95,12 @@ impl Tiles {
     /// Every tile is fetched again; what is there stays until then.
     pub(super) fn expire(&mut self) {
         self.cache.expire();
+    }
+
+    /// The collection of the buildings that are drawn.
+    #[must_use]
+    pub fn buildings(&self) -> Option<String> {
+        self.plan.as_ref()?.layers.iter().find(|l| l.role == Role::Building).map(|l| l.collection.clone())
     }
 
     /// What there is to say.

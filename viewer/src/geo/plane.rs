@@ -17,7 +17,6 @@ pub struct CityPlane {
     radius_m: f64,
     eccentricity: f64,
     alpha: [f64; 4],
-    #[cfg(test)]
     beta: [f64; 4],
     northing_0_m: f64,
 }
@@ -38,7 +37,6 @@ impl CityPlane {
                 61.0 / 240.0 * n3 - 103.0 / 140.0 * n4,
                 49_561.0 / 161_280.0 * n4,
             ],
-            #[cfg(test)]
             beta: [
                 n / 2.0 - 2.0 / 3.0 * n2 + 37.0 / 96.0 * n3 - n4 / 360.0,
                 n2 / 48.0 + n3 / 15.0 - 437.0 / 1440.0 * n4,
@@ -72,7 +70,7 @@ impl CityPlane {
     }
 
     /// Metres east and north of the home to degrees.
-    #[cfg(test)]
+    #[must_use]
     pub fn inverse(&self, at: DVec2) -> (f64, f64) {
         let eta = at.x / self.radius_m;
         let xi = (at.y + self.northing_0_m) / self.radius_m;

@@ -1,5 +1,7 @@
 //! The live state as the server tells it.
 
 mod state;
+mod told;
 
 pub use state::{Incident, Link, LiveState, Reply, place_of};
+pub use told::{Order, Told, ToldView, WALLS};

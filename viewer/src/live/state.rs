@@ -61,6 +61,8 @@ pub struct LiveState {
     pub revision: Option<u64>,
     /// How the wall is connected.
     pub link: Link,
+    /// The instant that a replay has reached, RFC 3339; `None` while the present is shown.
+    pub replay: Option<String>,
     /// When the last message came.
     pub heard: Option<Instant>,
     /// What has changed since the wall last looked: keys to be drawn anew; all, if the flag is set.
@@ -103,6 +105,7 @@ impl Default for LiveState {
             arriving: Vec::new(),
             revision: None,
             link: Link::Down { since: None, reason: String::new() },
+            replay: None,
             heard: None,
             changed: Vec::new(),
             replaced: false,
@@ -152,7 +155,10 @@ impl LiveState {
                 self.arriving.clear();
                 Reply::Resync
             }
-            LiveMessage::Heartbeat { .. } => Reply::Go,
+            LiveMessage::Heartbeat { replay, time, .. } => {
+                self.replay = replay.then_some(time);
+                Reply::Go
+            }
             LiveMessage::Error { reason, .. } => {
                 self.link = Link::Down { since: Some(now), reason };
                 Reply::Go
@@ -227,7 +233,10 @@ impl LiveState {
     /// True if the data on the wall can be relied on now.
     #[must_use]
     pub fn is_current(&self, now: Instant) -> bool {
-        self.revision.is_some() && self.link == Link::Up && self.heard.is_some_and(|h| now.duration_since(h) < SILENCE_MAX)
+        self.replay.is_none()
+            && self.revision.is_some()
+            && self.link == Link::Up
+            && self.heard.is_some_and(|h| now.duration_since(h) < SILENCE_MAX)
     }
 
     /// Every open incident.

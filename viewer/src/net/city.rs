@@ -31,6 +31,8 @@ pub enum CityUpdate {
 /// An area's name and where to write it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Label {
+    /// The area's id.
+    pub id: String,
     /// The name.
     pub text: String,
     /// Longitude, latitude.
@@ -108,7 +110,7 @@ fn labels(server: &Server, collection: &str, name_field: &str) -> Result<Vec<Lab
             let text = feature.properties.get(name_field)?.as_str()?.trim().to_owned();
             let shape = polygons(feature.geometry.as_ref()?)?;
             let (place, size) = middle(&shape)?;
-            (!text.is_empty()).then_some(Label { text, place, size, shape: geo_types::MultiPolygon(shape) })
+            (!text.is_empty()).then_some(Label { id: feature.id.clone(), text, place, size, shape: geo_types::MultiPolygon(shape) })
         })
         .collect();
     labels.sort_by(|a, b| b.size.total_cmp(&a.size));

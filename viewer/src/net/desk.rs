@@ -1,6 +1,6 @@
 //! The desk: panels leave their questions, a thread keeps the answers fresh.
 //!
-//! A question is a path of the server whose answer is a page of items. Questions that nobody has
+//! A question is a path of the server whose answer is a page of items, or one item. Questions that nobody has
 //! repeated for a while are forgotten. An answer that could not be renewed stays, and is old.
 
 use super::{HttpError, Server};
@@ -33,6 +33,24 @@ pub struct Page {
     /// Some of them.
     #[serde(default)]
     pub features: Vec<Feature>,
+}
+
+/// What an answer may be.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Said {
+    Page(Page),
+    Item(Feature),
+}
+
+impl From<Said> for Page {
+    fn from(said: Said) -> Self {
+        match said {
+            Said::Page(page) => page,
+            // An item by itself is a page of one.
+            Said::Item(feature) => Self { matched: 1, features: vec![feature] },
+        }
+    }
 }
 
 /// What is known of a question.
@@ -73,7 +91,7 @@ impl Desk {
         let spawned = thread::Builder::new().name("desk".to_owned()).spawn(move || {
             loop {
                 match own.due() {
-                    Some(path) => own.file(&path, server.get_json::<Page>(&path)),
+                    Some(path) => own.file(&path, server.get_json::<Said>(&path).map(Page::from)),
                     None => thread::sleep(PERIOD),
                 }
             }
@@ -117,13 +135,19 @@ impl Desk {
         Some(next)
     }
 
-    fn file(&self, path: &str, result: Result<Page, HttpError>) {
+    pub(crate) fn file(&self, path: &str, result: Result<Page, HttpError>) {
         let mut questions = self.lock();
         let Some(question) = questions.get_mut(path) else { return };
         match result {
             Ok(page) => question.answer = Answer { page: Some(Arc::new(page)), at: Some(Instant::now()), failure: None },
             Err(error) => question.answer.failure = Some(error.to_string()),
         }
+    }
+
+    /// Every question.
+    #[cfg(test)]
+    pub(crate) fn questions(&self) -> Vec<String> {
+        self.lock().keys().cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, FxHashMap<String, Question>> {

@@ -1,8 +1,8 @@
 //! The live line: a WebSocket on a thread of its own, reconnected for ever.
 
 use super::Server;
-use crate::live::{LiveState, Reply};
-use citywall_wire::{CityDocument, LiveMessage, LiveRequest, Subscribe};
+use crate::live::{LiveState, Reply, Told, WALLS};
+use citywall_wire::{CityDocument, LiveMessage, LiveRequest, Replay, Subscribe};
 use std::{
     net::TcpStream,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -22,6 +22,7 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(300), Duration::from_
 pub struct LiveUpdate {
     state: Arc<Mutex<LiveState>>,
     layers: Arc<Mutex<Vec<String>>>,
+    told: Arc<Mutex<Told>>,
 }
 
 impl LiveUpdate {
@@ -31,6 +32,11 @@ impl LiveUpdate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the wall is told to show.
+    pub fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The layers that have changed since the last call.
     #[must_use]
     pub fn take_changed_layers(&self) -> Vec<String> {
@@ -38,16 +44,16 @@ impl LiveUpdate {
     }
 }
 
-/// Starts the line.
+/// Starts the line of the wall of a name.
 #[must_use]
-pub fn spawn_live(server: Server) -> LiveUpdate {
+pub fn spawn_live(server: Server, name: String) -> LiveUpdate {
     let update = LiveUpdate::default();
     let shared = update.clone();
     let spawned = thread::Builder::new().name("live".to_owned()).spawn(move || {
         let mut wait = RETRY.0;
         loop {
             let started = Instant::now();
-            let reason = follow(&server, &shared).err().unwrap_or_default();
+            let reason = follow(&server, &shared, &name).err().unwrap_or_default();
             bevy::log::info!("the live line is down: {reason}");
             shared.state().lost(reason);
             wait = if started.elapsed() > RETRY.1 { RETRY.0 } else { (wait * 2).min(RETRY.1) };
@@ -63,7 +69,7 @@ pub fn spawn_live(server: Server) -> LiveUpdate {
 type Line = WebSocket<MaybeTlsStream<TcpStream>>;
 
 /// Follows the live line until it breaks.
-fn follow(server: &Server, shared: &LiveUpdate) -> Result<(), String> {
+fn follow(server: &Server, shared: &LiveUpdate, name: &str) -> Result<(), String> {
     let mut request = server.live_address().into_client_request().map_err(|e| e.to_string())?;
     if let Some(token) = server.token() {
         let value = format!("Bearer {token}").parse().map_err(|_| "the token has characters that no header can have".to_owned())?;
@@ -74,9 +80,16 @@ fn follow(server: &Server, shared: &LiveUpdate) -> Result<(), String> {
         stream.set_read_timeout(Some(READ_TIMEOUT)).map_err(|e| e.to_string())?;
         stream.set_nodelay(true).map_err(|e| e.to_string())?;
     }
-    let collections = happenings(server)?;
+    let (collections, is_controlled) = happenings(server)?;
     let after = shared.state().revision;
-    subscribe(&mut line, &collections, after)?;
+    let mut replay = shared.told().order().replay.clone();
+    subscribe(&mut line, &collections, after.filter(|_| replay.is_none() && shared.state().replay.is_none()), replay.clone())?;
+    let walls = || Subscribe { id: Some(WALLS.to_owned()), collections: vec![WALLS.to_owned()], ..Subscribe::default() };
+    if is_controlled {
+        say(&mut line, &LiveRequest::Subscribe(walls()))?;
+    } else {
+        shared.told().heard = true;
+    }
     loop {
         let text = match line.read().map_err(|e| e.to_string())? {
             Message::Text(text) => text,
@@ -91,10 +104,22 @@ fn follow(server: &Server, shared: &LiveUpdate) -> Result<(), String> {
                 continue;
             }
         };
+        if subscription(&message) == Some(WALLS) {
+            let again = shared.told().apply(message, name);
+            if again {
+                say(&mut line, &LiveRequest::Subscribe(walls()))?;
+            }
+            let wanted = shared.told().order().replay.clone();
+            if wanted != replay {
+                replay = wanted;
+                subscribe(&mut line, &collections, None, replay.clone())?;
+            }
+            continue;
+        }
         let reply = shared.state().apply(message, Instant::now());
         match reply {
             Reply::Go => {}
-            Reply::Resync => subscribe(&mut line, &collections, None)?,
+            Reply::Resync => subscribe(&mut line, &collections, None, replay.clone())?,
             Reply::LayerChanged(layer) => shared.layers.lock().unwrap_or_else(PoisonError::into_inner).push(layer),
         }
     }
@@ -102,14 +127,31 @@ fn follow(server: &Server, shared: &LiveUpdate) -> Result<(), String> {
 
 /// The collections whose items happen: incidents and alarms. Rules, sources and targets are live
 /// too, but nothing that a wall counts as open.
-fn happenings(server: &Server) -> Result<Vec<String>, String> {
+/// The second is true if the server keeps what walls are told.
+fn happenings(server: &Server) -> Result<(Vec<String>, bool), String> {
     let city: CityDocument = server.get_json("/city").map_err(|e| e.to_string())?;
     let happens = |kind: &str| matches!(kind, "incidents" | "alarms");
-    Ok(city.collections.into_iter().filter(|collection| happens(&collection.kind)).map(|collection| collection.id).collect())
+    let is_controlled = city.collections.iter().any(|collection| collection.id == WALLS);
+    Ok((city.collections.into_iter().filter(|c| happens(&c.kind)).map(|c| c.id).collect(), is_controlled))
 }
 
-fn subscribe(line: &mut Line, collections: &[String], after: Option<u64>) -> Result<(), String> {
-    let request = LiveRequest::Subscribe(Subscribe { collections: collections.to_vec(), after, ..Subscribe::default() });
-    let text = serde_json::to_string(&request).map_err(|e| e.to_string())?;
+/// The name of the subscription that a message belongs to.
+fn subscription(message: &LiveMessage) -> Option<&str> {
+    match message {
+        LiveMessage::Snapshot { id, .. }
+        | LiveMessage::Delta { id, .. }
+        | LiveMessage::LayerChanged { id, .. }
+        | LiveMessage::Resync { id, .. }
+        | LiveMessage::Heartbeat { id, .. }
+        | LiveMessage::Error { id, .. } => id.as_deref(),
+    }
+}
+
+fn subscribe(line: &mut Line, collections: &[String], after: Option<u64>, replay: Option<Replay>) -> Result<(), String> {
+    say(line, &LiveRequest::Subscribe(Subscribe { collections: collections.to_vec(), after, replay, ..Subscribe::default() }))
+}
+
+fn say(line: &mut Line, request: &LiveRequest) -> Result<(), String> {
+    let text = serde_json::to_string(request).map_err(|e| e.to_string())?;
     line.send(Message::text(text)).map_err(|e| e.to_string())
 }

@@ -11,6 +11,8 @@ mod loader;
 mod things;
 
 pub use city::{CityUpdate, Label, spawn_city_watch};
+#[cfg(test)]
+pub use desk::Page;
 pub use desk::{Answer, Desk, encode, items_path};
 pub use http::{HttpError, Server};
 pub use live::{LiveUpdate, spawn_live};

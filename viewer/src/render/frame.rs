@@ -18,7 +18,7 @@ const CLUSTER_DISTANCE_M: f64 = 2_500.0;
 pub(super) const DENSITY_SIDE: u32 = 256;
 /// The side of a cell of density on the screen, pixels at 1080 lines; half to all of it.
 const DENSITY_PX: f64 = 24.0;
-/// The inner ring of an alarm's stage, as a share of the distance to its middle.
+/// The inner ring around a chosen incident, as a share of the distance to its middle.
 const STAGE_SHARE: f32 = 0.09;
 
 /// The uniform of a frame.
@@ -61,8 +61,8 @@ impl FrameUniform {
         let grain = side(DENSITY_PX);
         let corner = |v: f64| ((v / grain).floor() - f64::from(DENSITY_SIDE / 2)) as f32;
         put([grain as f32, overlay.heat, corner(target.x), corner(target.y)]);
-        let (middle, dim) = overlay.stage.unwrap_or_default();
-        put([middle[0], middle[1], distance * STAGE_SHARE, dim]);
+        let spot = overlay.stage.map(|s| [s.middle[0], s.middle[1], s.ring_m.unwrap_or(distance * STAGE_SHARE), s.dim]);
+        put(spot.unwrap_or([0.0, 0.0, 1.0, 0.0]));
         for style in &scheme.styles {
             put(style.colour);
             put([style.width_m, style.width_px_min, style.width_px_max, style.fade]);

@@ -19,7 +19,7 @@ pub use frame::FrameUniform;
 #[cfg(test)]
 pub use marker::BUCKETS;
 pub use marker::{Glyph, Marker, bucket};
-pub use picture::{Overlay, Picture, TileDraw};
+pub use picture::{Overlay, Picture, Spot, TileDraw};
 
 use bevy::{
     camera::CompositingSpace,

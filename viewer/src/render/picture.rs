@@ -49,8 +49,19 @@ impl PictureStats {
 pub struct Overlay {
     /// How strongly the density of the incidents is shown, 0 to 1.
     pub heat: f32,
-    /// The stage's middle on the city's plane, metres; and how strongly the rest is dimmed, 0 to 1.
-    pub stage: Option<([f32; 2], f32)>,
+    /// What the rest steps back for.
+    pub stage: Option<Spot>,
+}
+
+/// A lit place: rings around it, and the rest dimmed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spot {
+    /// Its middle on the city's plane, metres.
+    pub middle: [f32; 2],
+    /// The inner ring's radius in metres; a share of the view without it.
+    pub ring_m: Option<f32>,
+    /// How strongly the rest is dimmed, 0 to 1.
+    pub dim: f32,
 }
 
 impl Overlay {

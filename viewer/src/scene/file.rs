@@ -1,6 +1,6 @@
 //! A scene: a TOML file that says what a wall shows.
 
-use super::{PanelKind, ScenePanel, SchemeName, Side};
+use super::{PanelKind, SceneAlarm, ScenePanel, SchemeName, Side};
 use crate::{render::Glyph, tiles::Role};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -31,7 +31,11 @@ pub struct Scene {
     /// Where the camera starts; the city's home if absent.
     #[schemars(with = "Option<SceneView>")]
     pub home: Option<Spanned<SceneView>>,
-    /// Places to fly to with the keys 1 to 9.
+    /// What is shown around an alarm.
+    pub alarm: SceneAlarm,
+    /// Seconds for which a tour stays at each bookmark; 20 if absent.
+    pub tour: Option<f64>,
+    /// Places to fly to with the keys 1 to 9, and the stations of the tour.
     #[serde(rename = "bookmark")]
     #[schemars(with = "Vec<SceneView>")]
     pub bookmarks: Vec<Spanned<SceneView>>,
@@ -41,7 +45,7 @@ pub struct Scene {
 }
 
 /// What the city is doing.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, serde::Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// 平时: an ordinary day.
@@ -184,6 +188,12 @@ impl Scene {
             if let Some(what) = panel.get_ref().fault() {
                 return Err(fault(panel.span().start, &what));
             }
+        }
+        if let Some(what) = scene.alarm.fault() {
+            return Err(SceneError(format!("{name}: {what}")));
+        }
+        if scene.tour.is_some_and(|s| !(3.0..=3600.0).contains(&s)) {
+            return Err(SceneError(format!("{name}: tour must be 3 to 3600 seconds")));
         }
         if !(0.0..=1.0).contains(&scene.incidents.heat) {
             return Err(SceneError(format!("{name}: incidents.heat must be 0 to 1")));

@@ -1,7 +1,7 @@
 //! The scenes that a wall can show: those that come with it, or those of a folder, read again
 //! whenever a file changes.
 
-use super::{Scene, SceneError};
+use super::{Mode, Scene, SceneError};
 use bevy::prelude::Resource;
 use std::{
     path::{Path, PathBuf},
@@ -58,6 +58,8 @@ pub struct Scenes {
     current: usize,
     source: Source,
     stamp: Vec<(PathBuf, SystemTime)>,
+    mode: Option<Mode>,
+    hidden: Vec<String>,
     /// Goes up whenever another scene is shown, or the same one in another form.
     pub version: u32,
 }
@@ -76,7 +78,8 @@ impl Scenes {
     /// # Errors
     /// The file or a scene of the folder breaks a rule, or there is none of that name.
     pub fn open(which: Option<&Path>) -> Result<Self, SceneError> {
-        let mut scenes = Self { list: Vec::new(), current: 0, source: Source::Shipped, stamp: Vec::new(), version: 1 };
+        let mut scenes =
+            Self { list: Vec::new(), current: 0, source: Source::Shipped, stamp: Vec::new(), mode: None, hidden: Vec::new(), version: 1 };
         match which {
             None => {}
             Some(path) if path.is_dir() => scenes.source = Source::Folder(path.to_owned()),
@@ -106,6 +109,12 @@ impl Scenes {
         &self.list[self.current.min(self.list.len() - 1)].scene
     }
 
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.list[self.current.min(self.list.len() - 1)].name
+    }
+
     /// Its number.
     #[must_use]
     pub fn number(&self) -> usize {
@@ -116,6 +125,32 @@ impl Scenes {
     pub fn show(&mut self, number: usize) {
         if number < self.list.len() && number != self.current {
             self.current = number;
+            self.version += 1;
+        }
+    }
+
+    /// Shows the one of a name; false if there is none.
+    pub fn show_named(&mut self, name: &str) -> bool {
+        let number = self.list.iter().position(|s| s.name == name);
+        number.inspect(|n| self.show(*n)).is_some()
+    }
+
+    /// The mode: the scene's, unless another one is told.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode.unwrap_or(self.current().mode)
+    }
+
+    /// Layers that are left out, whatever the scene says.
+    #[must_use]
+    pub fn hidden(&self) -> &[String] {
+        &self.hidden
+    }
+
+    /// Another mode than the scene's, and layers to leave out.
+    pub fn tell(&mut self, mode: Option<Mode>, hidden: Vec<String>) {
+        if (self.mode, &self.hidden) != (mode, &hidden) {
+            (self.mode, self.hidden) = (mode, hidden);
             self.version += 1;
         }
     }

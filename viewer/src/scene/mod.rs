@@ -1,10 +1,12 @@
 //! What the wall shows: a scene file, and the scheme that colours it.
 
+mod alarm;
 mod file;
 mod library;
 mod panel;
 mod scheme;
 
+pub use alarm::{SceneAlarm, SceneQuery};
 pub use file::{Mode, SERIES, Scene, SceneError, SceneIncidents, SceneMarkers, SceneView};
 pub use library::{Named, Scenes, schema};
 pub use panel::{Group, PanelKind, ScenePanel, Side};

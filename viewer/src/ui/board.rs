@@ -30,6 +30,8 @@ pub struct Board {
     pub notice: String,
     /// What the wall has to complain of.
     pub complaint: String,
+    /// That this is not now, and which instant it is.
+    pub replay: String,
 }
 
 pub(super) fn update(
@@ -67,6 +69,7 @@ pub(super) fn update(
         is_current,
         waiting: waiting_words(&city, &feed, &tiles),
         notice: notice_words(&city),
+        replay: replay_words(&live, city.time_zone()),
         complaint: city.complaints.last().map_or_else(String::new, |c| match city.complaints.len() {
             1 => c.0.clone(),
             n => format!("{} （共 {n} 条，见日志）", c.0),
@@ -80,12 +83,21 @@ pub(super) fn update(
 fn link_words(live: &LiveState, is_current: bool, now: Instant) -> String {
     let age = live.heard.map(|h| now.saturating_duration_since(h));
     match (&live.link, age) {
+        (Link::Up, _) if live.replay.is_some() => "回放".to_owned(),
         (Link::Up, _) if is_current => "实时".to_owned(),
         (Link::Down { .. }, None) => "未连接".to_owned(),
         (Link::Up, _) if live.revision.is_none() => "连接中".to_owned(),
         (_, Some(age)) => format!("数据中断 {}", span(age)),
         _ => "连接中".to_owned(),
     }
+}
+
+fn replay_words(live: &LiveState, zone: &str) -> String {
+    let at = live.replay.as_ref().and_then(|at| at.parse::<jiff::Timestamp>().ok());
+    at.map_or_else(String::new, |at| {
+        let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
+        format!("回放 REPLAY　{}　不是现在", at.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S"))
+    })
 }
 
 fn waiting_words(city: &City, feed: &CityFeed, tiles: &Tiles) -> String {

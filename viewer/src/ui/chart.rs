@@ -1,6 +1,6 @@
 //! Rings, courses, the map inset and the cameras' pictures, drawn into images with tiny-skia.
 
-use crate::scene::Scheme;
+use crate::{render::Glyph, scene::Scheme};
 use bevy::{
     asset::RenderAssetUsages,
     image::Image,
@@ -122,6 +122,52 @@ pub fn course(values: &[f64], width: f32, height: f32, scheme: &Scheme, scale: f
         sheet.map.fill_path(&dot, &paint(alpha(scheme.ink, 1.0)), FillRule::Winding, sheet.at, None);
     }
     Some(sheet.image())
+}
+
+/// The side of a glyph in a legend, pixels at 1080 lines.
+pub const GLYPH_PX: f32 = 28.0;
+
+/// A thing's glyph as its markers have it (`glyph_shape` in `marker.wgsl`).
+pub fn glyph(glyph: Glyph, is_hollow: bool, colour: [f32; 3], scale: f32) -> Option<Image> {
+    let mut sheet = Sheet::new(GLYPH_PX, GLYPH_PX, scale)?;
+    let (width, height) = (sheet.map.width(), sheet.map.height());
+    let size = 11.0 * scale;
+    for (i, pixel) in sheet.map.pixels_mut().iter_mut().enumerate() {
+        let (column, row) = (i as u32 % width, i as u32 / width);
+        let p = [column as f32 + 0.5 - width as f32 / 2.0, height as f32 / 2.0 - row as f32 - 0.5];
+        let d = distance(glyph, p, size);
+        let body = (0.5 - d).clamp(0.0, 1.0);
+        let hole = if is_hollow { (0.5 - (d + 2.0 * scale)).clamp(0.0, 1.0) } else { 0.0 };
+        if let Some(c) = Color::from_rgba(colour[0], colour[1], colour[2], body * (1.0 - hole)) {
+            *pixel = c.premultiply().to_color_u8();
+        }
+    }
+    Some(sheet.image())
+}
+
+/// The distance of a place to a glyph's outline, negative inside; y points up.
+fn distance(glyph: Glyph, [x, y]: [f32; 2], size: f32) -> f32 {
+    let (ax, ay, length) = (x.abs(), y.abs(), x.hypot(y));
+    match glyph {
+        Glyph::Level | Glyph::Dot => length - size * 0.5,
+        Glyph::Camera => {
+            // A dot, and the fan of its view.
+            let fan = (length * 0.848 - y).max(length - size * 1.25).max(size * 0.7 - length);
+            (length - size * 0.5).min(fan)
+        }
+        Glyph::Sensor => (length - size * 0.38).min((length - size * 0.84).abs() - size * 0.13),
+        Glyph::Square => ax.max(ay) - size * 0.52,
+        Glyph::House => {
+            let walls = (ax - size * 0.52).max((y + size * 0.28).abs() - size * 0.42);
+            let roof = (ax * 0.64 + (y - size * 0.78) * 0.77).max(size * 0.08 - y);
+            walls.min(roof)
+        }
+        Glyph::Cross => (ax - size * 0.26).max(ay - size * 0.76).min((ay - size * 0.26).max(ax - size * 0.76)),
+        Glyph::Arrow => {
+            let outer = (ax * 0.9 + (y - size * 0.9) * 0.42).max(-y - size * 0.75);
+            outer.max(-(ax * 0.75 - (y + size * 0.42) * 0.66) - size * 0.02)
+        }
+    }
 }
 
 /// The outlines of areas as rings of places.

@@ -41,11 +41,20 @@ pub enum Tone {
     Moving,
 }
 
+/// A mark beside a text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Mark {
+    /// A character.
+    Char(&'static str),
+    /// A thing's glyph; hollow for what does not work.
+    Glyph(Glyph, bool),
+}
+
 /// A line of a panel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// A character or a thing's glyph, and its colour.
-    pub mark: Option<(&'static str, Tone)>,
+    /// What stands before it, and its colour.
+    pub mark: Option<(Mark, Tone)>,
     /// What it is.
     pub label: String,
     /// More of it, below.
@@ -204,7 +213,8 @@ fn levels(panel: &ScenePanel, s: &Sources<'_>) -> Body {
     s.incidents(panel).for_each(|i| counts[usize::from(i.level.min(4))] += 1);
     let known = |n: u64| if s.live.revision.is_some() { grouped(n) } else { "—".to_owned() };
     let rows = [1, 2, 3, 4, 0].into_iter().filter(|l| *l > 0 || counts[0] > 0);
-    let rows = rows.map(|l| Row { mark: Some((LEVEL_GLYPHS[l], Tone::Level(l))), ..row(LEVEL_NAMES[l], known(counts[l])) }).collect();
+    let rows =
+        rows.map(|l| Row { mark: Some((Mark::Char(LEVEL_GLYPHS[l]), Tone::Level(l))), ..row(LEVEL_NAMES[l], known(counts[l])) }).collect();
     Body::Total { value: known(counts.iter().sum()), unit: "件".to_owned(), rows }
 }
 
@@ -233,7 +243,7 @@ fn event_row(i: &Incident, s: &Sources<'_>) -> Row {
     let place = if i.place.is_none() { "　位置未知" } else { "" };
     let dispatched = if i.status == "dispatched" { "　处置中" } else { "" };
     Row {
-        mark: Some((LEVEL_GLYPHS[level], Tone::Level(level))),
+        mark: Some((Mark::Char(LEVEL_GLYPHS[level]), Tone::Level(level))),
         meta: format!("{}　{name}{dispatched}{place}", when(&i.time, s.city.time_zone(), s.now.1)),
         key: Some((i.collection.clone(), i.id.clone())),
         ..row(cut(&i.title, TITLE_CHARS), "")
@@ -271,22 +281,23 @@ fn ticker(panel: &ScenePanel, s: &Sources<'_>) -> Body {
 }
 
 fn legend(s: &Sources<'_>) -> Body {
-    let glyph = |g: Glyph| match g {
-        Glyph::Level | Glyph::Dot => "●",
-        Glyph::Camera => "◉",
-        Glyph::Sensor => "◎",
-        Glyph::Square => "■",
-        Glyph::House => "▲",
-        Glyph::Cross => "✚",
-        Glyph::Arrow => "➤",
-    };
     let mut rows: Vec<Row> = Vec::new();
     for things in &s.things.shown {
         let tone = if things.spec.glyph == Glyph::Arrow { Tone::Moving } else { Tone::Thing };
-        rows.push(Row { mark: Some((glyph(things.spec.glyph), tone)), ..row(things.title.clone(), grouped(things.list.len() as u64)) });
+        let spec = &things.spec;
+        let is_hollow = !spec.filter.is_empty() && spec.filter.iter().all(|(k, v)| spec.out_of_order.get(k) == Some(v));
+        rows.push(Row {
+            mark: Some((Mark::Glyph(spec.glyph, is_hollow), tone)),
+            ..row(things.title.clone(), grouped(things.list.len() as u64))
+        });
     }
     if s.scene.incidents.shown {
-        rows.extend((1..5).map(|l| Row { mark: Some((LEVEL_GLYPHS[l], Tone::Level(l))), ..row(format!("事件 · {}", LEVEL_NAMES[l]), "") }));
+        rows.extend(
+            (1..5).map(|l| Row {
+                mark: Some((Mark::Char(LEVEL_GLYPHS[l]), Tone::Level(l))),
+                ..row(format!("事件 · {}", LEVEL_NAMES[l]), "")
+            }),
+        );
     }
     if s.scene.incidents.heat > 0.0 {
         rows.push(row("亮度表示事件密度", ""));
@@ -475,6 +486,16 @@ fn common_end(known: &str, title: &str) -> String {
     title.chars().skip(title.chars().count() - same).collect()
 }
 
+/// A number for the back of the room: whole ones by thousands, others with one decimal. What may
+/// be a year or a code stays as it is.
+fn figure_words(n: &serde_json::Number) -> String {
+    match (n.as_u64(), n.as_f64()) {
+        (Some(n), _) if n >= 10_000 => grouped(n),
+        (None, Some(n)) if n.fract() != 0.0 => format!("{n:.1}"),
+        _ => n.to_string(),
+    }
+}
+
 fn table(panel: &ScenePanel, s: &Sources<'_>) -> Content {
     let id = panel.collection.as_deref().unwrap_or_default();
     let rows = panel.rows.unwrap_or(ROWS_DEFAULT);
@@ -487,6 +508,7 @@ fn table(panel: &ScenePanel, s: &Sources<'_>) -> Content {
             let cell = |f: &citywall_wire::Feature, c: &Group| match f.properties.get(&c.value) {
                 Some(serde_json::Value::String(t)) => t.clone(),
                 Some(serde_json::Value::Null) | None => "—".to_owned(),
+                Some(serde_json::Value::Number(n)) => figure_words(n),
                 Some(other) => other.to_string(),
             };
             Body::Table {

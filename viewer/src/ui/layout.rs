@@ -26,6 +26,8 @@ pub enum Field {
     Notice,
     /// What the wall has to complain of.
     Complaint,
+    /// That this is not now.
+    Replay,
 }
 
 /// A node that is there only while it has something to say.
@@ -37,6 +39,8 @@ pub enum Shown {
     Notice,
     /// While there is a complaint.
     Complaint,
+    /// While the past is shown.
+    Replay,
 }
 
 /// The tag of the live line, which stands out while the line is down.
@@ -71,8 +75,8 @@ pub(super) fn build(
     let scene = scenes.current();
     // Names lie on the ground, below everything else.
     labels::build(&mut commands, &faces, &scheme.0);
-    mode::frame(&mut commands, &kit, scene.mode);
-    bar(&mut commands, &kit, scene.mode);
+    mode::frame(&mut commands, &kit, scenes.mode());
+    bar(&mut commands, &kit, scenes.mode());
     for side in [Side::Left, Side::Right] {
         commands.spawn((column(side), SceneRoot)).with_children(|parent| {
             scene.panels(side).into_iter().for_each(|panel| panel::spawn(parent, &kit, panel));
@@ -156,6 +160,21 @@ fn foot(commands: &mut Commands, kit: &Kit<'_>) {
             l.spawn((plate.clone(), kit.plate())).with_child((kit.text("", 20.0, false, kit.soft()), field));
         });
     }
+    // The past has a broad frame in reverse, so that no photograph of the wall can be mistaken for now.
+    let whole = Node {
+        position_type: PositionType::Absolute,
+        width: percent(100),
+        height: percent(100),
+        border: UiRect::all(px(18)),
+        align_items: AlignItems::End,
+        justify_content: JustifyContent::Center,
+        ..default()
+    };
+    let paper = super::style::ink([kit.scheme.plate[0], kit.scheme.plate[1], kit.scheme.plate[2]]);
+    commands.spawn((whole, BorderColor::all(kit.ink()), GlobalZIndex(21), Shown::Replay, SceneRoot)).with_children(|frame| {
+        let tag = Node { padding: UiRect::axes(px(28), px(6)), ..default() };
+        frame.spawn((tag, BackgroundColor(kit.ink()))).with_child((kit.text("", 40.0, true, paper), Field::Replay));
+    });
     commands
         .spawn((
             Node {

@@ -4,6 +4,7 @@
 //! is worked out in [`content`], and what the bar says in [`board`]; both know nothing of the screen.
 
 mod board;
+mod card;
 mod chart;
 mod content;
 mod kit;
@@ -12,6 +13,7 @@ mod layout;
 mod menu;
 mod mode;
 mod panel;
+mod stage;
 mod style;
 mod sync;
 mod words;
@@ -44,7 +46,7 @@ impl Plugin for WallUiPlugin {
                     sync::texts,
                     sync::plates,
                     labels::update,
-                    menu::show,
+                    (stage::update, card::show, menu::show).chain(),
                     style::scale,
                 )
                     .chain()
@@ -52,6 +54,7 @@ impl Plugin for WallUiPlugin {
             );
         if self.interactive {
             app.add_systems(PreUpdate, menu::choose.after(bevy::input::InputSystems))
+                .add_systems(Update, card::picks.before(WallSystems::Move).after(WallSystems::Receive))
                 .add_systems(Update, (sync::clicks, sync::keys, sync::full_screen).in_set(WallSystems::Move));
         }
     }

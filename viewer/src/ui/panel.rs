@@ -3,7 +3,7 @@
 
 use super::{
     chart,
-    content::{self, Body, Content, Row, Sources},
+    content::{self, Body, Content, Mark, Row, Sources},
     kit::Kit,
     layout::SIDES_PX,
     style::{FontFaces, ink},
@@ -117,7 +117,7 @@ pub(super) fn update(
         things: &things,
         now: (now, clock.time()),
         view: (rig.orbit.target.to_array(), &view),
-        haste: if scenes.current().mode == Mode::Ordinary { 1 } else { 3 },
+        haste: if scenes.mode() == Mode::Ordinary { 1 } else { 3 },
     };
     let mut all = true;
     for (mut panel, parts) in &mut panels {
@@ -194,9 +194,9 @@ impl Draft<'_> {
             }
             Body::Table { head, rows } => self.table(parent, head, rows),
             Body::Text(text) => {
-                let wrapped = TextLayout::default();
                 let width = Node { max_width: px(self.width), ..default() };
-                parent.spawn((kit.text(text, 22.0, false, kit.soft()), wrapped, width));
+                // A bundle has a component once: the layout is put in the place of the kit's.
+                parent.spawn((kit.text(text, 22.0, false, kit.soft()), width)).insert(TextLayout::default());
             }
             Body::Cameras(cameras) => {
                 for (id, name, heading) in cameras {
@@ -285,7 +285,7 @@ impl Draft<'_> {
         ));
     }
 
-    fn row(&self, parent: &mut ChildSpawnerCommands<'_>, row: &Row, large: bool) {
+    fn row(&mut self, parent: &mut ChildSpawnerCommands<'_>, row: &Row, large: bool) {
         let kit = self.kit;
         let is_chosen = row.key.is_some() && row.key.as_ref() == self.chosen;
         let node = Node {
@@ -306,7 +306,17 @@ impl Draft<'_> {
                     line.spawn(Node { align_items: AlignItems::Center, column_gap: px(12), ..default() }).with_children(|name| {
                         if let Some((mark, tone)) = row.mark {
                             let node = Node { width: px(28), justify_content: JustifyContent::Center, ..default() };
-                            name.spawn(node).with_child(kit.text(mark, 26.0, true, kit.tone(tone)));
+                            match mark {
+                                Mark::Char(mark) => drop(name.spawn(node).with_child(kit.text(mark, 26.0, true, kit.tone(tone)))),
+                                Mark::Glyph(glyph, is_hollow) => {
+                                    let colour = if tone == content::Tone::Moving { kit.scheme.moving } else { kit.scheme.things };
+                                    if let Some(image) = chart::glyph(glyph, is_hollow, colour, self.scale) {
+                                        let size = Node { width: px(chart::GLYPH_PX), height: px(chart::GLYPH_PX), ..default() };
+                                        let image = ImageNode::new(self.images.add(image));
+                                        name.spawn(node).with_child((image, size));
+                                    }
+                                }
+                            }
                         }
                         name.spawn(Node { flex_direction: FlexDirection::Column, ..default() }).with_children(|texts| {
                             let (size, colour) = if row.key.is_some() { (24.0, kit.ink()) } else { (22.0, kit.soft()) };

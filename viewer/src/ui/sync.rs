@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     camera::{Orbit, Rig},
-    city::{Chosen, City, CityFeed, CurrentScheme},
+    city::{Chosen, City, CityFeed, CurrentScheme, Pick},
 };
 use bevy::{
     prelude::*,
@@ -37,6 +37,7 @@ pub(super) fn texts(board: Res<Board>, scheme: Res<CurrentScheme>, mut texts: Qu
             Field::Waiting => &board.waiting,
             Field::Notice => &board.notice,
             Field::Complaint => &board.complaint,
+            Field::Replay => &board.replay,
         };
         if text.0 != wanted {
             wanted.clone_into(&mut text.0);
@@ -55,6 +56,7 @@ pub(super) fn plates(
             Shown::Waiting => !board.waiting.is_empty(),
             Shown::Notice => !board.notice.is_empty(),
             Shown::Complaint => !board.complaint.is_empty(),
+            Shown::Replay => !board.replay.is_empty(),
         };
         let wanted = if is_shown { Display::Flex } else { Display::None };
         if node.display != wanted {
@@ -67,7 +69,8 @@ pub(super) fn plates(
 }
 
 /// Chooses an incident and flies there.
-pub(super) fn choose(key: &(String, String), feed: &CityFeed, city: &City, chosen: &mut Chosen, rig: &mut Rig) {
+pub(super) fn choose(key: &(String, String), feed: &CityFeed, city: &City, (chosen, pick): (&mut Chosen, &mut Pick), rig: &mut Rig) {
+    pick.open(&key.0, &key.1);
     chosen.0 = Some(key.clone());
     let place = feed.live.state().get(key).and_then(|i| i.place);
     if let (Some((lon, lat)), Some(plane)) = (place, city.plane) {
@@ -80,7 +83,7 @@ pub(super) fn choose(key: &(String, String), feed: &CityFeed, city: &City, chose
 pub(super) fn clicks(
     mut rows: Query<(&EventRow, &Interaction, &mut BackgroundColor), Changed<Interaction>>,
     (feed, city, scheme): (Res<CityFeed>, Res<City>, Res<CurrentScheme>),
-    mut chosen: ResMut<Chosen>,
+    (mut chosen, mut pick): (ResMut<Chosen>, ResMut<Pick>),
     mut rig: ResMut<Rig>,
 ) {
     for (row, interaction, mut colour) in &mut rows {
@@ -92,7 +95,7 @@ pub(super) fn clicks(
         };
         colour.0 = ink_alpha([rule[0], rule[1], rule[2], rule[3] * strength]);
         if *interaction == Interaction::Pressed {
-            choose(&row.0, &feed, &city, &mut chosen, &mut rig);
+            choose(&row.0, &feed, &city, (&mut chosen, &mut pick), &mut rig);
         }
     }
 }
@@ -102,7 +105,7 @@ pub(super) fn keys(
     keys: Res<ButtonInput<KeyCode>>,
     rows: Query<&EventRow>,
     (feed, city): (Res<CityFeed>, Res<City>),
-    mut chosen: ResMut<Chosen>,
+    (mut chosen, mut pick): (ResMut<Chosen>, ResMut<Pick>),
     mut rig: ResMut<Rig>,
 ) {
     let step = i32::from(keys.just_pressed(KeyCode::KeyN)) - i32::from(keys.just_pressed(KeyCode::KeyP));
@@ -113,7 +116,7 @@ pub(super) fn keys(
     }
     let at = list.iter().position(|key| chosen.0.as_ref() == Some(*key)).map(|i| i as i32);
     let next = at.map_or(if step > 0 { 0 } else { count - 1 }, |i| (i + step).rem_euclid(count));
-    choose(list[next as usize], &feed, &city, &mut chosen, &mut rig);
+    choose(list[next as usize], &feed, &city, (&mut chosen, &mut pick), &mut rig);
 }
 
 /// F11 fills the screen.

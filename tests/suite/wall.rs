@@ -1,0 +1,58 @@
+//! The wall on the demo city: an alarm on the stage, and the console.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use citywall_tests::{
+    Server, citywall_ok, pictures,
+    wall::{picture, put},
+};
+use serde_json::{Value, json};
+use std::path::Path;
+
+const TIME: &str = "2026-03-01T04:00:00Z";
+
+fn demo(folder: &Path) -> Server {
+    let city = folder.join("demo.gpkg");
+    citywall_ok(&["demo", "--city", city.to_str().unwrap()]);
+    Server::start(&city, &[])
+}
+
+#[test]
+fn an_alarm_takes_the_stage_until_it_is_acknowledged_and_the_console_steers_the_wall() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = demo(folder.path());
+    let wall = |name: &str| picture(&server.url, &["--size", "640x360", "--time", TIME, "--name", "hall"], &pictures().join(name));
+    let alarm = |id: &str, level: u8, place: [f64; 2]| {
+        json!({"type": "Feature", "id": id, "geometry": {"type": "Point", "coordinates": place},
+            "properties": {"source": "test", "time": "2026-03-01T03:59:00Z", "title": id, "level": level, "status": "raised"}})
+    };
+    let calm = wall("stage-calm.png");
+    assert_eq!((&calm["alarm"], &calm["scene"]), (&Value::Null, &json!("overview")));
+
+    put(&server, "alarms", &alarm("黄色告警", 3, [117.3, 39.2]));
+    put(&server, "alarms", &alarm("红色告警", 1, [117.2, 39.13]));
+    let stage = wall("stage-red.png");
+    assert_eq!((&stage["alarm"], &stage["alarms_waiting"]), (&json!("红色告警"), &json!(1)), "the graver one is on, the other waits");
+    assert_ne!(stage["levels"], calm["levels"], "the camera has flown");
+
+    let acknowledge = |id: &str| json!({"type": "Feature", "id": id, "properties": {"status": "acknowledged"}});
+    put(&server, "alarms", &acknowledge("红色告警"));
+    let next = wall("stage-yellow.png");
+    assert_eq!((&next["alarm"], &next["alarms_waiting"], &next["levels"]), (&json!("黄色告警"), &json!(0), &calm["levels"]));
+    put(&server, "alarms", &acknowledge("黄色告警"));
+    assert_eq!(wall("stage-over.png")["alarm"], Value::Null);
+
+    // The console writes an item; a wall that joins late has its last state, another wall has not.
+    let tell = |properties: Value| put(&server, "walls", &json!({"type": "Feature", "id": "hall", "properties": properties}));
+    tell(
+        json!({"scene": "traffic", "mode": "drill", "camera": {"longitude": 117.2, "latitude": 39.13, "distance": 1500.0, "bearing": 30.0, "pitch": 40.0}}),
+    );
+    tell(json!({"hidden": ["buildings"], "highlight": {"collection": "districts", "id": "120101"}}));
+    let told = wall("stage-told.png");
+    assert_eq!((&told["scene"], &told["mode"], &told["buildings"]), (&json!("traffic"), &json!("drill"), &json!(0)));
+    assert_eq!(told["card"], json!(["districts", "120101"]));
+    let other = picture(&server.url, &["--size", "640x360", "--time", TIME, "--name", "lobby"], &pictures().join("stage-lobby.png"));
+    assert_eq!((&other["scene"], &other["mode"]), (&json!("overview"), &json!("ordinary")));
+
+    let (status, page) = citywall_tests::get(&format!("{}/control", server.url));
+    assert!(status == 200 && page.contains("control/control.js"));
+}

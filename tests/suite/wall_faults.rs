@@ -1,0 +1,138 @@
+//! What goes wrong around a wall: it shows what it can, says what it cannot, and never ends.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use citywall_tests::{
+    Server, binary, citywall_ok, pictures,
+    wall::{picture, put},
+};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+fn demo(folder: &Path) -> PathBuf {
+    let city = folder.join("demo.gpkg");
+    citywall_ok(&["demo", "--city", city.to_str().unwrap()]);
+    city
+}
+
+fn complaints(said: &Value) -> String {
+    said["complaints"].to_string()
+}
+
+/// Stands between a wall and its server, and spoils answers whose path it is told to.
+fn spoil(server: &str, how: fn(path: &str, body: Vec<u8>) -> Vec<u8>) -> String {
+    let upstream = server.trim_start_matches("http://").to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for wall in listener.incoming().map_while(Result::ok) {
+            let upstream = upstream.clone();
+            thread::spawn(move || pass(wall, &upstream, how));
+        }
+    });
+    format!("http://{address}")
+}
+
+fn pass(wall: TcpStream, upstream: &str, how: fn(&str, Vec<u8>) -> Vec<u8>) {
+    let mut reader = BufReader::new(wall.try_clone().unwrap());
+    let mut head = String::new();
+    loop {
+        let before = head.len();
+        if reader.read_line(&mut head).unwrap_or(0) == 0 {
+            return;
+        }
+        if head[before..].trim().is_empty() {
+            break;
+        }
+    }
+    let path = head.split(' ').nth(1).unwrap_or("/").to_owned();
+    let mut wall = wall;
+    if path.starts_with("/live") {
+        // The live line goes through as it is.
+        let mut server = TcpStream::connect(upstream).unwrap();
+        server.write_all(head.as_bytes()).unwrap();
+        let (mut from, mut to) = (server.try_clone().unwrap(), wall.try_clone().unwrap());
+        thread::spawn(move || std::io::copy(&mut from, &mut to));
+        let _ = std::io::copy(&mut reader, &mut server);
+        return;
+    }
+    let mut answer = ureq::get(format!("http://{upstream}{path}")).config().http_status_as_error(false).build().call().unwrap();
+    let status = answer.status().as_u16();
+    let mut body = Vec::new();
+    answer.body_mut().as_reader().read_to_end(&mut body).unwrap();
+    let body = how(&path, body);
+    let head = format!(
+        "HTTP/1.1 {status} X\r\nContent-Type: application/octet-stream\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    // A wall that has gone no longer listens.
+    let _ = wall.write_all(head.as_bytes()).and_then(|()| wall.write_all(&body));
+}
+
+#[test]
+fn an_unknown_layer_a_corrupt_tile_and_another_version_are_said_and_the_rest_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&demo(folder.path()), &[]);
+
+    let scene = folder.path().join("mine.toml");
+    fs::write(&scene, "[[layers]]\ncollection = \"buildings\"\n\n[[layers]]\ncollection = \"dragons\"\n").unwrap();
+    let said = picture(&server.url, &["--size", "480x270", "--scene", scene.to_str().unwrap()], &pictures().join("fault-layer.png"));
+    assert!(said["buildings"].as_u64().unwrap() > 1000 && complaints(&said).contains("dragons"), "{said}");
+
+    let spoilt = spoil(&server.url, |path, body| {
+        if path.starts_with("/collections/roads/tiles") {
+            return vec![0x1a, 0xff, 0xff, 0xff, 0x07, 1, 2, 3];
+        }
+        if path == "/city" {
+            let mut city: Value = serde_json::from_slice(&body).unwrap();
+            city["version"] = json!("99.0.0");
+            city["a_member_of_the_future"] = json!({"x": [1]});
+            return city.to_string().into_bytes();
+        }
+        body
+    });
+    let said = picture(&spoilt, &["--size", "480x270", "--incomplete", "--wait", "40"], &pictures().join("fault-tiles.png"));
+    assert!(said["buildings"].as_u64().unwrap() > 1000, "the other layers are there: {said}");
+    assert!(said["tile_faults"].as_u64().unwrap() > 0 && complaints(&said).contains("瓦片"), "{said}");
+    assert!(complaints(&said).contains("99.0.0"), "{said}");
+}
+
+#[test]
+fn a_server_that_is_killed_leaves_the_picture_which_is_marked_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&demo(folder.path()), &[]);
+    put(
+        &server,
+        "events",
+        &json!({"type": "Feature", "id": "kept", "geometry": {"type": "Point", "coordinates": [117.2, 39.13]},
+            "properties": {"source": "test", "time": "2026-03-01T00:00:00Z", "title": "路面塌陷", "level": 1, "status": "open"}}),
+    );
+    let mut wall = Command::new(binary("citywall-viewer"))
+        .args(["--server", &server.url, "--size", "160x90", "--stats", "--frames", "1", "--until-lost"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It says so once its picture is whole.
+    let mut log = BufReader::new(wall.stderr.take().unwrap());
+    let (mut line, start) = (String::new(), Instant::now());
+    while !line.contains("the picture is whole") {
+        line.clear();
+        assert!(log.read_line(&mut line).unwrap() > 0 && start.elapsed() < Duration::from_secs(120), "the wall ended early");
+    }
+    server.kill();
+    let rest = thread::spawn(move || log.lines().map_while(Result::ok).collect::<Vec<_>>().join("\n"));
+    let output = wall.wait_with_output().unwrap();
+    let log = rest.join().unwrap();
+    assert!(output.status.success() && !log.contains("panicked"), "{log}");
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&said["current"], &said["incidents_open"]), (&json!(false), &json!(1)), "{said}");
+    assert!(said["buildings"].as_u64().unwrap() > 1000, "the picture is kept: {said}");
+}
