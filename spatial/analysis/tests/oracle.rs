@@ -105,6 +105,12 @@ fn soak_the_nearest_are_those_of_brute_force_anywhere_on_the_globe() {
     }
 }
 
+/// PostGIS finds the nearest place of an edge on a sphere and measures the way there on the ellipsoid,
+/// which may be a little longer than the shortest, and is never shorter.
+fn agrees(found: f64, expected: f64) -> bool {
+    found < expected + 1e-3 && expected - found < 1e-5 * expected + 1e-3
+}
+
 #[test]
 fn soak_distances_joins_buffers_and_areas_agree_with_postgis() {
     let postgres = postgres::Postgres::start();
@@ -165,13 +171,13 @@ fn soak_distances_joins_buffers_and_areas_agree_with_postgis() {
     ));
     for (shape, line) in stars.iter().zip(expected.lines()) {
         let (found, expected) = (distance::to_geometry_m(place, shape).unwrap(), line.parse::<f64>().unwrap());
-        assert!((found - expected).abs() < 0.01, "{found} {expected}");
+        assert!(agrees(found, expected), "{found} {expected}");
     }
     let found = nearest(&[(b, query.clone())], place, 10, None, &mut budget).unwrap();
     let mut sorted: Vec<f64> = expected.lines().map(|line| line.parse().unwrap()).collect();
     sorted.sort_by(f64::total_cmp);
     for (found, expected) in found.iter().zip(sorted) {
-        assert!((found.distance_m - expected).abs() < 0.01, "{found:?} {expected}");
+        assert!(agrees(found.distance_m, expected), "{found:?} {expected}");
     }
     // Areas, buffers and overlays.
     let areas = postgres.run("SELECT ST_Area(g::geography), ST_Area(ST_Buffer(g::geography, 100, 'quad_segs=32')) FROM b ORDER BY n");
