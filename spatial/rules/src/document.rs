@@ -158,7 +158,8 @@ pub struct ThresholdWhen {
     pub hold_s: f64,
 }
 
-/// Many items open in an area in a short time.
+/// Many items open in an area in a short time. Each counts once, at its own time, also if it is
+/// reported late; one that comes more than `within_s` after the latest one counts no more.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateWhen {
