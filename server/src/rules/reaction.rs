@@ -1,10 +1,10 @@
 //! The rules at work: they take part in every commit.
 
 use super::{past::Past, zone};
-use citywall_model::{Change, CollectionId, CollectionKind, EventDraft, FeatureRef, LiveItem};
+use citywall_model::{Change, CollectionId, CollectionKind, EventDraft, FeatureRef, LiveItem, limits};
 use citywall_query::{City, ItemsQuery, Reaction};
 use citywall_rules::{Engine, RuleDocument};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use std::sync::{Arc, Weak};
 
@@ -57,7 +57,9 @@ impl Rules {
         }
         let followed: Vec<CollectionId> = self.engine.followed().cloned().collect();
         let past = self.engine.looks_back_to(now).and_then(|from| {
-            let past = Past::read(city, &followed, from, now, LOOK_BACK_CHANGES_MAX);
+            // What clocks that go ahead have said is part of it.
+            let ahead = now + SignedDuration::from_secs(limits::EVENT_FUTURE_SECONDS_MAX);
+            let past = Past::read(city, &followed, from, ahead, LOOK_BACK_CHANGES_MAX);
             past.inspect_err(|error| tracing::error!(%error, "rules start without the past")).ok()
         });
         if let Some(past) = &past {

@@ -126,6 +126,22 @@ fn a_restart_neither_repeats_nor_forgets() {
     // It comes in again: that is another.
     vehicle(&server, "v1", &now(1), 117.05);
     assert_eq!(alarms(&server).len(), 3);
+    // A person closes it while it goes on: it is not raised again, not even after a restart.
+    let ongoing = |server: &Server| -> Vec<Value> {
+        alarms(server).into_iter().filter(|alarm| alarm["properties"]["ongoing"] == true && alarm["properties"]["rule"] == "in").collect()
+    };
+    let closed = json!({"type": "Feature", "id": ongoing(&server)[0]["id"], "properties": {"status": "closed"}});
+    assert_eq!(put(&server, "alarms", &closed), 201);
+    server.kill();
+    let server = city.serve_configured(COLLECTIONS);
+    vehicle(&server, "v1", &now(1), 117.06);
+    let inside = |server: &Server| alarms(server).iter().filter(|alarm| alarm["properties"]["rule"] == "in").count();
+    assert_eq!((inside(&server), ongoing(&server).len()), (2, 1));
+    // A rule that is switched off ends what goes on; switched on again it finds it anew.
+    rule(&server, "in", json!({"enabled": false}));
+    assert!(ongoing(&server).is_empty());
+    rule(&server, "in", json!({"enabled": true}));
+    soon("the next alarm", || (inside(&server), ongoing(&server).len()) == (3, 1));
 }
 
 #[test]
