@@ -85,6 +85,15 @@ pub fn between_m(a: &Geometry, b: &Geometry) -> Option<f64> {
     }
 }
 
+/// True if two geometries come within so many metres of each other. Usually two of their vertices
+/// do, which one distance shows; else as [`between_m`].
+#[must_use]
+pub fn are_within(a: &Geometry, b: &Geometry, metres: f64) -> bool {
+    let corners = a.coords_iter().next().zip(b.coords_iter().next());
+    corners.is_some_and(|(a, b)| Geodesic.distance(Point(a), Point(b)) <= metres)
+        || between_m(a, b).is_some_and(|distance| distance <= metres)
+}
+
 fn lines(shape: &Geometry) -> Box<dyn Iterator<Item = Line> + '_> {
     match shape {
         Geometry::Line(line) => Box::new(std::iter::once(*line)),

@@ -6,6 +6,7 @@ use citywall_model::{Bbox, FeatureRef, geometry, limits};
 use citywall_query::{CollectionView, ItemsQuery};
 use geo::{Contains, CoordsIter, Geometry, Intersects, MultiPolygon, Point, Relate};
 use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// When an item of the left joins one of the right.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,6 +78,9 @@ fn carried(item: FeatureRef<'_>, names: &[String]) -> Vec<(String, citywall_mode
     values
 }
 
+/// Items of the left that one core joins at a time.
+const CHUNK: usize = 256;
+
 /// The pairs (position in `left`, position in `right`) that hold, in the order of the left and then
 /// of the right. O((l + r) log r + candidates × vertices), on every core.
 ///
@@ -84,26 +88,26 @@ fn carried(item: FeatureRef<'_>, names: &[String]) -> Vec<(String, citywall_mode
 /// The pairs are more than [`limits::ANALYSIS_PAIRS_MAX`], or the time is over.
 pub fn pairs(left: &[Joined], right: &[Joined], relation: Relation, budget: &Budget) -> Result<Vec<(u32, u32)>, AnalysisError> {
     let finder = Finder::new(right, relation);
+    // Over all chunks, so that a question that asks for too much ends soon.
+    let total = AtomicUsize::new(0);
     let found: Vec<Vec<(u32, u32)>> = left
-        .par_chunks(1024)
+        .par_chunks(CHUNK)
         .enumerate()
         .map(|(chunk, items)| {
-            budget.time()?;
             let mut pairs = Vec::new();
             for (at, item) in items.iter().enumerate() {
+                budget.time()?;
                 let first = pairs.len();
-                finder.each(item, |other| pairs.push(((chunk * 1024 + at) as u32, other)));
+                finder.each(item, |other| pairs.push(((chunk * CHUNK + at) as u32, other)));
                 pairs[first..].sort_unstable();
-                if pairs.len() > limits::ANALYSIS_PAIRS_MAX {
+                let more = pairs.len() - first;
+                if total.fetch_add(more, Ordering::Relaxed) + more > limits::ANALYSIS_PAIRS_MAX {
                     return Err(too_many_pairs());
                 }
             }
             Ok(pairs)
         })
         .collect::<Result<_, _>>()?;
-    if found.iter().map(Vec::len).sum::<usize>() > limits::ANALYSIS_PAIRS_MAX {
-        return Err(too_many_pairs());
-    }
     Ok(found.concat())
 }
 
@@ -229,7 +233,7 @@ impl<'a> Finder<'a> {
                 (Relation::Intersects, _) => shape.intersects(other),
                 (Relation::Within, Geometry::Point(point)) => other.contains(point),
                 (Relation::Within, _) => shape.relate(other).is_within(),
-                (Relation::Near(metres), _) => distance::between_m(shape, other).is_some_and(|distance| distance <= metres),
+                (Relation::Near(metres), _) => distance::are_within(shape, other, metres),
             };
             if holds {
                 found(at);
