@@ -57,6 +57,8 @@ pub struct Config {
     pub mqtt: Vec<MqttConfig>,
     /// 3D Tiles of other programs, such as photogrammetry, that are passed through.
     pub tilesets: Vec<TilesetConfig>,
+    /// The door for Redis clients that speak Tile38's commands.
+    pub redis: RedisConfig,
     /// Limits that an operator may want to change.
     pub limits: LimitsConfig,
 }
@@ -77,6 +79,7 @@ impl Default for Config {
             sources: Vec::new(),
             mqtt: Vec::new(),
             tilesets: Vec::new(),
+            redis: RedisConfig::default(),
             limits: LimitsConfig::default(),
         }
     }
@@ -119,6 +122,16 @@ pub struct TokenConfig {
     pub secret: Option<String>,
     /// The SHA-256 of the token in hexadecimal, so that the file holds no secret.
     pub sha256: Option<String>,
+}
+
+/// The door for Redis clients that speak Tile38's commands.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RedisConfig {
+    /// Address and port to listen on, such as `127.0.0.1:9851`; without it the door is shut. Any
+    /// address but a loopback one needs tokens, and clients then say one with AUTH.
+    #[schemars(with = "Option<String>")]
+    pub listen: Option<SocketAddr>,
 }
 
 /// Limits that an operator may want to change.
@@ -174,6 +187,11 @@ impl Config {
             bail!(
                 "listening on {} would let anyone on the network read and write the city. Add [[tokens]] to the configuration, or listen on 127.0.0.1",
                 self.listen
+            );
+        }
+        if let Some(address) = self.redis.listen.filter(|address| !address.ip().is_loopback() && self.tokens.is_empty()) {
+            bail!(
+                "redis.listen: {address} would let anyone on the network in. Add [[tokens]] to the configuration, or listen on 127.0.0.1"
             );
         }
         for (at, token) in self.tokens.iter().enumerate() {

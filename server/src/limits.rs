@@ -141,3 +141,23 @@ pub const CLOCK_HOLD_SECONDS: u64 = 24 * 3600;
 pub const QUERY_BODY_BYTES_MAX: usize = 4 << 20;
 /// Most collections of one question.
 pub const QUERY_COLLECTIONS_MAX: usize = 32;
+/// Most arguments of one Redis command.
+pub const REDIS_ARGUMENTS_MAX: usize = 16_384;
+/// Most bytes of one Redis command.
+pub const REDIS_COMMAND_BYTES_MAX: usize = 8 << 20;
+/// Most bytes of a Redis command that is a line of words.
+pub const REDIS_LINE_BYTES_MAX: usize = 64 << 10;
+/// Most Redis connections.
+pub const REDIS_CONNECTIONS_MAX: usize = 4_096;
+/// Most bytes of replies that wait for a Redis client before it gets no further commands done.
+pub const REDIS_REPLY_BYTES_MAX: usize = 1 << 20;
+/// Most records of pipelined Redis commands that are written at once.
+pub const REDIS_BATCH_MAX: usize = 4_096;
+/// Most messages that wait for one Redis subscriber before it is cut off.
+pub const REDIS_MESSAGES_MAX: usize = 65_536;
+/// Most channels and hooks.
+pub const REDIS_CHANNELS_MAX: usize = 1_000_000;
+/// Most tests of the text of one pattern, so that no pattern takes long.
+pub const REDIS_PATTERN_STEPS_MAX: usize = 1 << 16;
+/// How often it is looked for objects whose time is over, in milliseconds.
+pub const REDIS_EXPIRE_MS: u64 = 100;

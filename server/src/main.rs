@@ -21,6 +21,7 @@ mod limits;
 mod live;
 mod logging;
 mod metrics;
+mod redis;
 mod retention;
 mod rules;
 mod serve;

@@ -3,7 +3,7 @@
 use crate::{
     app::{self, App, Open},
     config::Config,
-    ingest, limits, logging, retention, rules,
+    ingest, limits, logging, redis, retention, rules,
     targets::PostOffice,
 };
 use anyhow::{Context, bail};
@@ -70,6 +70,7 @@ async fn serve(config: Config, file: &Path, demo_feed: bool) -> anyhow::Result<(
     retention::start(&app, &city);
     let checkpoints = tokio::spawn(checkpoints(store.clone()));
     announce(&app, &city, &address);
+    redis::start(&app, &city).await?;
     signalled(&mut ended).await;
     tracing::info!("stopping");
     app.closing.send_replace(true);

@@ -168,7 +168,7 @@ impl Intake {
     }
 
     /// Checks the records of one delivery in order: what an earlier one makes is known to a later one.
-    fn checker<'a>(
+    pub fn checker<'a>(
         &'a self,
         city: &'a City,
         collection: &CollectionId,
