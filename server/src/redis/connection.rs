@@ -226,7 +226,7 @@ impl Connection {
                 let (key, id) = (a.text()?, a.text()?);
                 let must_be = a.takes("erron404");
                 a.end()?;
-                self.to_read(key).await;
+                self.readable(key).await;
                 if must_be {
                     self.flush().await;
                     write::known(&self.door.city, key, id)?;
@@ -466,7 +466,7 @@ impl Connection {
     }
 
     /// Sees to it that a batch for another key is written before this key is looked at.
-    async fn to_read(&mut self, key: &str) {
+    async fn readable(&mut self, key: &str) {
         if self.batch.to.as_ref().is_some_and(|(other, _)| other != key) {
             self.flush().await;
         }
