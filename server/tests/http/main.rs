@@ -14,6 +14,7 @@ mod ingest;
 mod life;
 mod live;
 mod query;
+mod redis;
 mod replay;
 mod rules;
 mod styles;
