@@ -12,7 +12,14 @@ struct Client(BufReader<TcpStream>);
 
 impl Client {
     fn at(port: u16) -> Self {
-        Self(BufReader::new(TcpStream::connect(("127.0.0.1", port)).unwrap()))
+        // The door opens a moment after the city is ready.
+        let connect = || {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            TcpStream::connect(("127.0.0.1", port)).ok()
+        };
+        let stream = std::iter::repeat_with(connect).take(200).flatten().next().unwrap();
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+        Self(BufReader::new(stream))
     }
 
     fn send(&mut self, commands: &[String]) {
