@@ -12,7 +12,7 @@ use std::{
 /// A row of BENCHMARKS.md: what was measured, the figure, the yardstick in the same run, the budget.
 pub fn row(benchmark: &str, result: &str, yardstick: &str, budget: &str) {
     let (date, machine) = (run("date", &["+%Y-%m-%d"]), machine());
-    let command = format!("`cargo bench -p citywall-tests --profile release --bench {benchmark}`");
+    let command = format!("`cargo bench --workspace --profile release --bench {benchmark}`");
     println!("| {} | {benchmark} | {result} | {yardstick} | {budget} | {machine} | {command} |", date.trim());
 }
 
