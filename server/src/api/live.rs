@@ -72,17 +72,22 @@ pub async fn events(State(app): State<Arc<App>>, ask: Ask) -> Answer {
     let mut lines = Lines::default();
     let line = start(&app, &city, request, &lines).await.map_err(|(parameter, reason)| Problem::parameter(parameter, reason))?;
     lines.insert(None, line).map_err(Problem::body)?;
-    let stream = event_stream(app, city, lines);
-    let mut response = Response::new(Body::from_stream(stream));
+    Ok(event_response(event_stream(app, city, lines)))
+}
+
+/// Server-sent events as an answer.
+pub(super) fn event_response(events: impl futures::Stream<Item = Result<Bytes, Infallible>> + Send + 'static) -> Response {
+    let mut response = Response::new(Body::from_stream(events));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // A proxy must not hold events back.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
+    response
 }
 
-fn check_room(app: &App) -> Result<(), Problem> {
+/// Refuses one more line where there are as many as may be.
+pub(super) fn check_room(app: &App) -> Result<(), Problem> {
     let max = app.config.limits.subscribers_max;
     if app.metrics.subscribers.load(Ordering::Relaxed) >= max as u64 {
         return Err(Problem::later(format!("there are subscribers_max ({max}) live lines already"), 5));

@@ -3,18 +3,16 @@
 //! Not part of OGC API – Tiles. At most one event a second; it names the revision up to which it
 //! tells, which is also its id, so that a client that comes back with `Last-Event-ID` misses nothing.
 
-use super::{parse_set, selected};
+use super::{
+    super::live::{check_room, event_response},
+    parse_set, selected,
+};
 use crate::{
     app::App,
     http::{Answer, Ask, PathOf, Problem, problem::collection_id},
     limits,
 };
-use axum::{
-    body::{Body, Bytes},
-    extract::State,
-    http::{HeaderValue, header},
-    response::Response,
-};
+use axum::{body::Bytes, extract::State};
 use citywall_model::{Bbox, Revision};
 use citywall_query::CollectionView;
 use citywall_tiles::{Changed, Kept};
@@ -54,18 +52,9 @@ fn answer(app: &Arc<App>, ask: &Ask, views: Vec<CollectionView>, matrix: &str, a
         Some(text) => Revision(text.parse().map_err(|_| Problem::parameter("after", "must be a revision, a whole number"))?),
         None => app.city()?.revision(),
     };
-    let max = app.config.limits.subscribers_max;
-    if app.metrics.subscribers.load(Ordering::Relaxed) >= max as u64 {
-        return Err(Problem::later(format!("there are subscribers_max ({max}) live lines already"), 5));
-    }
+    check_room(app)?;
     let collections = views.iter().map(|view| view.id().clone()).collect();
-    let mut response = Response::new(Body::from_stream(events(app.clone(), Kept { collections, set, levels, within }, after)));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // A proxy must not hold events back.
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
+    Ok(event_response(events(app.clone(), Kept { collections, set, levels, within }, after)))
 }
 
 /// `10-14`, or one level.
