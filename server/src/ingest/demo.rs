@@ -86,10 +86,10 @@ impl DemoFeed {
     }
 }
 
-/// Those that are not there: what people changed or switched off stays so.
+/// Those that were never there: what people changed, switched off or removed stays so.
 fn missing(city: &City, collection: &CollectionId, made: Vec<EventDraft>) -> Vec<EventDraft> {
     let Ok(view) = city.view(collection) else { return made };
-    made.into_iter().filter(|draft| view.item(&draft.id, |_| ()).is_none()).collect()
+    made.into_iter().filter(|draft| view.fid_ever(&draft.id).is_none()).collect()
 }
 
 /// What an earlier run of the feed left open, it can clear no more.

@@ -45,6 +45,14 @@ pub(crate) struct Ongoing {
     pub(crate) fence: Option<String>,
 }
 
+impl Ongoing {
+    /// What a finding says that it goes on.
+    pub(crate) fn of(finding: &Finding) -> Self {
+        let item = finding.items.last().map(|(_, item)| item.id().to_owned()).unwrap_or_default();
+        Self { key: finding.key.clone(), item, fence: finding.fence.clone() }
+    }
+}
+
 /// A rule as its alarms need it.
 pub(crate) struct Raiser<'r> {
     pub(crate) id: &'r Arc<str>,
@@ -107,11 +115,7 @@ impl Book {
             }
             (None, _) => {
                 let id = alarm_id(rule, finding);
-                let ongoing = (finding.phase == Phase::Begins).then(|| Ongoing {
-                    key: finding.key.clone(),
-                    item: finding.items.last().map(|(_, item)| item.id().to_owned()).unwrap_or_default(),
-                    fence: finding.fence.clone(),
-                });
+                let ongoing = (finding.phase == Phase::Begins).then(|| Ongoing::of(finding));
                 self.living.insert(at, Living { id: id.clone(), count: 1, since: finding.at, ongoing });
                 Some(raise(id, rule, finding))
             }

@@ -36,7 +36,7 @@ pub struct RuleDocument {
     /// A CQL2 filter, as text or JSON: items of which it does not hold are as if they were not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Value>,
-    /// When it is on; always without it.
+    /// When it is on; always without it. What began before and still goes on when its hours begin is found then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hours: Option<Hours>,
     /// What raises the alarm.

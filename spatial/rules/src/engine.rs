@@ -3,6 +3,7 @@
 use crate::{
     alarms::{Book, Raiser},
     document::{RuleDocument, RuleError, When},
+    postponed::Postponed,
     watch::{FenceWatch, Finding, NearWatch, RateWatch, Seen, SilenceWatch, ThresholdWatch, Watch, later},
 };
 use citywall_cql2::{Bound, Filter, Queryables};
@@ -24,6 +25,8 @@ struct Rule {
     document: RuleDocument,
     filter: Option<Bound>,
     watch: Box<dyn Watch>,
+    /// What was found while it was off.
+    postponed: Postponed,
     /// The rule's clock: the time of the latest change that it saw, and when that was.
     latest: Option<(Timestamp, Timestamp)>,
 }
@@ -41,7 +44,8 @@ pub struct Engine {
     /// The rules whose fences are a collection's items.
     fenced: FxHashMap<CollectionId, Vec<usize>>,
     book: Book,
-    findings: Vec<Finding>,
+    found: Vec<Finding>,
+    ready: Vec<Finding>,
 }
 
 impl Engine {
@@ -54,7 +58,8 @@ impl Engine {
             followers: FxHashMap::default(),
             fenced: FxHashMap::default(),
             book: Book::default(),
-            findings: Vec::new(),
+            found: Vec::new(),
+            ready: Vec::new(),
         }
     }
 
@@ -67,7 +72,7 @@ impl Engine {
             return Err(RuleError::new("rules", format!("there are RULES_MAX ({RULES_MAX}) rules already")));
         }
         let (filter, watch) = prepare(&document, city, &self.zone)?;
-        self.rules.push(Rule { id: id.into(), revision, document, filter, watch, latest: None });
+        self.rules.push(Rule { id: id.into(), revision, document, filter, watch, postponed: Postponed::default(), latest: None });
         self.index();
         Ok(())
     }
@@ -129,7 +134,8 @@ impl Engine {
             if only.is_none_or(|only| &*rule.id == only) {
                 let counts = rule.counts(collection, item);
                 let Rule { document, watch, .. } = rule;
-                watch.know(&Seen { collection, item, is_new: true, counts, is_on: &hours(document, &self.zone) });
+                let is_on = |at| next_on(document, &self.zone, at) == Some(at);
+                watch.know(&Seen { collection, item, is_new: true, counts, is_on: &is_on });
             }
         }
     }
@@ -165,19 +171,27 @@ impl Engine {
             let latest = rule.latest.map_or(since, |(latest, _)| latest.max(since));
             rule.latest = Some((latest, now));
             let counts = rule.counts(&change.collection, item);
-            let Rule { id, revision, document, watch, .. } = rule;
-            let is_on = hours(document, &self.zone);
-            self.findings.clear();
-            watch.due(latest, &is_on, &mut self.findings);
+            let Rule { id, revision, document, watch, postponed, .. } = rule;
+            let next = |at| next_on(document, &self.zone, at);
+            watch.due(latest, &mut self.found);
+            postponed.sift(&mut self.found, latest, next, &mut self.ready);
+            if !counts {
+                postponed.forget(&change.collection, item);
+            }
+            let is_on = |at| next(at) == Some(at);
             let seen = Seen { collection: &change.collection, item, is_new: change.before.is_none(), counts, is_on: &is_on };
-            watch.see(&seen, &mut self.findings);
+            watch.see(&seen, &mut self.found);
+            postponed.sift(&mut self.found, latest, next, &mut self.ready);
             let raiser = Raiser { id, revision: *revision, document };
-            drafts.extend(self.findings.iter().filter_map(|finding| self.book.take(&raiser, finding)));
+            drafts.extend(self.ready.drain(..).filter_map(|finding| self.book.take(&raiser, &finding)));
         }
     }
 
     /// Ends what cannot go on: its rule is not on any more, its fence has gone or is another now.
     pub fn settle(&mut self, at: Timestamp, drafts: &mut Vec<EventDraft>) {
+        for Rule { watch, postponed, .. } in &mut self.rules {
+            postponed.settle(|ongoing| watch.is_over(ongoing));
+        }
         for (id, ongoing) in self.book.ongoing() {
             let rule = self.rules.iter().find(|rule| rule.id == id);
             let is_over = rule.map_or_else(|| vec![true; ongoing.len()], |rule| rule.watch.is_over(&ongoing));
@@ -201,11 +215,11 @@ impl Engine {
     fn due(&mut self, clock: impl Fn(&Rule) -> Timestamp, drafts: &mut Vec<EventDraft>) {
         for rule in &mut self.rules {
             let at = clock(rule);
-            let Rule { id, revision, document, watch, .. } = rule;
-            self.findings.clear();
-            watch.due(at, &hours(document, &self.zone), &mut self.findings);
+            let Rule { id, revision, document, watch, postponed, .. } = rule;
+            watch.due(at, &mut self.found);
+            postponed.sift(&mut self.found, at, |at| next_on(document, &self.zone, at), &mut self.ready);
             let raiser = Raiser { id, revision: *revision, document };
-            drafts.extend(self.findings.iter().filter_map(|finding| self.book.take(&raiser, finding)));
+            drafts.extend(self.ready.drain(..).filter_map(|finding| self.book.take(&raiser, &finding)));
         }
     }
 }
@@ -218,9 +232,9 @@ impl Rule {
     }
 }
 
-/// When a rule is on.
-fn hours<'r>(document: &'r RuleDocument, zone: &'r TimeZone) -> impl Fn(Timestamp) -> bool + use<'r> {
-    move |at| document.hours.as_ref().is_none_or(|hours| hours.holds(at, zone))
+/// The first instant from one on at which a rule is on.
+fn next_on(document: &RuleDocument, zone: &TimeZone, at: Timestamp) -> Option<Timestamp> {
+    document.hours.as_ref().map_or(Some(at), |hours| hours.next(at, zone))
 }
 
 /// Checks a document against the city.

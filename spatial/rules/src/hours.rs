@@ -1,7 +1,7 @@
 //! Whether a rule is on at an instant.
 
 use crate::document::Hours;
-use jiff::{Timestamp, civil::Weekday, tz::TimeZone};
+use jiff::{Timestamp, ToSpan, civil::Weekday, tz::TimeZone};
 
 impl Hours {
     /// True if an instant lies in the window, by the clocks of a zone. The window of a day begins
@@ -15,6 +15,21 @@ impl Hours {
             return begins_on(day) && self.from <= time && time < self.to;
         }
         (begins_on(day) && time >= self.from) || (begins_on(day.previous()) && time < self.to)
+    }
+
+    /// The first instant from `at` on that lies in the window: `at` itself, or when the window next
+    /// begins; `None` if there is none within eight days.
+    #[must_use]
+    pub fn next(&self, at: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+        if self.holds(at, zone) {
+            return Some(at);
+        }
+        let today = at.to_zoned(zone.clone()).date();
+        let begins = (0..=8).filter_map(|days| {
+            let day = today.checked_add(days.days()).ok()?;
+            Some(day.to_datetime(self.from).to_zoned(zone.clone()).ok()?.timestamp())
+        });
+        begins.filter(|begin| *begin > at).find(|begin| self.holds(*begin, zone))
     }
 }
 
@@ -45,6 +60,13 @@ mod tests {
         }
         let day = hours("07:00", "19:00", &[]);
         assert!(day.holds(at("2026-03-08T07:00:00"), &zone) && !day.holds(at("2026-03-08T19:00:00"), &zone));
+        for (from, begins) in [
+            ("2026-03-02T21:59:59", "2026-03-02T22:00:00"),
+            ("2026-03-03T03:00:00", "2026-03-03T03:00:00"),
+            ("2026-03-03T06:00:00", "2026-03-09T22:00:00"),
+        ] {
+            assert_eq!(night.next(at(from), &zone), Some(at(begins)), "{from}");
+        }
         assert!(hours("00:00", "00:00", &[]).holds(at("2026-03-08T12:00:00"), &zone));
     }
 }

@@ -11,6 +11,7 @@ pub mod document;
 mod engine;
 pub mod fence;
 mod hours;
+mod postponed;
 mod watch;
 
 pub use document::{RuleDocument, RuleError};

@@ -7,7 +7,10 @@ mod common;
 use common::{Story, inside, metres};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 /// Squares on a raster, so that places fall on borders too.
 const FENCES: [[f64; 4]; 3] = [[117.0, 39.0, 117.04, 39.04], [117.02, 39.02, 117.06, 39.05], [117.05, 39.0, 117.07, 39.02]];
@@ -70,8 +73,28 @@ fn tell(story: &mut Story, steps: &[Step]) -> [Vec<Word>; 4] {
     words
 }
 
+/// The seconds of the story at which a rule with hours is on; see [`with_hours`].
+const HOURS: Range<i64> = HOURS_BEGIN..1_400;
+const HOURS_BEGIN: i64 = 1_200;
+
+fn with_hours(mut rule: Value, has_hours: bool) -> Value {
+    if has_hours {
+        rule["hours"] = json!({"from": "00:20:00", "to": "00:23:20"});
+    }
+    rule
+}
+
+/// When what begins at a second is found: then, or when the hours begin, which they do once in a story.
+fn found(begin: i64, has_hours: bool) -> i64 {
+    match begin {
+        _ if !has_hours || HOURS.contains(&begin) => begin,
+        ..HOURS_BEGIN => HOURS_BEGIN,
+        _ => i64::MAX,
+    }
+}
+
 /// What lasts, fence by fence and item by item, from its definition: (key, begin, end).
-fn lasting(words: &[Vec<Word>], band: Option<[f64; 2]>, after: i64, end: i64) -> BTreeSet<(String, i64, Option<i64>)> {
+fn lasting(words: &[Vec<Word>], band: Option<[f64; 2]>, after: i64, end: i64, has_hours: bool) -> BTreeSet<(String, i64, Option<i64>)> {
     let mut all = BTreeSet::new();
     for (item, words) in words.iter().enumerate() {
         for (fence, bounds) in FENCES.iter().enumerate() {
@@ -86,8 +109,11 @@ fn lasting(words: &[Vec<Word>], band: Option<[f64; 2]>, after: i64, end: i64) ->
             while let Some(enter) = (from..words.len()).find(|n| holds(&words[*n])) {
                 let leave = (enter..words.len()).find(|n| !holds(&words[*n]));
                 let over = leave.map(|n| words[n].0);
-                put("inside", words[enter].0, over);
-                let due = words[enter].0 + after;
+                let begin = found(words[enter].0, has_hours);
+                if over.unwrap_or(end) >= begin {
+                    put("inside", begin, over);
+                }
+                let due = found(words[enter].0 + after, has_hours);
                 if over.unwrap_or(end) >= due {
                     put("dwell", due, over);
                 }
@@ -96,7 +122,7 @@ fn lasting(words: &[Vec<Word>], band: Option<[f64; 2]>, after: i64, end: i64) ->
                 if words[leave].1.is_some() {
                     let back = (leave..words.len()).find(|n| holds(&words[*n])).map(|n| words[n].0);
                     let gone = (leave..words.len()).find(|n| words[*n].1.is_none()).map(|n| words[n].0);
-                    let due = words[leave].0 + after;
+                    let due = found(words[leave].0 + after, has_hours);
                     if back.unwrap_or(end) >= due && gone.unwrap_or(i64::MAX) >= due && due <= end {
                         put("absent", due, back);
                     }
@@ -125,10 +151,15 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn what_lasts_at_fences_is_raised_once_and_ends(steps in prop::collection::vec(step(), 1..80), band in any::<bool>()) {
+    fn what_lasts_at_fences_is_raised_once_and_ends(
+        steps in prop::collection::vec(step(), 1..80), band in any::<bool>(), has_hours in any::<bool>(),
+    ) {
         let band = band.then_some([10.0, 20.0]);
         let more = band.map_or(json!({}), |band| json!({"altitude_m": band}));
-        let mut story = with_fences(&[("r", fence_rule(&["inside", "dwell", "absent"], &more))]);
+        // An absence that began while the rule was off is not seen in the present, which a restart shows.
+        let restarts = steps.iter().any(|step| matches!(step, Step::Restart { .. }));
+        let on: &[&str] = if has_hours && restarts { &["inside", "dwell"] } else { &["inside", "dwell", "absent"] };
+        let mut story = with_fences(&[("r", with_hours(fence_rule(on, &more), has_hours))]);
         let words = tell(&mut story, &steps);
         let end = story.finish(100);
         let found: BTreeSet<_> = story.alarms("r").into_iter().map(|alarm| {
@@ -136,7 +167,9 @@ proptest! {
             (alarm.key, alarm.time, alarm.ended)
         }).collect();
         prop_assert_eq!(found.len(), story.alarms("r").len(), "none twice");
-        prop_assert_eq!(found, lasting(&words, band, 30, end));
+        let mut expected = lasting(&words, band, 30, end, has_hours);
+        expected.retain(|(key, ..)| on.iter().any(|event| key.starts_with(event)));
+        prop_assert_eq!(found, expected);
     }
 
     #[test]
@@ -169,12 +202,14 @@ proptest! {
     }
 
     #[test]
-    fn what_comes_near_is_found_for_every_pair(steps in prop::collection::vec(step(), 1..80), within in 500.0..3_000.0f64) {
+    fn what_comes_near_is_found_for_every_pair(
+        steps in prop::collection::vec(step(), 1..80), within in 500.0..3_000.0f64, has_hours in any::<bool>(),
+    ) {
         let rule = json!({"title": "t", "level": 2, "collection": "cars", "filter": "grade <= 2",
             "when": {"kind": "near", "to": "cars", "within_m": within}});
-        let mut story = with_fences(&[("r", rule)]);
+        let mut story = with_fences(&[("r", with_hours(rule, has_hours))]);
         let words = tell(&mut story, &steps);
-        story.finish(100);
+        let end = story.finish(100);
         let mut expected = Vec::new();
         for first in 0..4 {
             for second in first + 1..4 {
@@ -191,13 +226,16 @@ proptest! {
                     match begun {
                         None if is_near => begun = Some(time),
                         Some(begin) if !is_near => {
-                            expected.push((format!("c{first}|c{second}"), begin, Some(time)));
+                            let begin = found(begin, has_hours);
+                            if time >= begin {
+                                expected.push((format!("c{first}|c{second}"), begin, Some(time)));
+                            }
                             begun = None;
                         }
                         _ => {}
                     }
                 }
-                if let Some(begin) = begun {
+                if let Some(begin) = begun.map(|begin| found(begin, has_hours)).filter(|begin| *begin <= end) {
                     expected.push((format!("c{first}|c{second}"), begin, None));
                 }
             }
@@ -276,14 +314,17 @@ proptest! {
 
     #[test]
     fn a_threshold_holds_and_comes_back(
-        steps in prop::collection::vec(reading(), 1..80), hold in prop_oneof![Just(0i64), Just(25)], back in prop_oneof![Just(None), Just(Some(3.0))],
+        steps in prop::collection::vec(reading(), 1..80), hold in prop_oneof![Just(0i64), Just(25)],
+        back in prop_oneof![Just(None), Just(Some(3.0))], has_hours in any::<bool>(),
     ) {
+        // Nor is a value on its way back, below the threshold, that passed it while the rule was off.
+        let back = back.filter(|_| !(has_hours && steps.iter().any(|step| matches!(step, Reading::Restart { .. }))));
         let mut when = json!({"kind": "threshold", "property": "result", "above": 6, "hold_s": hold});
         if let Some(back) = back {
             when["ends_at"] = json!(back);
         }
         let mut story = Story::new();
-        story.rule("r", json!({"title": "t", "level": 2, "collection": "readings", "when": when}));
+        story.rule("r", with_hours(json!({"title": "t", "level": 2, "collection": "readings", "when": when}), has_hours));
         let words = read(&mut story, &steps);
         let end = story.finish(100);
         let mut expected = BTreeSet::new();
@@ -302,7 +343,10 @@ proptest! {
                 }
                 // Of words at the very instant the first one that is not before the beginning counts.
                 let over = (first + 1..words.len()).find(|n| words[*n].0 >= due && is_back(n));
-                expected.insert((format!("s{item}"), due, over.map(|n| words[n].0)));
+                let (due, ended) = (found(due, has_hours), over.map(|n| words[n].0));
+                if ended.unwrap_or(end) >= due {
+                    expected.insert((format!("s{item}"), due, ended));
+                }
                 let Some(over) = over else { break };
                 from = over + 1;
             }
@@ -313,17 +357,19 @@ proptest! {
     }
 
     #[test]
-    fn silence_is_found_when_it_is_long_enough(steps in prop::collection::vec(reading(), 1..80)) {
+    fn silence_is_found_when_it_is_long_enough(steps in prop::collection::vec(reading(), 1..80), has_hours in any::<bool>()) {
         let mut story = Story::new();
-        story.rule("r", json!({"title": "t", "level": 2, "collection": "readings", "when": {"kind": "silence", "after_s": 40}}));
+        let rule = json!({"title": "t", "level": 2, "collection": "readings", "when": {"kind": "silence", "after_s": 40}});
+        story.rule("r", with_hours(rule, has_hours));
         let words = read(&mut story, &steps);
         let end = story.finish(100);
         let mut expected = BTreeSet::new();
         for (item, words) in words.iter().enumerate() {
             for (n, (time, _)) in words.iter().enumerate() {
                 let next = words.get(n + 1).map(|(next, _)| *next);
-                if next.unwrap_or(end) >= time + 40 {
-                    expected.insert((format!("s{item}"), time + 40, next));
+                let due = found(time + 40, has_hours);
+                if next.unwrap_or(end) >= due {
+                    expected.insert((format!("s{item}"), due, next));
                 }
             }
         }

@@ -176,14 +176,13 @@ impl Watch for FenceWatch {
 
     fn see(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
         let (item, fid, at) = (seen.item, seen.item.fid(), seen.item.since());
-        let is_on = (seen.is_on)(at);
         let [entered, left, crossed] = self.advance(seen);
         for key in left {
             self.stop_waiting(Wait::Dwell, fid, key);
             self.stop_waiting(Wait::Inside, fid, key);
             findings.extend(self.finding(FenceEvent::Dwell, Phase::Ends, at, key, item).filter(|_| self.listens(FenceEvent::Dwell)));
             findings.extend(self.finding(FenceEvent::Inside, Phase::Ends, at, key, item).filter(|_| self.listens(FenceEvent::Inside)));
-            findings.extend(self.finding(FenceEvent::Exit, Phase::Once, at, key, item).filter(|_| is_on && self.listens(FenceEvent::Exit)));
+            findings.extend(self.finding(FenceEvent::Exit, Phase::Once, at, key, item).filter(|_| self.listens(FenceEvent::Exit)));
             if self.tracked.contains_key(&fid) && self.listens(FenceEvent::Absent) {
                 self.wait(Wait::Absent, at, fid, key);
             }
@@ -191,23 +190,20 @@ impl Watch for FenceWatch {
         for key in entered {
             self.stop_waiting(Wait::Absent, fid, key);
             findings.extend(self.finding(FenceEvent::Absent, Phase::Ends, at, key, item).filter(|_| self.listens(FenceEvent::Absent)));
-            findings
-                .extend(self.finding(FenceEvent::Enter, Phase::Once, at, key, item).filter(|_| is_on && self.listens(FenceEvent::Enter)));
-            findings.extend(
-                self.finding(FenceEvent::Inside, Phase::Begins, at, key, item).filter(|_| is_on && self.listens(FenceEvent::Inside)),
-            );
+            findings.extend(self.finding(FenceEvent::Enter, Phase::Once, at, key, item).filter(|_| self.listens(FenceEvent::Enter)));
+            findings.extend(self.finding(FenceEvent::Inside, Phase::Begins, at, key, item).filter(|_| self.listens(FenceEvent::Inside)));
             if self.listens(FenceEvent::Dwell) {
                 self.wait(Wait::Dwell, at, fid, key);
             }
         }
-        if is_on && self.listens(FenceEvent::Cross) {
+        if self.listens(FenceEvent::Cross) {
             for key in crossed {
                 findings.extend(self.finding(FenceEvent::Cross, Phase::Once, at, key, item));
             }
         }
     }
 
-    fn due(&mut self, now: Timestamp, is_on: &dyn Fn(Timestamp) -> bool, findings: &mut Vec<Finding>) {
+    fn due(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
         while let Some((due, fid, key, wait)) = self.waits.first().copied().filter(|(due, ..)| *due <= now) {
             self.stop_waiting(wait, fid, key);
             let event = match wait {
@@ -215,7 +211,7 @@ impl Watch for FenceWatch {
                 Wait::Dwell => FenceEvent::Dwell,
                 Wait::Absent => FenceEvent::Absent,
             };
-            if let Some(tracked) = self.tracked.get(&fid).filter(|_| is_on(due)) {
+            if let Some(tracked) = self.tracked.get(&fid) {
                 findings.extend(self.finding(event, Phase::Begins, due, key, &tracked.item));
             }
         }

@@ -30,7 +30,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) is_new: bool,
     /// True if the item is there, and the rule's filter holds of it.
     pub(crate) counts: bool,
-    /// True at the instants at which the rule is on.
+    /// True at the instants at which the rule is on. What is found at others is dropped or kept
+    /// back later, so that a watch need not look, but for what it counts.
     pub(crate) is_on: &'a dyn Fn(Timestamp) -> bool,
 }
 
@@ -72,7 +73,7 @@ pub(crate) trait Watch: Send {
     fn see(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>);
 
     /// Finds what follows from the time being at least `now`.
-    fn due(&mut self, now: Timestamp, is_on: &dyn Fn(Timestamp) -> bool, findings: &mut Vec<Finding>);
+    fn due(&mut self, now: Timestamp, findings: &mut Vec<Finding>);
 
     /// A fence came, changed or went; `None` if it went. True if one went.
     fn fence(&mut self, _id: &str, _geometry: Option<&[u8]>) -> bool {

@@ -54,6 +54,8 @@ pub(crate) struct NearWatch {
     others: Places,
     /// Pairs that are near: an own item and another.
     pairs: FxHashMap<u64, FxHashSet<u64>>,
+    /// Pairs that were near when they were first shown.
+    known: Vec<Finding>,
 }
 
 impl NearWatch {
@@ -64,6 +66,7 @@ impl NearWatch {
             own: Places::default(),
             others: Places::default(),
             pairs: FxHashMap::default(),
+            known: Vec::new(),
         }
     }
 
@@ -135,15 +138,19 @@ impl Watch for NearWatch {
     }
 
     fn know(&mut self, seen: &Seen<'_>) {
-        self.take(seen);
+        let known = self.take(seen).into_iter().filter(|finding| finding.phase == Phase::Begins);
+        // They are shown in any order; near they are since the later word of the two.
+        let since = |finding: &Finding| finding.items.iter().map(|(_, item)| item.since()).max().unwrap_or(finding.at);
+        self.known.extend(known.map(|finding| Finding { at: since(&finding), ..finding }));
     }
 
     fn see(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
-        let found = self.take(seen);
-        findings.extend(found.into_iter().filter(|finding| finding.phase == Phase::Ends || (seen.is_on)(finding.at)));
+        findings.extend(self.take(seen));
     }
 
-    fn due(&mut self, _now: Timestamp, _is_on: &dyn Fn(Timestamp) -> bool, _findings: &mut Vec<Finding>) {}
+    fn due(&mut self, _now: Timestamp, findings: &mut Vec<Finding>) {
+        findings.append(&mut self.known);
+    }
 
     fn is_over(&self, ongoing: &[Ongoing]) -> Vec<bool> {
         let others = if self.is_one_collection() { &self.own } else { &self.others };

@@ -117,5 +117,5 @@ impl Watch for RateWatch {
         }
     }
 
-    fn due(&mut self, _now: Timestamp, _is_on: &dyn Fn(Timestamp) -> bool, _findings: &mut Vec<Finding>) {}
+    fn due(&mut self, _now: Timestamp, _findings: &mut Vec<Finding>) {}
 }

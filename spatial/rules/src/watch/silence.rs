@@ -53,15 +53,13 @@ impl Watch for SilenceWatch {
         findings.push(self.finding(Phase::Ends, seen.item.since(), seen.item));
     }
 
-    fn due(&mut self, now: Timestamp, is_on: &dyn Fn(Timestamp) -> bool, findings: &mut Vec<Finding>) {
+    fn due(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
         while let Some((due, fid)) = self.waits.first().copied().filter(|(due, _)| *due <= now) {
             self.waits.remove(&(due, fid));
             let Some((item, waits)) = self.heard.get_mut(&fid) else { continue };
             *waits = None;
             let item = item.clone();
-            if is_on(due) {
-                findings.push(self.finding(Phase::Begins, due, &item));
-            }
+            findings.push(self.finding(Phase::Begins, due, &item));
         }
     }
 }

@@ -99,19 +99,16 @@ impl Watch for ThresholdWatch {
     }
 
     fn see(&mut self, seen: &Seen<'_>, findings: &mut Vec<Finding>) {
-        let finding = self.take(seen);
-        findings.extend(finding.filter(|finding| finding.phase == Phase::Ends || (seen.is_on)(finding.at)));
+        findings.extend(self.take(seen));
     }
 
-    fn due(&mut self, now: Timestamp, is_on: &dyn Fn(Timestamp) -> bool, findings: &mut Vec<Finding>) {
+    fn due(&mut self, now: Timestamp, findings: &mut Vec<Finding>) {
         while let Some((due, fid)) = self.waits.first().copied().filter(|(due, _)| *due <= now) {
             self.waits.remove(&(due, fid));
             let Some(passing) = self.passing.get_mut(&fid) else { continue };
             passing.due = None;
             let (item, value) = (passing.item.clone(), passing.value);
-            if is_on(due) {
-                findings.push(self.finding(Phase::Begins, due, &item, value));
-            }
+            findings.push(self.finding(Phase::Begins, due, &item, value));
         }
     }
 }
