@@ -56,3 +56,28 @@ fn an_alarm_takes_the_stage_until_it_is_acknowledged_and_the_console_steers_the_
     let (status, page) = citywall_tests::get(&format!("{}/control", server.url));
     assert!(status == 200 && page.contains("control/control.js"));
 }
+
+#[test]
+fn vehicles_are_on_the_wall_and_go_with_their_last_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = demo(folder.path());
+    let made = json!({"id": "vehicles", "kind": "moving_objects", "title": {"zh": "重点车辆", "en": "Key vehicles"}});
+    let (status, body) = citywall_tests::post(&format!("{}/collections", server.url), "application/json", &made.to_string());
+    assert!((200..300).contains(&status), "{status} {body}");
+    let vehicle = |n: u32, more: Value| {
+        let place = [117.12 + f64::from(n % 8) * 0.02, 39.08 + f64::from(n / 8) * 0.015];
+        let mut properties =
+            json!({"source": "test", "time": "2026-03-01T03:59:50Z", "title": format!("车{n}"), "heading": n * 15, "kind": "bus"});
+        properties.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"type": "Feature", "id": format!("v{n}"), "geometry": {"type": "Point", "coordinates": place}, "properties": properties})
+    };
+    (0..48).for_each(|n| put(&server, "vehicles", &vehicle(n, json!({}))));
+    let arguments = ["--size", "640x360", "--time", TIME, "--scene", "vehicles"];
+    let wall = |name: &str| picture(&server.url, &arguments, &pictures().join(name));
+    assert_eq!(wall("vehicles.png")["moving"], json!(48));
+
+    put(&server, "vehicles", &vehicle(7, json!({"status": "cleared"})));
+    assert_eq!(wall("vehicles-gone.png")["moving"], json!(47), "a vehicle that is taken off duty leaves the wall");
+    let other = picture(&server.url, &["--size", "640x360", "--time", TIME, "--scene", "energy"], &pictures().join("no-vehicles.png"));
+    assert_eq!(other["moving"], json!(0), "a scene may leave vehicles out");
+}

@@ -3,7 +3,7 @@
 use crate::{
     args::Args,
     city::{City, CityFeed, MarkerBook, Pick, PictureSize, Stage, ThingBook, Tiles},
-    render::{self, Picture, Quality},
+    render::{self, Picture, Quality, bucket},
     scene::Scenes,
     ui::{PanelDesk, PanelsReady},
 };
@@ -216,6 +216,7 @@ fn stats(app: &App, whole_after: Duration, frames: &[f64], missing: Option<&str>
         "tile_faults": known.faults,
         "buildings": buildings,
         "markers": markers,
+        "moving": picture.marker_counts[bucket::MOVING],
         "markers_known": world.resource::<MarkerBook>().len(),
         "incidents_open": live.len(),
         "scene": world.resource::<Scenes>().name(),

@@ -2,7 +2,7 @@
 
 use bevy::prelude::*;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The wall's clock.
 #[derive(Resource, Debug)]
@@ -10,14 +10,19 @@ pub struct WallClock {
     fixed: Option<Timestamp>,
     started: Instant,
     now: Instant,
+    /// Goes up whenever the seconds begin anew: what was timed by them is to be timed again.
+    pub epoch: u32,
 }
+
+/// The seconds begin anew after this long, since the GPU counts them in 32 bits.
+const EPOCH: Duration = Duration::from_secs(4 * 3600);
 
 impl WallClock {
     /// A clock, stopped if a time is given.
     #[must_use]
     pub fn new(fixed: Option<Timestamp>) -> Self {
         let now = Instant::now();
-        Self { fixed, started: now, now }
+        Self { fixed, started: now, now, epoch: 0 }
     }
 
     /// The time.
@@ -32,19 +37,22 @@ impl WallClock {
         self.time().to_zoned(TimeZone::get(zone).unwrap_or(TimeZone::UTC))
     }
 
-    /// Seconds since the wall started; zero if the clock is stopped.
+    /// Seconds since the epoch began; zero if the clock is stopped.
     #[must_use]
     pub fn seconds(&self) -> f32 {
         self.seconds_at(self.now)
     }
 
-    /// The same for a moment; a stopped clock puts everything long ago.
+    /// The same for a moment, which may lie before the epoch.
     #[must_use]
     pub fn seconds_at(&self, moment: Instant) -> f32 {
         if self.fixed.is_some() {
             return 0.0;
         }
-        moment.saturating_duration_since(self.started).as_secs_f32()
+        match moment.checked_duration_since(self.started) {
+            Some(since) => since.as_secs_f32(),
+            None => -self.started.duration_since(moment).as_secs_f32(),
+        }
     }
 
     /// True if the clock is stopped.
@@ -62,4 +70,8 @@ impl WallClock {
 
 pub(super) fn tick(mut clock: ResMut<WallClock>) {
     clock.now = Instant::now();
+    if clock.now.duration_since(clock.started) > EPOCH {
+        clock.started = clock.now;
+        clock.epoch += 1;
+    }
 }

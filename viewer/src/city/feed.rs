@@ -118,6 +118,7 @@ pub(super) fn receive(
                 if document.version != env!("CARGO_PKG_VERSION") {
                     city.complain(format!("服务器版本 {} 与大屏版本 {} 不同", document.version, env!("CARGO_PKG_VERSION")));
                 }
+                feed.live.follow(&document);
                 take_document(*document, &wish, &scenes, &mut city, &mut tiles, &mut rig, &mut picture, size.0);
             }
         }

@@ -1,11 +1,12 @@
-//! Keeps the markers of the open incidents in step with the live state, slot by slot.
+//! Keeps the markers of the open incidents and of what moves in step with the live state, slot by
+//! slot: only what changes is handed on.
 
 use crate::{
     city::{City, CityFeed, WallClock},
     geo::CityPlane,
-    live::{Incident, LiveState},
-    render::{Marker, Picture},
-    scene::{SceneIncidents, Scenes},
+    live::{Followed, Incident, LiveState, Track},
+    render::{BUCKETS, Glyph, Marker, Picture, bucket},
+    scene::{SceneIncidents, SceneMoving, Scenes},
 };
 use bevy::prelude::*;
 use rustc_hash::FxHashMap;
@@ -19,15 +20,20 @@ type Key = (String, String);
 #[derive(Resource, Default, Debug, PartialEq)]
 pub struct Chosen(pub Option<Key>);
 
-/// Which incident is in which slot.
+/// The buckets that are kept here: the levels of incidents, and what moves.
+const OWN: [usize; 6] = [0, 1, 2, 3, 4, bucket::MOVING];
+
+/// Which incident or object is in which slot of which bucket.
 #[derive(Resource, Default)]
 pub struct MarkerBook {
     slots: FxHashMap<Key, (usize, u32)>,
-    keys: [Vec<Key>; 5],
+    keys: [Vec<Key>; BUCKETS],
     plane: Option<CityPlane>,
     chosen: Option<Key>,
-    scene: u32,
-    wanted: SceneIncidents,
+    /// The version of the scene, and the epoch of the clock.
+    written_for: (u32, u32),
+    incidents: SceneIncidents,
+    moving: SceneMoving,
 }
 
 impl MarkerBook {
@@ -37,29 +43,43 @@ impl MarkerBook {
         self.slots.len()
     }
 
-    fn put(&mut self, key: &Key, marker: Marker, level: usize, picture: &mut Picture) {
+    fn put(&mut self, key: &Key, marker: Marker, bucket: usize, picture: &mut Picture) {
         let slot = match self.slots.get(key) {
             Some((_, slot)) => *slot,
             None => {
-                let slot = self.keys[level].len() as u32;
-                self.keys[level].push(key.clone());
-                self.slots.insert(key.clone(), (level, slot));
+                let slot = self.keys[bucket].len() as u32;
+                self.keys[bucket].push(key.clone());
+                self.slots.insert(key.clone(), (bucket, slot));
                 slot
             }
         };
-        picture.marker_changes[level].push((slot, marker));
+        picture.marker_changes[bucket].push((slot, marker));
     }
 
-    /// Takes a marker out; the last one of its level moves into its slot.
-    fn remove(&mut self, key: &Key, picture: &mut Picture, moved: &dyn Fn(&Key) -> Option<Marker>) {
-        let Some((level, slot)) = self.slots.remove(key) else { return };
-        self.keys[level].swap_remove(slot as usize);
-        if let Some(last) = self.keys[level].get(slot as usize).cloned() {
+    /// The marker of an incident or an object, and its bucket; `None` if the scene does not show it.
+    fn marker(&self, state: &LiveState, key: &Key, plane: CityPlane, clock: &WallClock) -> Option<(Marker, usize)> {
+        let is_chosen = self.chosen.as_ref() == Some(key);
+        if let Some(incident) = state.get(key) {
+            let incident = Some(incident).filter(|i| self.incidents.shown && self.incidents.includes(&i.class))?;
+            let at = plane.forward_f32(incident.place?);
+            let level = usize::from(incident.level.min(4));
+            let arrived_s = if clock.is_fixed() { LONG_AGO_S } else { incident.arrived.map_or(LONG_AGO_S, |a| clock.seconds_at(a)) };
+            return Some((Marker::still(at, arrived_s, level as u32 | chosen_bit(is_chosen)), level));
+        }
+        let track = state.track(key).filter(|_| self.moving.includes(&key.0))?;
+        Some((moving(track, plane, clock, is_chosen), bucket::MOVING))
+    }
+
+    /// Takes a marker out; the last one of its bucket moves into its slot.
+    fn remove(&mut self, key: &Key, picture: &mut Picture, moved: &dyn Fn(&Self, &Key) -> Option<Marker>) {
+        let Some((bucket, slot)) = self.slots.remove(key) else { return };
+        self.keys[bucket].swap_remove(slot as usize);
+        if let Some(last) = self.keys[bucket].get(slot as usize).cloned() {
             if let Some(place) = self.slots.get_mut(&last) {
                 place.1 = slot;
             }
-            if let Some(marker) = moved(&last) {
-                picture.marker_changes[level].push((slot, marker));
+            if let Some(marker) = moved(self, &last) {
+                picture.marker_changes[bucket].push((slot, marker));
             }
         }
     }
@@ -78,14 +98,16 @@ pub(super) fn update(
     let book = &mut *book;
     let mut state = feed.live.state();
     let changes = state.take_changes();
-    if changes.is_none() || book.plane != Some(plane) || book.scene != scenes.version {
-        let wanted = scenes.current().incidents.clone();
-        *book = MarkerBook { plane: Some(plane), chosen: chosen.0.clone(), scene: scenes.version, wanted, ..Default::default() };
-        let mut incidents: Vec<&Incident> = state.incidents().collect();
-        // The same state is the same picture, whatever the order of its map.
-        incidents.sort_by(|a, b| (&a.collection, &a.id).cmp(&(&b.collection, &b.id)));
-        for incident in incidents {
-            write(book, &state, &key_of(incident), plane, &clock, &mut picture);
+    let written_for = (scenes.version, clock.epoch);
+    if changes.is_none() || book.plane != Some(plane) || book.written_for != written_for {
+        let (incidents, moving) = (scenes.current().incidents.clone(), scenes.current().moving.clone());
+        *book = MarkerBook { plane: Some(plane), chosen: chosen.0.clone(), written_for, incidents, moving, ..Default::default() };
+        let objects = state.followed().keys().flat_map(|c| state.tracks(c).map(|(id, _)| (c.clone(), id.clone())));
+        let mut keys: Vec<Key> = state.incidents().map(key_of).chain(objects).collect();
+        // The same state is the same picture, whatever the order of its maps.
+        keys.sort_unstable();
+        for key in keys {
+            write(book, &state, &key, plane, &clock, &mut picture);
         }
     } else {
         for key in changes.unwrap_or_default() {
@@ -98,9 +120,26 @@ pub(super) fn update(
             }
         }
     }
-    for level in 0..5 {
-        picture.marker_counts[level] = book.keys[level].len() as u32;
+    for bucket in OWN {
+        picture.marker_counts[bucket] = book.keys[bucket].len() as u32;
     }
+}
+
+fn chosen_bit(is_chosen: bool) -> u32 {
+    if is_chosen { Marker::CHOSEN } else { 0 }
+}
+
+/// The marker of an object on its way. Under a stopped clock it stands where it was last known.
+fn moving(track: &Track, plane: CityPlane, clock: &WallClock, is_chosen: bool) -> Marker {
+    let glyph = if track.is == Followed::Moving { Glyph::Arrow } else { Glyph::Sensor };
+    let bits = Marker::glyph_bits(glyph, track.heading_deg) | chosen_bit(is_chosen);
+    let to = plane.forward_f32(track.place);
+    if clock.is_fixed() {
+        let start_s = track.time.map_or(0.0, |t| t.duration_since(clock.time()).as_secs_f32().min(0.0));
+        return Marker { start_s, ..Marker::still(to, LONG_AGO_S, bits) };
+    }
+    let from = plane.forward_f32(track.from);
+    Marker { from, to, start_s: clock.seconds_at(track.set_out), travel_s: track.travel.as_secs_f32(), arrived_s: LONG_AGO_S, bits }
 }
 
 fn key_of(incident: &Incident) -> Key {
@@ -108,23 +147,15 @@ fn key_of(incident: &Incident) -> Key {
 }
 
 fn write(book: &mut MarkerBook, state: &LiveState, key: &Key, plane: CityPlane, clock: &WallClock, picture: &mut Picture) {
-    let (chosen, scene) = (book.chosen.clone(), book.wanted.clone());
-    let marker = |key: &Key| -> Option<(Marker, usize)> {
-        let incident = state.get(key).filter(|i| scene.shown && scene.includes(&i.class))?;
-        let (lon, lat) = incident.place?;
-        let at = plane.forward(lon, lat);
-        let level = usize::from(incident.level.min(4));
-        let arrived_s = if clock.is_fixed() { LONG_AGO_S } else { incident.arrived.map_or(LONG_AGO_S, |a| clock.seconds_at(a)) };
-        let bits = level as u32 | if chosen.as_ref() == Some(key) { Marker::CHOSEN } else { 0 };
-        Some((Marker::still([at.x as f32, at.y as f32], arrived_s, bits), level))
-    };
-    let moved = |key: &Key| marker(key).map(|m| m.0);
-    match marker(key) {
-        Some((new, level)) => {
-            if book.slots.get(key).is_some_and(|(known, _)| *known != level) {
+    let new = book.marker(state, key, plane, clock);
+    // What is last in a bucket may have to be written into another slot.
+    let moved = |book: &MarkerBook, key: &Key| book.marker(state, key, plane, clock).map(|m| m.0);
+    match new {
+        Some((new, bucket)) => {
+            if book.slots.get(key).is_some_and(|(known, _)| *known != bucket) {
                 book.remove(key, picture, &moved);
             }
-            book.put(key, new, level, picture);
+            book.put(key, new, bucket, picture);
         }
         None => book.remove(key, picture, &moved),
     }
@@ -133,25 +164,24 @@ fn write(book: &mut MarkerBook, state: &LiveState, key: &Key, plane: CityPlane, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::BUCKETS;
     use citywall_wire::LiveMessage;
     use serde_json::json;
     use std::time::Instant;
 
     /// What the GPU would hold after the picture's changes.
     #[derive(Default)]
-    struct Mirror([Vec<Marker>; 5]);
+    struct Mirror([Vec<Marker>; BUCKETS]);
 
     impl Mirror {
         fn take(&mut self, picture: &mut Picture, book: &MarkerBook) {
-            for level in 0..5 {
-                for (slot, marker) in picture.marker_changes[level].drain(..) {
-                    if self.0[level].len() <= slot as usize {
-                        self.0[level].resize(slot as usize + 1, Marker::default());
+            for bucket in OWN {
+                for (slot, marker) in picture.marker_changes[bucket].drain(..) {
+                    if self.0[bucket].len() <= slot as usize {
+                        self.0[bucket].resize(slot as usize + 1, Marker::default());
                     }
-                    self.0[level][slot as usize] = marker;
+                    self.0[bucket][slot as usize] = marker;
                 }
-                self.0[level].truncate(book.keys[level].len());
+                self.0[bucket].truncate(book.keys[bucket].len());
             }
         }
     }
@@ -196,6 +226,34 @@ mod tests {
         let picture = app.world().resource::<Picture>();
         assert_eq!(picture.marker_counts, [0, 1, 0, 0, 0, 0, 0]);
         assert_eq!(picture.marker_changes[1].len(), 1);
+    }
+
+    #[test]
+    fn a_vehicle_sets_out_from_where_it_is_and_only_its_own_slot_changes() {
+        let (mut app, live) = app();
+        live.state().follow(&[("vehicles".to_owned(), Followed::Moving)].into());
+        let report = |id: u32, lon: f64| {
+            json!({"type": "Feature", "id": format!("v{id:04}"), "geometry": {"type": "Point", "coordinates": [lon, 39.1]},
+                "properties": {"heading": 90}})
+        };
+        let fleet: Vec<_> = (0..1000).map(|id| report(id, 117.2)).collect();
+        live.state().apply(
+            message(json!({"type": "snapshot", "revision": 1, "collection": "vehicles", "features": fleet, "last": true})),
+            Instant::now(),
+        );
+        app.update();
+        let mut picture = app.world_mut().resource_mut::<Picture>();
+        assert_eq!((picture.marker_counts[bucket::MOVING], picture.marker_counts[..5].iter().sum::<u32>()), (1000, 0));
+        picture.marker_changes = Default::default();
+        let delta = json!({"type": "delta", "after": 1, "revision": 2,
+            "changes": [{"collection": "vehicles", "revision": 2, "feature": report(500, 117.201)}]});
+        live.state().apply(message(delta), Instant::now());
+        app.update();
+        let picture = app.world().resource::<Picture>();
+        let [(slot, marker)] = picture.marker_changes[bucket::MOVING][..] else { panic!("one change") };
+        assert_eq!(slot, 500);
+        assert!(marker.travel_s > 0.0 && marker.to[0] - marker.from[0] > 80.0, "{marker:?}");
+        assert_eq!(marker.bits, Marker::glyph_bits(Glyph::Arrow, 90.0));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use bevy::{math::DVec2, prelude::*};
 use citywall_wire::Feature;
 use geo::{Contains, Intersects};
 use geo_types::{Line, LineString, Point, Polygon};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A pointer nearer than this to a marker means it, pixels at 1080 lines.
 const REACH_PX: f32 = 18.0;
@@ -143,8 +143,18 @@ fn marker_at(eye: &Eye, pointer: Vec2, plane: CityPlane, feed: &CityFeed, scenes
         }
     };
     let wanted = &scenes.current().incidents;
+    let live = feed.live.state();
+    let now = Instant::now();
+    for collection in live.followed().keys().filter(|c| scenes.current().moving.includes(c)) {
+        for (id, track) in live.tracks(collection) {
+            let (lon, lat) = track.at(now);
+            if let Some(d) = away(plane.forward(lon, lat), 0.0) {
+                offer(d, &|| (collection.clone(), id.clone()));
+            }
+        }
+    }
     if wanted.shown {
-        for i in feed.live.state().incidents().filter(|i| wanted.includes(&i.class)) {
+        for i in live.incidents().filter(|i| wanted.includes(&i.class)) {
             let Some((lon, lat)) = i.place else { continue };
             let lift = [0.0, 126.0, 84.0, 44.0, 0.0][usize::from(i.level.min(4))] * eye.size.y as f32 / 1080.0;
             if let Some(d) = away(plane.forward(lon, lat), lift) {

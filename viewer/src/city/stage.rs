@@ -41,7 +41,7 @@ pub struct StageAlarm {
 #[derive(Resource, Default, Debug)]
 pub struct Stage {
     queue: Vec<StageAlarm>,
-    seen: Option<(u64, usize, usize)>,
+    seen: Option<(u64, usize)>,
     /// Where the camera was before the first alarm.
     before: Option<Orbit>,
     /// For whom the camera has flown.
@@ -90,7 +90,7 @@ pub(super) fn direct(
     let (Some(document), Some(plane)) = (&city.document, city.plane) else { return };
     let state = feed.live.state();
     // The queue follows from the state: it is worked out only when that has changed.
-    let seen = state.revision.map(|revision| (revision, state.len(), document.collections.len()));
+    let seen = state.revision.map(|_| (state.incidents_version, document.collections.len()));
     if stage.seen != seen {
         stage.seen = seen;
         let alarms: Vec<String> = document.collections.iter().filter(|c| c.kind == "alarms").map(|c| c.id.clone()).collect();

@@ -69,6 +69,12 @@ impl CityPlane {
         DVec2::new(self.radius_m * x, self.radius_m * y - self.northing_0_m)
     }
 
+    /// Longitude and latitude in degrees to metres, as the GPU takes them.
+    #[must_use]
+    pub fn forward_f32(&self, (longitude, latitude): (f64, f64)) -> [f32; 2] {
+        self.forward(longitude, latitude).as_vec2().to_array()
+    }
+
     /// Metres east and north of the home to degrees.
     #[must_use]
     pub fn inverse(&self, at: DVec2) -> (f64, f64) {

@@ -2,6 +2,8 @@
 
 mod state;
 mod told;
+mod track;
 
 pub use state::{Incident, Link, LiveState, Reply, place_of};
 pub use told::{Order, Told, ToldView, WALLS};
+pub use track::{Followed, Track};

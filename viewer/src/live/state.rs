@@ -1,17 +1,23 @@
-//! What `/live` says, reduced to the open incidents.
+//! What `/live` says, reduced to the open incidents and to what moves.
 //!
 //! A snapshot replaces everything once its last part is there; a delta is applied only if it
 //! follows the revision that is known, else a new snapshot is asked for. So the state on the wall
 //! is always one that the city was in.
 
+use super::{Followed, Track};
 use citywall_wire::{Change, Feature, LiveMessage};
-use rustc_hash::FxHashMap;
-use std::time::{Duration, Instant};
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 /// Without a message for this long the line is taken for dead.
 pub const SILENCE_MAX: Duration = Duration::from_secs(15);
 /// Open incidents that the wall holds, at most; more are counted and said.
 const INCIDENTS_MAX: usize = 500_000;
+/// Objects of a collection that the wall follows, at most; more are counted and said.
+const TRACKS_MAX: usize = 500_000;
 
 /// One open incident.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,10 +58,15 @@ pub enum Link {
     Up,
 }
 
-/// The open incidents and the revision that they are of.
+/// The open incidents, what moves, and the revision that they are of.
 #[derive(Debug)]
 pub struct LiveState {
     incidents: FxHashMap<(String, String), Incident>,
+    /// By collection, then by id.
+    tracks: FxHashMap<String, FxHashMap<String, Track>>,
+    followed: BTreeMap<String, Followed>,
+    /// Goes up whenever an incident changes.
+    pub incidents_version: u64,
     arriving: Vec<Arriving>,
     /// The revision of the state; `None` before the first snapshot.
     pub revision: Option<u64>,
@@ -70,9 +81,12 @@ pub struct LiveState {
     replaced: bool,
     /// Messages that could not be applied.
     pub refused: u64,
-    /// Incidents beyond `INCIDENTS_MAX`, not shown.
+    /// Incidents beyond `INCIDENTS_MAX` and objects beyond `TRACKS_MAX`, not shown.
     pub overflow: u64,
 }
+
+/// The objects of a collection that has none.
+static NO_TRACKS: FxHashMap<String, Track> = FxHashMap::with_hasher(FxBuildHasher);
 
 /// A feature of a snapshot's part, with its collection.
 type Arriving = (String, Feature);
@@ -102,6 +116,9 @@ impl Default for LiveState {
     fn default() -> Self {
         Self {
             incidents: FxHashMap::default(),
+            tracks: FxHashMap::default(),
+            followed: BTreeMap::new(),
+            incidents_version: 0,
             arriving: Vec::new(),
             revision: None,
             link: Link::Down { since: None, reason: String::new() },
@@ -125,9 +142,11 @@ impl LiveState {
                 self.arriving.extend(features.into_iter().map(|f| (collection.clone(), f)));
                 if last {
                     self.incidents.clear();
+                    self.tracks.clear();
                     self.overflow = 0;
+                    self.incidents_version += 1;
                     for (collection, feature) in std::mem::take(&mut self.arriving) {
-                        self.put(&collection, &feature, revision, None);
+                        self.put(&collection, &feature, revision, now, false);
                     }
                     self.changed.clear();
                     self.replaced = true;
@@ -136,7 +155,7 @@ impl LiveState {
                 Reply::Go
             }
             LiveMessage::Delta { after, revision, changes, gone, .. } => {
-                match self.follow(after, revision) {
+                match self.step(after, revision) {
                     Step::Next => {
                         changes.into_iter().for_each(|change| self.change(change, now));
                         gone.into_iter().for_each(|gone| self.remove((gone.collection, gone.id)));
@@ -146,7 +165,7 @@ impl LiveState {
                 }
                 Reply::Go
             }
-            LiveMessage::LayerChanged { after, revision, collection, .. } => match self.follow(after, revision) {
+            LiveMessage::LayerChanged { after, revision, collection, .. } => match self.step(after, revision) {
                 Step::Next => Reply::LayerChanged(collection),
                 Step::Known => Reply::Go,
                 Step::Gap => Reply::Resync,
@@ -167,7 +186,7 @@ impl LiveState {
     }
 
     /// Moves to a revision if it follows the known one; one that is already known changes nothing.
-    fn follow(&mut self, after: u64, revision: u64) -> Step {
+    fn step(&mut self, after: u64, revision: u64) -> Step {
         match self.revision {
             Some(known) if known >= revision => Step::Known,
             Some(known) if known >= after => {
@@ -182,18 +201,45 @@ impl LiveState {
     }
 
     fn change(&mut self, change: Change, now: Instant) {
-        self.put(&change.collection, &change.feature, change.revision, Some(now));
+        self.put(&change.collection, &change.feature, change.revision, now, true);
         self.changed.push((change.collection, change.feature.id));
     }
 
     /// Takes out what is no longer seen.
     fn remove(&mut self, key: (String, String)) {
+        let track = self.tracks.get_mut(&key.0).and_then(|tracks| tracks.remove(&key.1));
         if self.incidents.remove(&key).is_some() {
-            self.changed.push(key);
+            self.incidents_version += 1;
+        } else if track.is_none() {
+            return;
+        }
+        self.changed.push(key);
+    }
+
+    /// Takes an item in; `is_news` is true of one that changes while the wall looks.
+    fn put(&mut self, collection: &str, feature: &Feature, revision: u64, now: Instant, is_news: bool) {
+        match self.followed.get(collection).copied().unwrap_or(Followed::Incidents) {
+            Followed::Incidents => self.put_incident(collection, feature, revision, is_news.then_some(now)),
+            is => self.put_track(is, collection, feature, now, is_news),
         }
     }
 
-    fn put(&mut self, collection: &str, feature: &Feature, revision: u64, arrived: Option<Instant>) {
+    fn put_track(&mut self, is: Followed, collection: &str, feature: &Feature, now: Instant, is_news: bool) {
+        if !self.tracks.contains_key(collection) {
+            self.tracks.insert(collection.to_owned(), FxHashMap::default());
+        }
+        let Some(tracks) = self.tracks.get_mut(collection) else { return };
+        let is_full = tracks.len() >= TRACKS_MAX;
+        match (Track::read(is, feature, tracks.get(&feature.id), now, is_news), tracks.get_mut(&feature.id)) {
+            (Some(track), Some(known)) => *known = track,
+            (Some(_), None) if is_full => self.overflow += 1,
+            (Some(track), None) => drop(tracks.insert(feature.id.clone(), track)),
+            (None, _) => drop(tracks.remove(&feature.id)),
+        }
+    }
+
+    fn put_incident(&mut self, collection: &str, feature: &Feature, revision: u64, arrived: Option<Instant>) {
+        self.incidents_version += 1;
         let key = (collection.to_owned(), feature.id.clone());
         let text = |name: &str| feature.properties.get(name).and_then(|v| v.as_str()).unwrap_or_default();
         if matches!(text("status"), "cleared" | "closed") {
@@ -237,6 +283,30 @@ impl LiveState {
             && self.revision.is_some()
             && self.link == Link::Up
             && self.heard.is_some_and(|h| now.duration_since(h) < SILENCE_MAX)
+    }
+
+    /// Follows these collections from now on; true if they are others than before.
+    pub fn follow(&mut self, followed: &BTreeMap<String, Followed>) -> bool {
+        let is_new = self.followed != *followed;
+        self.followed.clone_from(followed);
+        is_new
+    }
+
+    /// The collections that are followed, and what their items are.
+    #[must_use]
+    pub fn followed(&self) -> &BTreeMap<String, Followed> {
+        &self.followed
+    }
+
+    /// The objects of a collection with their ids, in no order.
+    pub fn tracks(&self, collection: &str) -> impl ExactSizeIterator<Item = (&String, &Track)> {
+        self.tracks.get(collection).unwrap_or(&NO_TRACKS).iter()
+    }
+
+    /// One object.
+    #[must_use]
+    pub fn track(&self, key: &(String, String)) -> Option<&Track> {
+        self.tracks.get(&key.0)?.get(&key.1)
     }
 
     /// Every open incident.
@@ -353,6 +423,26 @@ mod tests {
         state.apply(snapshot(7, &["a"], true), now);
         assert_eq!(state.apply(delta(5, 7, feature("old", 3, "open")), now), Reply::Go);
         assert_eq!(state.len(), 1);
+    }
+
+    #[test]
+    fn what_moves_is_no_incident_and_is_followed_until_it_is_gone() {
+        let (mut state, now) = (LiveState::default(), Instant::now());
+        assert!(state.follow(&BTreeMap::from([("vehicles".to_owned(), Followed::Moving), ("events".to_owned(), Followed::Incidents)])));
+        let report =
+            |lon: f64| json!({"type": "Feature", "id": "v1", "geometry": {"type": "Point", "coordinates": [lon, 39.1]}, "properties": {}});
+        let snapshot = json!({"type": "snapshot", "revision": 1, "collection": "vehicles", "features": [report(117.0)], "last": true});
+        state.apply(message(snapshot), now);
+        let before = state.incidents_version;
+        let delta = json!({"type": "delta", "after": 1, "revision": 2,
+            "changes": [{"collection": "vehicles", "revision": 2, "feature": report(117.001)}]});
+        state.apply(message(delta), now + Duration::from_secs(5));
+        let key = ("vehicles".to_owned(), "v1".to_owned());
+        let track = state.track(&key).unwrap();
+        assert_eq!((track.from.0, track.place.0, state.len(), state.incidents_version), (117.0, 117.001, 0, before));
+        let gone = json!({"type": "delta", "after": 2, "revision": 3, "changes": [], "gone": [{"collection": "vehicles", "id": "v1", "revision": 3}]});
+        state.apply(message(gone), now + Duration::from_secs(6));
+        assert_eq!((state.track(&key), state.tracks("vehicles").len()), (None, 0));
     }
 
     #[test]

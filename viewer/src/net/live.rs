@@ -1,9 +1,10 @@
 //! The live line: a WebSocket on a thread of its own, reconnected for ever.
 
 use super::Server;
-use crate::live::{LiveState, Reply, Told, WALLS};
+use crate::live::{Followed, LiveState, Reply, Told, WALLS};
 use citywall_wire::{CityDocument, LiveMessage, LiveRequest, Replay, Subscribe};
 use std::{
+    collections::BTreeMap,
     net::TcpStream,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
@@ -23,6 +24,7 @@ pub struct LiveUpdate {
     state: Arc<Mutex<LiveState>>,
     layers: Arc<Mutex<Vec<String>>>,
     told: Arc<Mutex<Told>>,
+    wanted: Arc<Mutex<Option<BTreeMap<String, Followed>>>>,
 }
 
 impl LiveUpdate {
@@ -35,6 +37,15 @@ impl LiveUpdate {
     /// What the wall is told to show.
     pub fn told(&self) -> MutexGuard<'_, Told> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Follows what the city has now: a collection that is new is followed from the line's next message on.
+    pub fn follow(&self, city: &CityDocument) {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(followed(city));
+    }
+
+    fn take_wanted(&self) -> Option<BTreeMap<String, Followed>> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The layers that have changed since the last call.
@@ -80,8 +91,11 @@ fn follow(server: &Server, shared: &LiveUpdate, name: &str) -> Result<(), String
         stream.set_read_timeout(Some(READ_TIMEOUT)).map_err(|e| e.to_string())?;
         stream.set_nodelay(true).map_err(|e| e.to_string())?;
     }
-    let (collections, is_controlled) = happenings(server)?;
-    let after = shared.state().revision;
+    let city: CityDocument = server.get_json("/city").map_err(|e| e.to_string())?;
+    let is_controlled = city.collections.iter().any(|collection| collection.id == WALLS);
+    let mut collections = followed(&city);
+    let is_new = shared.state().follow(&collections);
+    let after = shared.state().revision.filter(|_| !is_new);
     let mut replay = shared.told().order().replay.clone();
     subscribe(&mut line, &collections, after.filter(|_| replay.is_none() && shared.state().replay.is_none()), replay.clone())?;
     let walls = || Subscribe { id: Some(WALLS.to_owned()), collections: vec![WALLS.to_owned()], ..Subscribe::default() };
@@ -122,17 +136,19 @@ fn follow(server: &Server, shared: &LiveUpdate, name: &str) -> Result<(), String
             Reply::Resync => subscribe(&mut line, &collections, None, replay.clone())?,
             Reply::LayerChanged(layer) => shared.layers.lock().unwrap_or_else(PoisonError::into_inner).push(layer),
         }
+        if let Some(wanted) = shared.take_wanted()
+            && shared.state().follow(&wanted)
+        {
+            collections = wanted;
+            subscribe(&mut line, &collections, None, replay.clone())?;
+        }
     }
 }
 
-/// The collections whose items happen: incidents and alarms. Rules, sources and targets are live
-/// too, but nothing that a wall counts as open.
-/// The second is true if the server keeps what walls are told.
-fn happenings(server: &Server) -> Result<(Vec<String>, bool), String> {
-    let city: CityDocument = server.get_json("/city").map_err(|e| e.to_string())?;
-    let happens = |kind: &str| matches!(kind, "incidents" | "alarms");
-    let is_controlled = city.collections.iter().any(|collection| collection.id == WALLS);
-    Ok((city.collections.into_iter().filter(|c| happens(&c.kind)).map(|c| c.id).collect(), is_controlled))
+/// The collections that a wall follows: what happens, what moves, and devices. Rules, fences, sources
+/// and targets are live too, but nothing that a wall shows.
+fn followed(city: &CityDocument) -> BTreeMap<String, Followed> {
+    city.collections.iter().filter_map(|c| Some((c.id.clone(), Followed::of_kind(&c.kind)?))).collect()
 }
 
 /// The name of the subscription that a message belongs to.
@@ -147,8 +163,9 @@ fn subscription(message: &LiveMessage) -> Option<&str> {
     }
 }
 
-fn subscribe(line: &mut Line, collections: &[String], after: Option<u64>, replay: Option<Replay>) -> Result<(), String> {
-    say(line, &LiveRequest::Subscribe(Subscribe { collections: collections.to_vec(), after, replay, ..Subscribe::default() }))
+fn subscribe(line: &mut Line, followed: &BTreeMap<String, Followed>, after: Option<u64>, replay: Option<Replay>) -> Result<(), String> {
+    let collections = followed.keys().cloned().collect();
+    say(line, &LiveRequest::Subscribe(Subscribe { collections, after, replay, ..Subscribe::default() }))
 }
 
 fn say(line: &mut Line, request: &LiveRequest) -> Result<(), String> {

@@ -16,9 +16,7 @@ mod pipelines;
 
 pub use adapters::{AdapterNeed, adapters};
 pub use frame::FrameUniform;
-#[cfg(test)]
-pub use marker::BUCKETS;
-pub use marker::{Glyph, Marker, bucket};
+pub use marker::{BUCKETS, Glyph, Marker, bucket};
 pub use picture::{Overlay, Picture, Spot, TileDraw};
 
 use bevy::{

@@ -28,6 +28,8 @@ pub struct Scene {
     pub markers: Vec<Spanned<SceneMarkers>>,
     /// Which incidents are shown.
     pub incidents: SceneIncidents,
+    /// Which vehicles and devices of the live collections are shown.
+    pub moving: SceneMoving,
     /// Where the camera starts; the city's home if absent.
     #[schemars(with = "Option<SceneView>")]
     pub home: Option<Spanned<SceneView>>,
@@ -113,6 +115,30 @@ impl SceneIncidents {
     pub fn includes(&self, class: &str) -> bool {
         let code = class.rsplit(':').next().unwrap_or_default();
         self.classes.is_empty() || self.classes.iter().any(|c| code.starts_with(c.as_str()))
+    }
+}
+
+/// Which objects of the live collections a scene shows: moving objects and things.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct SceneMoving {
+    /// False leaves them off the wall; their panels go on counting.
+    pub shown: bool,
+    /// Only these collections; empty means all.
+    pub collections: Vec<String>,
+}
+
+impl Default for SceneMoving {
+    fn default() -> Self {
+        Self { shown: true, collections: Vec::new() }
+    }
+}
+
+impl SceneMoving {
+    /// True if the objects of a collection are shown.
+    #[must_use]
+    pub fn includes(&self, collection: &str) -> bool {
+        self.shown && (self.collections.is_empty() || self.collections.iter().any(|c| c == collection))
     }
 }
 

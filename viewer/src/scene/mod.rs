@@ -7,7 +7,7 @@ mod panel;
 mod scheme;
 
 pub use alarm::{SceneAlarm, SceneQuery};
-pub use file::{Mode, SERIES, Scene, SceneError, SceneIncidents, SceneMarkers, SceneView};
+pub use file::{Mode, SERIES, Scene, SceneError, SceneIncidents, SceneMarkers, SceneMoving, SceneView};
 pub use library::{Named, Scenes, schema};
 pub use panel::{Group, PanelKind, ScenePanel, Side};
 pub use scheme::{Scheme, SchemeName};

@@ -147,6 +147,7 @@ fn label(name: &str) -> &str {
         "kind_name" => "类别",
         "road" => "道路",
         "heading" => "朝向（度）",
+        "speed" => "速度（公里/时）",
         "people" => "人口",
         "area_km2" => "面积（平方公里）",
         "size" => "规模",

@@ -164,8 +164,8 @@ fn distance(glyph: Glyph, [x, y]: [f32; 2], size: f32) -> f32 {
         }
         Glyph::Cross => (ax - size * 0.26).max(ay - size * 0.76).min((ay - size * 0.26).max(ax - size * 0.76)),
         Glyph::Arrow => {
-            let outer = (ax * 0.9 + (y - size * 0.9) * 0.42).max(-y - size * 0.75);
-            outer.max(-(ax * 0.75 - (y + size * 0.42) * 0.66) - size * 0.02)
+            let side = ax * 0.939 + (y - size * 0.95) * 0.343;
+            side.max(-(ax * 0.542 + (y + size * 0.35) * 0.840))
         }
     }
 }

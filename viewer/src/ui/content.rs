@@ -4,7 +4,7 @@
 use super::words::{LEVEL_GLYPHS, LEVEL_NAMES, collection_title, cut, grouped, when};
 use crate::{
     city::{City, ThingBook},
-    live::{Incident, LiveState},
+    live::{Followed, Incident, LiveState},
     net::{Answer, Desk, encode, items_path},
     render::Glyph,
     scene::{Group, PanelKind, SERIES, Scene, ScenePanel},
@@ -130,8 +130,15 @@ impl Sources<'_> {
         self.city.document.as_ref()?.collections.iter().find(|c| c.id == id)
     }
 
-    fn is_live(&self, id: &str) -> bool {
-        self.collection(id).is_some_and(|c| c.open.is_some())
+    /// True if what a collection has is counted here: its items happen, and so the wall knows them all.
+    fn happens(&self, id: &str) -> bool {
+        self.collection(id).is_some_and(|c| Followed::of_kind(&c.kind) == Some(Followed::Incidents))
+    }
+
+    /// How many objects of a collection the wall follows; `None` for what it does not follow.
+    fn followed(&self, id: &str) -> Option<u64> {
+        let is = *self.live.followed().get(id)?;
+        (is != Followed::Incidents).then(|| self.live.tracks(id).len() as u64)
     }
 
     /// The incidents of a panel: those of its collection that fit its filter and the scene's classes.
@@ -280,6 +287,11 @@ fn ticker(panel: &ScenePanel, s: &Sources<'_>) -> Body {
     }
 }
 
+/// A collection's title without the note that its data is generated, which its source has.
+fn plain_title(c: &CollectionDocument) -> String {
+    c.title.zh.trim_end_matches("（生成）").to_owned()
+}
+
 fn legend(s: &Sources<'_>) -> Body {
     let mut rows: Vec<Row> = Vec::new();
     for things in &s.things.shown {
@@ -290,6 +302,16 @@ fn legend(s: &Sources<'_>) -> Body {
             mark: Some((Mark::Glyph(spec.glyph, is_hollow), tone)),
             ..row(things.title.clone(), grouped(things.list.len() as u64))
         });
+    }
+    for (id, is) in s.live.followed().iter().filter(|(id, _)| s.scene.moving.includes(id)) {
+        let (count, tone, glyph) = match is {
+            Followed::Moving => (s.live.tracks(id).len(), Tone::Moving, Glyph::Arrow),
+            Followed::Things => (s.live.tracks(id).len(), Tone::Thing, Glyph::Sensor),
+            Followed::Incidents => continue,
+        };
+        if let (Some(c), true) = (s.collection(id), count > 0) {
+            rows.push(Row { mark: Some((Mark::Glyph(glyph, false), tone)), ..row(plain_title(c), grouped(count as u64)) });
+        }
     }
     if s.scene.incidents.shown {
         rows.extend(
@@ -338,9 +360,10 @@ fn inset(s: &Sources<'_>) -> Body {
 /// The number of a panel's items now.
 fn number(panel: &ScenePanel, filter: &BTreeMap<String, String>, s: &Sources<'_>) -> (Option<u64>, Answer) {
     let id = panel.collection.as_deref().unwrap_or_default();
-    if s.is_live(id) {
+    let objects = s.followed(id).filter(|_| filter.is_empty());
+    if objects.is_some() || s.happens(id) {
         let panel = ScenePanel { filter: filter.clone(), ..panel.clone() };
-        let count = s.incidents(&panel).count() as u64;
+        let count = objects.unwrap_or_else(|| s.incidents(&panel).count() as u64);
         let at = s.live.heard;
         let failure = (!s.live.is_current(s.now.0)).then(String::new);
         return (s.live.revision.map(|_| count), Answer { page: None, at, failure });
@@ -421,7 +444,7 @@ fn groups(panel: &ScenePanel, s: &Sources<'_>) -> Content {
     let id = panel.collection.as_deref().unwrap_or_default();
     let by = panel.by.as_deref().unwrap_or_default();
     let mut answers = Vec::new();
-    let mut counted: Vec<(String, u64)> = if s.is_live(id) {
+    let mut counted: Vec<(String, u64)> = if s.happens(id) {
         answers.push(Answer { page: None, at: s.live.heard, failure: (!s.live.is_current(s.now.0)).then(String::new) });
         occurring(panel, by, s)
     } else {
@@ -436,7 +459,7 @@ fn groups(panel: &ScenePanel, s: &Sources<'_>) -> Content {
     };
     let is_current = s.is_fresh(&answers);
     let at = answers.iter().filter_map(|a| a.at).min();
-    let complete = s.is_live(id) || counted.len() == panel.groups.len();
+    let complete = s.happens(id) || counted.len() == panel.groups.len();
     if panel.kind == PanelKind::Ranking {
         counted.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     }

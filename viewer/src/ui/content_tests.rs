@@ -18,13 +18,14 @@ fn feature(id: usize, level: usize, class: &str, title: &str) -> serde_json::Val
 }
 
 fn city() -> City {
-    let collection = |id: &str, live: bool| {
-        json!({"id": id, "title": {"zh": "部件", "en": id}, "kind": if live { "incidents" } else { "layer" }, "category": "", "generated": false,
-            "source": "", "geometry_type": "POINT", "extent": null, "count": 5, "open": if live { Some(1) } else { None },
+    let collection = |id: &str, title: &str, kind: &str| {
+        json!({"id": id, "title": {"zh": title, "en": id}, "kind": kind, "category": "", "generated": false,
+            "source": "", "geometry_type": "POINT", "extent": null, "count": 5, "open": if kind == "layer" { None } else { Some(1) },
             "open_by_level": null, "revision": 1, "fields": []})
     };
     let document = json!({"name": {"zh": "", "en": ""}, "time_zone": "Asia/Shanghai", "extent": null, "home": null, "notice": null,
-        "area_levels": [], "revision": 1, "version": "0", "collections": [collection("events", true), collection("components", false)]});
+        "area_levels": [], "revision": 1, "version": "0", "collections": [collection("events", "事件", "incidents"), collection("components", "部件", "layer"),
+            collection("vehicles", "车辆（生成）", "moving_objects")]});
     City { document: Some(serde_json::from_value(document).unwrap()), ..City::default() }
 }
 
@@ -74,6 +75,22 @@ fn incidents_are_ranked_by_class_and_the_class_has_its_name() {
     let Body::Rows(rows) = say(&ranking, "", &live) else { panic!("rows") };
     assert_eq!(rows.iter().map(|r| (r.label.as_str(), r.value.as_str())).collect::<Vec<_>>(), [("街道占道经营", "2"), ("南街道积水", "1")]);
     assert_eq!(rows[1].share, Some(0.5));
+}
+
+#[test]
+fn a_fleet_is_counted_as_it_is_known_and_explained_by_the_legend() {
+    let mut live = LiveState::default();
+    live.follow(&[("vehicles".to_owned(), Followed::Moving)].into());
+    let fleet: Vec<_> = (0..1200).map(|id| feature(id, 1, "", "bus")).collect();
+    let message = json!({"type": "snapshot", "revision": 1, "collection": "vehicles", "features": fleet, "last": true});
+    live.apply(serde_json::from_value(message).unwrap(), Instant::now());
+    let Body::Figure { value, .. } = say(&panel(PanelKind::Figure, "vehicles"), "", &live) else { panic!("a figure") };
+    assert_eq!(value, "1,200");
+    let legend = |scene: &str| say(&ScenePanel::plain(PanelKind::Legend, Side::Right), scene, &live);
+    let Body::Rows(rows) = legend("") else { panic!("rows") };
+    assert_eq!((rows[0].label.as_str(), rows[0].value.as_str()), ("车辆", "1,200"));
+    let Body::Rows(rows) = legend("[moving]\nshown = false") else { panic!("rows") };
+    assert!(rows.iter().all(|r| r.label != "车辆"));
 }
 
 #[test]

@@ -45,7 +45,12 @@ struct Placed {
     age: f32,
     // Markers that this one stands for; 0 if another one stands for it.
     count: u32,
+    // True of a vehicle that has not reported for long.
+    silent: bool,
 }
+
+// A vehicle that has not been heard of for this many seconds is drawn hollow.
+const SILENT_S: f32 = 300.0;
 
 fn placed(index: u32) -> Placed {
     let marker = markers[index];
@@ -72,7 +77,9 @@ fn placed(index: u32) -> Placed {
     // Over a whole province they would hide the ground: from 25 km on they are drawn smaller.
     let afar = clamp(pow(25000.0 / frame.forward.w, 0.28), 0.55, 1.0);
     let scale = frame.viewport.z * afar * clamp(pow(frame.forward.w / max(depth, 1.0), 0.45), 0.6, 1.35);
-    return Placed(foot, max(depth, 1.0) / frame.viewport.w, scale, marker.bits & 7u, (marker.bits >> 4u) & 15u, chosen, frame.eye.w - marker.arrived_s, count);
+    let glyph = (marker.bits >> 4u) & 15u;
+    let silent = glyph == 7u && frame.eye.w - marker.start_s - marker.travel_s > SILENT_S;
+    return Placed(foot, max(depth, 1.0) / frame.viewport.w, scale, marker.bits & 7u, glyph, chosen, frame.eye.w - marker.arrived_s, count, silent);
 }
 
 fn nowhere() -> Varyings {
@@ -147,7 +154,7 @@ fn head_vertex(@builtin(vertex_index) index: u32) -> Varyings {
     let bits = markers[index / 4u].bits;
     let corner = quad_corner(index % 4u) * 2.0 - 1.0;
     var out: Varyings;
-    out.more = vec3u(m.count, (bits >> 8u) & 255u, (bits >> 16u) & 1u);
+    out.more = vec3u(m.count, (bits >> 8u) & 255u, max((bits >> 16u) & 1u, u32(m.silent)));
     out.colour = vec4f(frame.levels[m.level].rgb, select(0.0, 1.0, m.chosen));
     if m.glyph != 0u { out.colour = vec4f(select(frame.things.rgb, frame.moving.rgb, m.glyph == 7u), out.colour.a); }
     if m.count > 1u {
@@ -163,7 +170,7 @@ fn head_vertex(@builtin(vertex_index) index: u32) -> Varyings {
         return out;
     }
     var look = look_of(m.level);
-    if m.glyph != 0u { look = Look(0.0, select(7.0, 9.5, m.glyph >= 5u), 0.0); }
+    if m.glyph != 0u { look = Look(0.0, select(select(7.0, 9.5, m.glyph >= 5u), 12.0, m.glyph == 7u), 0.0); }
     let size = look.head * m.scale * select(1.0, 1.25, m.chosen);
     // A camera's view reaches beyond its dot.
     let reach = select(size + 3.0, size * 3.0, m.glyph == 2u);
@@ -205,11 +212,11 @@ fn glyph_shape(glyph: u32, p: vec2f, size: f32) -> f32 {
             let a = abs(p);
             return min(max(a.x - size * 0.26, a.y - size * 0.76), max(a.y - size * 0.26, a.x - size * 0.76));
         }
-        // A vehicle: an arrow.
+        // A vehicle: an arrowhead with a notch, from its tip to its two corners.
         case 7u: {
-            let outer = max(abs(p.x) * 0.9 + (p.y - size * 0.9) * 0.42, -p.y - size * 0.75);
-            let notch = (abs(p.x) * 0.75 - (p.y + size * 0.42) * 0.66);
-            return max(outer, -notch - size * 0.02);
+            let side = abs(p.x) * 0.939 + (p.y - size * 0.95) * 0.343;
+            let notch = -(abs(p.x) * 0.542 + (p.y + size * 0.35) * 0.840);
+            return max(side, notch);
         }
         default: { return length(p) - size * 0.5; }
     }
