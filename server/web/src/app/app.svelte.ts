@@ -135,8 +135,8 @@ export class App {
   }
 
   /** Of layers that are live, the number open; else the number of items. */
-  countOf(layer: Layer, open: ReadonlyMap<string, number>): number {
-    return layer.role.kind === 'live' ? (open.get(layer.id) ?? 0) : layer.document.count;
+  countOf(layer: Layer): number {
+    return layer.role.kind === 'live' ? this.live.count(layer.id) : layer.document.count;
   }
 
   choose(hits: Hit[]): void {

@@ -11,8 +11,8 @@ const RETRY_FIRST_MS = 500;
 const RETRY_MAX_MS = 10_000;
 /** Messages are applied together this often, so that a burst costs one redraw. */
 const BATCH_MS = 100;
-/** More waiting messages than this are applied at once instead of later. */
-const BATCH_MESSAGES_MAX = 1_000;
+/** Most changes that are applied in one go; the rest follows once the page has had its turn. */
+const BATCH_CHANGES_MAX = 2_000;
 
 export type Line = 'connecting' | 'live' | 'lost';
 
@@ -32,6 +32,10 @@ export interface LineListener {
   messages(batch: LiveMessage[]): void;
   status(status: LineStatus): void;
 }
+
+/** How many items a message is about. */
+const weightOf = (message: LiveMessage): number =>
+  message.type === 'delta' ? message.changes.length + (message.gone?.length ?? 0) : message.type === 'snapshot' ? message.features.length : 1;
 
 export class LiveConnection {
   private socket: WebSocket | null = null;
@@ -91,14 +95,22 @@ export class LiveConnection {
       this.fail();
       return;
     }
-    if (this.batch.length >= BATCH_MESSAGES_MAX) this.flush();
-    else this.batchTimer ??= setTimeout(() => this.flush(), BATCH_MS);
+    this.batchTimer ??= setTimeout(() => this.hand(), BATCH_MS);
+  }
+
+  /** Hands on what waits, as much as may be at once. */
+  private hand(): void {
+    let [count, changes] = [0, 0];
+    while (count < this.batch.length && changes < BATCH_CHANGES_MAX) changes += weightOf(this.batch[count++]!);
+    const batch = this.batch.splice(0, count);
+    this.batchTimer = this.batch.length > 0 ? setTimeout(() => this.hand()) : undefined;
+    if (batch.length > 0) this.listener.messages(batch);
   }
 
   private flush(): void {
     clearTimeout(this.batchTimer);
     this.batchTimer = undefined;
-    const batch = this.batch;
+    const { batch } = this;
     this.batch = [];
     if (batch.length > 0) this.listener.messages(batch);
   }

@@ -1,6 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import type { Item, LiveMessage } from '../api/types';
-import { countByLevel, newest } from './select';
 import { emptyState, reduce, type LiveState } from './state';
 
 const event = (id: string, properties: Record<string, unknown> = {}): Item => ({
@@ -23,7 +22,7 @@ const delta = (after: number, revision: number, ...items: Item[]): LiveMessage =
   changes: items.map((feature) => ({ collection: 'events', revision, feature })),
 });
 const heartbeat = (revision: number): LiveMessage => ({ type: 'heartbeat', revision, time: '2026-01-01T00:00:00Z' });
-const after = (...messages: LiveMessage[]): LiveState => reduce(emptyState, messages);
+const after = (...messages: LiveMessage[]): LiveState => reduce(emptyState(), messages);
 const ids = (state: LiveState): string[] => [...state.items.values()].map((item) => item.id).sort();
 
 describe('a snapshot', () => {
@@ -66,7 +65,8 @@ test('a city without live collections is complete with a delta that changes noth
 });
 
 describe('a delta', () => {
-  const base = after(snapshot(7, [event('a')]));
+  let base: LiveState;
+  beforeEach(() => (base = after(snapshot(7, [event('a')]))));
 
   test('adds, changes and clears', () => {
     const state = reduce(base, [
@@ -80,9 +80,11 @@ describe('a delta', () => {
     expect(state.arrived).toEqual(['events/b']);
   });
 
-  test('leaves the state it was applied to as it was', () => {
-    reduce(base, [delta(7, 8, event('a', { status: 'cleared' }))]);
-    expect(ids(base)).toEqual(['a']);
+  test('tells what was there before, once for each item', () => {
+    const { touched } = reduce(base, [delta(7, 8, event('b')), delta(8, 9, event('b', { level: 1 }), event('a', { level: 2 }))]);
+    expect([...touched!.keys()]).toEqual(['events/b', 'events/a']);
+    expect(touched!.get('events/b')).toBeUndefined();
+    expect(touched!.get('events/a')?.level).toBe(4);
   });
 
   test('that is already known is passed over', () => {
@@ -113,7 +115,8 @@ describe('a delta', () => {
 });
 
 describe('other messages', () => {
-  const base = after(snapshot(7, [event('a')]));
+  let base: LiveState;
+  beforeEach(() => (base = after(snapshot(7, [event('a')]))));
 
   test('a changed layer is remembered with its revision', () => {
     const state = reduce(base, [{ type: 'layer_changed', after: 7, revision: 8, collection: 'roads' }]);
@@ -144,25 +147,5 @@ describe('other messages', () => {
 
   test('a heartbeat from a server that went back asks for a resync', () => {
     expect(reduce(base, [heartbeat(3)]).resync).not.toBeNull();
-  });
-});
-
-describe('what screens ask', () => {
-  const state = after(
-    snapshot(1, [
-      event('old', { time: '2026-01-01T00:00:00Z', level: 1 }),
-      event('new', { time: '2026-01-02T00:00:00Z', level: 2 }),
-      event('none', { time: '2026-01-01T12:00:00Z', level: undefined }),
-    ]),
-  );
-
-  test('counts by level', () => {
-    expect(countByLevel(state.items.values())).toEqual({ 0: 1, 1: 1, 2: 1, 3: 0, 4: 0 });
-  });
-
-  test('the newest come first, and the total counts what the limit leaves out', () => {
-    const { items, total } = newest(state.items.values(), new Set([0, 1, 2, 3, 4]), 2);
-    expect(items.map((item) => item.id)).toEqual(['new', 'none']);
-    expect(total).toBe(3);
   });
 });

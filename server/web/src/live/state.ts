@@ -20,8 +20,8 @@ export interface LiveState {
   snapshots: number;
   /** The keys that the last messages brought, not counting a snapshot's. */
   arrived: readonly string[];
-  /** The keys whose items the last messages made, changed or took away; null after a snapshot: all. */
-  touched: ReadonlySet<string> | null;
+  /** What the last messages made, changed or took away, by key, as it was before them; null after a snapshot: all. */
+  touched: ReadonlyMap<string, LiveItem | undefined> | null;
   /** Why a new snapshot is needed; null if none is. */
   resync: string | null;
   /** What the server last complained of. */
@@ -30,7 +30,7 @@ export interface LiveState {
   ahead: number | null;
 }
 
-export const emptyState: LiveState = {
+export const emptyState = (): LiveState => ({
   revision: null,
   items: new Map(),
   incoming: null,
@@ -41,19 +41,20 @@ export const emptyState: LiveState = {
   resync: null,
   error: null,
   ahead: null,
-};
+});
 
-/** Applies messages in order. The given state is left as it is. Linear in items and messages. */
+/**
+ * Applies messages in order. The given state is used up: its items are changed in place and belong to
+ * the state that comes out, so that a change costs the same however many items there are. Linear in
+ * the messages.
+ */
 export function reduce(state: LiveState, messages: readonly LiveMessage[]): LiveState {
-  // What stays the same stays the same object, so that nobody draws it again.
-  const moves = messages.some(({ type }) => type === 'delta' || type === 'snapshot');
   const draft: Draft = {
     ...state,
-    items: moves ? new Map(state.items) : (state.items as Map<string, LiveItem>),
+    items: state.items as Map<string, LiveItem>,
     layers: new Map(state.layers),
-    incoming: state.incoming && { ...state.incoming, items: new Map(state.incoming.items) },
     arrived: [],
-    touched: new Set(),
+    touched: new Map(),
   };
   for (const message of messages) apply(draft, message);
   return draft;
@@ -63,7 +64,7 @@ type Draft = Omit<LiveState, 'items' | 'layers' | 'arrived' | 'touched'> & {
   items: Map<string, LiveItem>;
   layers: Map<string, number>;
   arrived: string[];
-  touched: Set<string> | null;
+  touched: Map<string, LiveItem | undefined> | null;
 };
 
 function apply(draft: Draft, message: LiveMessage): void {
@@ -74,9 +75,9 @@ function apply(draft: Draft, message: LiveMessage): void {
       if (startsEmpty(draft, message)) return finishSnapshot(draft, message.revision, new Map());
       if (!follows(draft, message)) return;
       for (const change of message.changes) put(draft, change.collection, change.feature);
-      for (const gone of message.gone ?? []) {
-        draft.items.delete(keyOf(gone.collection, gone.id));
-        draft.touched?.add(keyOf(gone.collection, gone.id));
+      for (const { collection, id } of message.gone ?? []) {
+        touch(draft, keyOf(collection, id));
+        draft.items.delete(keyOf(collection, id));
       }
       return;
     case 'layer_changed':
@@ -140,10 +141,15 @@ function follows(draft: Draft, message: { after: number; revision: number }): bo
   return true;
 }
 
+/** Keeps what an item was before these messages. */
+function touch({ items, touched }: Draft, key: string): void {
+  if (touched && !touched.has(key)) touched.set(key, items.get(key));
+}
+
 function put(draft: Draft, collection: string, feature: Item): void {
   const key = keyOf(collection, String(feature.id));
   const item = liveItemOf(collection, feature);
-  draft.touched?.add(key);
+  touch(draft, key);
   if (item.status === 'cleared') {
     draft.items.delete(key);
     return;
