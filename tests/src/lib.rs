@@ -55,6 +55,24 @@ pub fn run(program: &str, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// A Python with the packages of `tests/python/requirements.txt`, kept beside the build.
+#[must_use]
+pub fn python() -> PathBuf {
+    let requirements = root().join("tests/python/requirements.txt");
+    let folder = binary("citywall").parent().unwrap().join("python");
+    // Tests of several programs may come at once; one makes it.
+    let lock = std::fs::File::create(folder.with_extension("lock")).unwrap();
+    lock.lock().unwrap();
+    let (python, made) = (folder.join("bin/python"), folder.join("requirements.txt"));
+    let wanted = std::fs::read_to_string(&requirements).unwrap();
+    if std::fs::read_to_string(&made).ok().as_ref() != Some(&wanted) {
+        run("python3", &["-m", "venv", "--clear", folder.to_str().unwrap()]);
+        run(python.to_str().unwrap(), &["-m", "pip", "install", "--quiet", "--requirement", requirements.to_str().unwrap()]);
+        std::fs::write(&made, wanted).unwrap();
+    }
+    python
+}
+
 /// Where tests leave pictures for a person to look at.
 #[must_use]
 pub fn pictures() -> PathBuf {

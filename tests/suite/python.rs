@@ -2,30 +2,9 @@
 //! schemathesis asks everything that the API definition describes.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use citywall_tests::{Server, citywall_ok, root};
+use citywall_tests::{Server, citywall_ok, python, root};
 use serde_json::json;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::Mutex,
-};
-
-/// A Python with the packages of `tests/python/requirements.txt`, kept beside the build.
-fn python() -> PathBuf {
-    static MAKING: Mutex<()> = Mutex::new(());
-    let _one = MAKING.lock().unwrap();
-    let requirements = root().join("tests/python/requirements.txt");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
-    let (python, made) = (folder.join("bin/python"), folder.join("requirements.txt"));
-    let wanted = fs::read_to_string(&requirements).unwrap();
-    if fs::read_to_string(&made).ok().as_ref() != Some(&wanted) {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements));
-        fs::write(&made, wanted).unwrap();
-    }
-    python
-}
+use std::{fs, path::Path, process::Command};
 
 fn run(command: &mut Command) -> String {
     let output = command.output().unwrap();

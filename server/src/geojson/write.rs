@@ -4,8 +4,9 @@
 //! any city's data; attributes keep their full value.
 
 use crate::{api::features::crs::Turn, http::Problem};
-use citywall_model::{FeatureRef, FeatureTable, Schema, ValueRef};
-use serde_json::value::RawValue;
+use citywall_model::{FeatureRef, FeatureTable, Schema, ValueRef, geometry::encode};
+use geo_types::Geometry;
+use serde_json::{Value, value::RawValue};
 
 /// Appends an item as a Feature. A live item's properties end with `recorded`, the revision that
 /// made it so.
@@ -171,6 +172,20 @@ pub fn geometry(out: &mut Vec<u8>, wkb: &[u8]) {
         out.truncate(start);
         out.extend_from_slice(b"null");
     }
+}
+
+/// A geometry as a JSON value, for answers that are built rather than streamed.
+pub fn geometry_value(shape: &Geometry) -> Value {
+    let mut out = Vec::new();
+    geometry(&mut out, &encode(shape));
+    serde_json::from_slice(&out).unwrap_or_default()
+}
+
+/// An item as a Feature that is a JSON value.
+pub fn feature_value(item: FeatureRef<'_>) -> Value {
+    let mut out = Vec::new();
+    feature(&mut out, item);
+    serde_json::from_slice(&out).unwrap_or_default()
 }
 
 struct Walk<'a> {

@@ -75,14 +75,45 @@ fn what_makes_no_sense_is_refused_by_its_name() {
         ("overlay?operation=buffer&geometry=%7B%22type%22:%22Point%22,%22coordinates%22:[1,2]%7D", "distance"),
         ("overlay?operation=union&collection=squares", "other-geometry"),
         ("overlay?operation=measure&geometry=%7B%7D", "geometry"),
+        ("overlay?operation=union&collection=squares&other-collection=squares&other-filter=x%3D", "other-filter"),
+        ("hotspots?collection=squares&method=heat", "method"),
+        ("hotspots?collection=squares&method=density&radius=0", "radius"),
+        ("hotspots?collection=squares&method=density&cell=0.1", "cell"),
+        ("hotspots?collection=squares&method=density&kernel=box", "kernel"),
+        ("hotspots?collection=squares&method=density&bbox=1,2,3", "bbox"),
+        ("hotspots?collection=squares&method=clusters&minimum=-1", "minimum"),
+        ("hotspots?collection=squares&method=clusters&members=yes", "members"),
+        ("hotspots?collection=squares&method=clusters&against-filter=height%3E1", "against-filter"),
+        ("hotspots?collection=squares&method=getis-ord", "by"),
+        ("hotspots?collection=squares&method=getis-ord&by=geohash:5&radius=100", "by"),
+        ("hotspots?collection=squares&method=getis-ord&by=district&radius=100", "by"),
     ] {
         let answer = server.get(&format!("/query/{address}"));
         assert_eq!(answer.status, 400, "{address}");
         assert_eq!(answer.json()["parameter"], parameter, "{address}");
     }
     assert_eq!(server.get("/query/aggregate?collection=none").status, 404);
+    let fine = server.get("/query/hotspots?collection=squares&method=density&cell=1&radius=1000");
+    assert_eq!(fine.status, 422);
+    assert!(fine.json()["detail"].as_str().unwrap().contains("ANALYSIS_GROUPS_MAX"));
     // Small squares over the whole layer are more pairs than the limit names.
     let many = server.get("/query/join?left=squares&right=squares&relation=dwithin&distance=9000&result=pairs");
     assert_eq!(many.status, 422);
     assert!(many.json()["detail"].as_str().unwrap().contains("ANALYSIS_PAIRS_MAX"));
+}
+
+#[test]
+fn now_is_one_instant_for_every_filter_of_a_question() {
+    let city = City::new();
+    let server = city.serve();
+    let mut item = event("e", ORIGIN.0, ORIGIN.1);
+    item["properties"]["time"] = json!(jiff::Timestamp::now().to_string());
+    assert_eq!(server.post_event(&item).status, 201);
+    // Whatever is past for the one side is past for the other.
+    for _ in 0..20 {
+        let past = "time%20%3C%20now()";
+        let joined =
+            server.json(&format!("/query/join?left=events&right=events&relation=intersects&left-filter={past}&right-filter={past}"));
+        assert_eq!(joined["counts"], json!([{"right": "e", "count": 1}]));
+    }
 }

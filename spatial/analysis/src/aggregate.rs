@@ -1,9 +1,9 @@
 //! Counts, sums and other measures of items by area, cell and time.
 
-use crate::{AnalysisError, Budget, cells::Cells};
-use citywall_model::{Areas, FeatureRef, ValueRef, geometry, limits};
+use crate::{AnalysisError, Budget, cells::Cells, points::place_of};
+use citywall_model::{Areas, FeatureRef, ValueRef, limits};
 use citywall_query::{CollectionView, ItemsQuery};
-use geo::{InteriorPoint, Polygon};
+use geo::Polygon;
 use jiff::{ToSpan, Unit, Zoned, ZonedRound, civil::Weekday, tz::TimeZone};
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
@@ -167,10 +167,7 @@ pub fn aggregate(
 
 /// Where an item belongs: the code, the areas above it, and the place itself.
 fn place(item: FeatureRef<'_>, places: Places, areas_at: impl Fn(f64, f64) -> Areas) -> (Option<String>, Areas, Option<(f64, f64)>) {
-    let point = || {
-        let wkb = item.geometry()?;
-        geometry::as_point(wkb).or_else(|| geometry::to_geo(wkb)?.interior_point().map(|point| point.x_y()))
-    };
+    let point = || item.geometry().and_then(place_of).map(|place| place.x_y());
     match places {
         Places::All => (None, Areas::default(), None),
         Places::Area(level) => {

@@ -1,7 +1,13 @@
 //! What a question may cost.
 
 use citywall_model::limits;
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 /// Why a question is not answered.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -25,12 +31,20 @@ pub enum AnalysisError {
         /// What was expected.
         reason: String,
     },
+    /// Whoever asked no longer wants the answer.
+    #[error("the question was cancelled")]
+    Cancelled,
 }
 
 impl AnalysisError {
     /// A parameter that does not make sense.
     pub fn bad(parameter: &'static str, reason: impl Into<String>) -> Self {
         Self::Bad { parameter, reason: reason.into() }
+    }
+
+    /// A named limit of [`limits`] that is passed.
+    pub(crate) fn limit(name: &'static str, max: usize, advice: &'static str) -> Self {
+        Self::Limit { name, max: max as u64, advice }
     }
 }
 
@@ -43,6 +57,7 @@ pub struct Budget {
     end: Instant,
     rows: u64,
     seconds: u64,
+    cancel: Arc<AtomicBool>,
 }
 
 impl Default for Budget {
@@ -55,7 +70,13 @@ impl Budget {
     /// Starts the clock.
     #[must_use]
     pub fn of(seconds: u64) -> Self {
-        Self { end: Instant::now() + Duration::from_secs(seconds), rows: 0, seconds }
+        Self { end: Instant::now() + Duration::from_secs(seconds), rows: 0, seconds, cancel: Arc::default() }
+    }
+
+    /// The question ends soon after `cancel` turns true.
+    #[must_use]
+    pub fn until(self, cancel: Arc<AtomicBool>) -> Self {
+        Self { cancel, ..self }
     }
 
     /// Counts items that are looked at.
@@ -78,8 +99,11 @@ impl Budget {
     /// Looks at the clock.
     ///
     /// # Errors
-    /// The time is over.
+    /// The time is over, or the question was cancelled.
     pub fn time(&self) -> Result<(), AnalysisError> {
+        if self.cancel.load(Ordering::Relaxed) {
+            return Err(AnalysisError::Cancelled);
+        }
         if Instant::now() < self.end {
             return Ok(());
         }

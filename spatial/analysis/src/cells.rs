@@ -1,9 +1,11 @@
 //! Cells of the globe: H3, geohash, 北斗 grid code and squares.
 
 use crate::AnalysisError;
-use citywall_model::Bbox;
-use geo::{LineString, Polygon};
+use citywall_model::{Bbox, limits};
+use geo::{LineString, Point, Polygon};
 use h3o::{LatLng, Resolution};
+use rustc_hash::FxHashSet;
+use std::{collections::VecDeque, ops::RangeInclusive};
 
 /// Which cells.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,10 +76,7 @@ impl Cells {
             Self::H3(resolution) => Some(LatLng::new(lat, lon).ok()?.to_cell(resolution).to_string()),
             Self::Geohash(length) => geohash::encode(geohash::Coord { x: lon, y: lat }, length).ok(),
             Self::Beidou(level) => beidou(lon, lat, level),
-            Self::Square(side) => {
-                let (row, column, _) = square(lon, lat, side);
-                Some(format!("r{row}c{column}"))
-            }
+            Self::Square(side) => Some(Squares { side_m: side }.code(Squares { side_m: side }.at(lon, lat))),
         }
     }
 
@@ -85,10 +84,6 @@ impl Cells {
     /// beyond 180°.
     #[must_use]
     pub fn outline(self, lon: f64, lat: f64) -> Option<Polygon> {
-        let rectangle = |b: Bbox| {
-            let ring = [(b.x_min, b.y_min), (b.x_max, b.y_min), (b.x_max, b.y_max), (b.x_min, b.y_max), (b.x_min, b.y_min)];
-            Polygon::new(LineString::from(ring.to_vec()), Vec::new())
-        };
         match self {
             Self::H3(resolution) => {
                 let boundary = LatLng::new(lat, lon).ok()?.to_cell(resolution).boundary();
@@ -116,23 +111,147 @@ impl Cells {
                 let degrees = |units: u64| units as f64 / UNITS;
                 Some(rectangle(Bbox::new(degrees(x), degrees(y), degrees(x + width), degrees(y + height))))
             }
-            Self::Square(side) => {
-                let (row, column, width) = square(lon, lat, side);
-                let height = side / DEGREE_M;
-                let (west, south) = (column as f64 * width - 180.0, row as f64 * height - 90.0);
-                Some(rectangle(Bbox::new(west, south, (west + width).min(180.0), (south + height).min(90.0))))
-            }
+            Self::Square(side) => Some(Squares { side_m: side }.outline(Squares { side_m: side }.at(lon, lat))),
         }
     }
 }
 
-/// Row, column and the width of the row's cells in degrees.
-fn square(lon: f64, lat: f64, side: f64) -> (u64, u64, f64) {
-    let height = side / DEGREE_M;
-    let row = ((lat + 90.0) / height).floor();
-    let middle = ((row + 0.5) * height - 90.0).min(89.9);
-    let width = height / middle.to_radians().cos();
-    (row as u64, ((lon + 180.0) / width).floor() as u64, width)
+fn rectangle(b: Bbox) -> Polygon {
+    let ring = [(b.x_min, b.y_min), (b.x_max, b.y_min), (b.x_max, b.y_max), (b.x_min, b.y_max), (b.x_min, b.y_min)];
+    Polygon::new(LineString::from(ring.to_vec()), Vec::new())
+}
+
+/// A cell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// Its code.
+    pub code: String,
+    /// Its middle: longitude, latitude.
+    pub centre: Point,
+    /// Its outline.
+    pub outline: Polygon,
+}
+
+impl Cells {
+    /// All squares or H3 cells that meet a window, in the order of rows or of the search from the
+    /// window's middle. O(cells).
+    ///
+    /// # Errors
+    /// The cells are of another kind, or more than [`limits::ANALYSIS_GROUPS_MAX`].
+    pub fn over(self, window: &Bbox) -> Result<Vec<Cell>, AnalysisError> {
+        let room = |cells: usize| {
+            let advice = "ask for larger cells or a smaller window";
+            let full = cells > limits::ANALYSIS_GROUPS_MAX;
+            if full { Err(AnalysisError::limit("ANALYSIS_GROUPS_MAX", limits::ANALYSIS_GROUPS_MAX, advice)) } else { Ok(()) }
+        };
+        let mut cells = Vec::new();
+        match self {
+            Self::Square(side_m) => {
+                let squares = Squares { side_m };
+                for row in squares.rows(window.y_min, window.y_max) {
+                    for column in squares.columns(row, window.x_min, window.x_max) {
+                        let at = (row, column);
+                        cells.push(Cell { code: squares.code(at), centre: squares.centre(at), outline: squares.outline(at) });
+                        room(cells.len())?;
+                    }
+                }
+            }
+            Self::H3(resolution) => {
+                let (x, y) = window.center();
+                let Ok(middle) = LatLng::new(y, x) else { return Ok(cells) };
+                let mut seen = FxHashSet::from_iter([middle.to_cell(resolution)]);
+                let mut next = VecDeque::from_iter([middle.to_cell(resolution)]);
+                while let Some(cell) = next.pop_front() {
+                    let centre = LatLng::from(cell);
+                    let Some(outline) = self.outline(centre.lng(), centre.lat()) else { continue };
+                    let bounds = outline.exterior().0.iter().fold(Bbox::EMPTY, |bounds, c| bounds.with(c.x, c.y));
+                    if !window.intersects(&bounds) {
+                        continue;
+                    }
+                    cells.push(Cell { code: cell.to_string(), centre: Point::new(centre.lng(), centre.lat()), outline });
+                    room(cells.len())?;
+                    next.extend(cell.grid_disk::<Vec<_>>(1).into_iter().filter(|cell| seen.insert(*cell)));
+                }
+            }
+            Self::Geohash(_) | Self::Beidou(_) => {
+                return Err(AnalysisError::bad("by", "expected square:METRES, h3:0…15 or a level of areas"));
+            }
+        }
+        Ok(cells)
+    }
+}
+
+/// The squares of [`Cells::Square`] by row, from the south pole, and column, from 180° W.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Squares {
+    side_m: f64,
+}
+
+impl Squares {
+    /// Squares of so many metres.
+    ///
+    /// # Errors
+    /// The side is not between 1 and 1,000,000 metres.
+    pub fn new(side_m: f64) -> Result<Self, AnalysisError> {
+        let fine = (SIDE_M.0..=SIDE_M.1).contains(&side_m);
+        fine.then_some(Self { side_m }).ok_or_else(|| AnalysisError::bad("cell", format!("{side_m} is not between 1 and 1,000,000 metres")))
+    }
+
+    /// The square that a place (longitude, latitude) lies in.
+    #[must_use]
+    pub fn at(self, lon: f64, lat: f64) -> (u64, u64) {
+        let row = self.row(lat);
+        (row, ((lon + 180.0) / self.width(row)).floor() as u64)
+    }
+
+    /// The rows that meet a span of latitude.
+    pub fn rows(self, south: f64, north: f64) -> RangeInclusive<u64> {
+        self.row(south)..=self.row(north)
+    }
+
+    /// The columns of a row that meet a span of longitude.
+    pub fn columns(self, row: u64, west: f64, east: f64) -> RangeInclusive<u64> {
+        let width = self.width(row);
+        let last = (360.0 / width).ceil() as u64 - 1;
+        let column = |lon: f64| (((lon + 180.0) / width).floor() as u64).min(last);
+        column(west)..=column(east)
+    }
+
+    /// The middle of a square.
+    #[must_use]
+    pub fn centre(self, (row, column): (u64, u64)) -> Point {
+        Point::new((column as f64 + 0.5) * self.width(row) - 180.0, (row as f64 + 0.5) * self.height() - 90.0)
+    }
+
+    /// The outline of a square.
+    #[must_use]
+    pub fn outline(self, (row, column): (u64, u64)) -> Polygon {
+        let (width, height) = (self.width(row), self.height());
+        let (west, south) = (column as f64 * width - 180.0, row as f64 * height - 90.0);
+        rectangle(Bbox::new(west, south, (west + width).min(180.0), (south + height).min(90.0)))
+    }
+
+    /// The code of a square.
+    #[must_use]
+    pub fn code(self, (row, column): (u64, u64)) -> String {
+        format!("r{row}c{column}")
+    }
+
+    fn row(self, lat: f64) -> u64 {
+        ((lat + 90.0) / self.height()).floor() as u64
+    }
+
+    /// Degrees of latitude of a row.
+    fn height(self) -> f64 {
+        self.side_m / DEGREE_M
+    }
+
+    /// Degrees of longitude of a row's squares.
+    fn width(self, row: u64) -> f64 {
+        let height = self.height();
+        let middle = ((row as f64 + 0.5) * height - 90.0).min(89.9);
+        height / middle.to_radians().cos()
+    }
 }
 
 /// A place in units from 0°, where the codes of the north-east go.

@@ -1,6 +1,7 @@
 //! What an analyst asks of collections, over [`citywall_query::CollectionView`]:
-//! [`nearest`](nearest::nearest), [`aggregate`](aggregate::aggregate), [`join`](join::join) and
-//! [`overlay`].
+//! [`nearest`](nearest::nearest), [`aggregate`](aggregate::aggregate), [`join`],
+//! [`overlay`], and hot spots as [`density`](density::density), [`clusters`] and
+//! [`getis_ord`].
 //!
 //! Distances, lengths and areas are geodesic, on WGS 84, in metres and square metres (C. F. F.
 //! Karney, “Algorithms for geodesics”, J. Geod. 87, 2013). Edges of lines and polygons are straight
@@ -12,9 +13,13 @@
 pub mod aggregate;
 mod budget;
 pub mod cells;
+pub mod clusters;
+pub mod density;
 pub mod distance;
+pub mod getis_ord;
 pub mod join;
 pub mod nearest;
 pub mod overlay;
+pub mod points;
 
 pub use budget::{AnalysisError, Budget};

@@ -129,7 +129,16 @@ impl Filter {
     /// A property or function is unknown, a value is of the wrong type, or a position is not on
     /// the globe.
     pub fn bind(&self, queryables: &Queryables) -> Result<Bound, FilterError> {
-        let test = bind::Binder { queryables, now: jiff::Timestamp::now() }.test(&self.expr)?;
+        self.bind_at(queryables, jiff::Timestamp::now())
+    }
+
+    /// As [`Filter::bind`], with the instant that `now()` stands for: several filters of one
+    /// question mean the same one.
+    ///
+    /// # Errors
+    /// As [`Filter::bind`].
+    pub fn bind_at(&self, queryables: &Queryables, now: jiff::Timestamp) -> Result<Bound, FilterError> {
+        let test = bind::Binder { queryables, now }.test(&self.expr)?;
         Ok(Bound { windows: plan::windows(&test), time: plan::time(&test), text: self.to_text(), test })
     }
 }

@@ -96,3 +96,13 @@ pub const ANALYSIS_GROUPS_MAX: usize = 100_000;
 pub const ANALYSIS_PAIRS_MAX: usize = 200_000;
 /// Most vertices of the shapes of an overlay or a join.
 pub const ANALYSIS_VERTICES_MAX: usize = 2_000_000;
+/// Most items that one question takes as points, for clusters and densities.
+pub const ANALYSIS_POINTS_MAX: usize = 1_000_000;
+/// Most vertices of the lines that become one network.
+pub const NETWORK_VERTICES_MAX: usize = 10_000_000;
+/// Most networks that are kept between questions.
+pub const NETWORKS_KEPT_MAX: usize = 8;
+/// Most bands of one question about what is within reach.
+pub const REACH_BANDS_MAX: usize = 16;
+/// Most cells of one raster of what can be seen.
+pub const VIEWSHED_CELLS_MAX: usize = 4_000_000;

@@ -1,21 +1,15 @@
 //! `/query/aggregate`: counts, sums and other measures by area, cell and time.
 
-use super::input::{Field, Input, Kind, describe};
-use crate::{
-    app::App,
-    geojson::write,
-    http::{Answer, Ask, Problem},
+use super::{
+    Desk, Operation,
+    areas::{Level, level_of},
+    input::{Field, Input, Kind},
 };
-use axum::{body::Body, extract::State, http::Method};
-use citywall_analysis::{
-    Budget,
-    aggregate::{Group, Measure, Places, Question, Span, aggregate},
-};
-use citywall_model::{AREA_PROPERTIES, geometry};
+use crate::{geojson::write, http::Problem};
+use citywall_analysis::aggregate::{Group, Measure, Places, Question, Span, aggregate};
 use citywall_query::City;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 
 const FIELDS: &[Field] = &[
     Field { name: "collection", kind: Kind::Text, needed: true, means: "the collection", example: "events" },
@@ -52,20 +46,19 @@ const FIELDS: &[Field] = &[
 /// The most measures of one question.
 const MEASURES_MAX: usize = 16;
 
-/// What the API definition says.
-pub fn path() -> (String, Value) {
-    let description = "Each item belongs to one group, by its point (or a point inside of it) and its time, so that the counts of areas add up to those of the areas above. Groups come in the order of their code and time; what lies in no area or cell has the code null. Sums do not depend on the order of the items.";
-    ("/query/aggregate".to_owned(), describe("Aggregate", "Measures by area, cell and time", description, FIELDS))
-}
+/// `/query/aggregate`
+pub const OPERATION: Operation = Operation {
+    id: "aggregate",
+    title: "Measures by area, cell and time",
+    description: "Each item belongs to one group, by its point (or a point inside of it) and its time, so that the counts of areas add up to those of the areas above. Groups come in the order of their code and time; what lies in no area or cell has the code null. Sums do not depend on the order of the items.",
+    fields: FIELDS,
+    answer,
+};
 
-/// `GET` and `POST /query/aggregate`
-pub async fn endpoint(State(app): State<Arc<App>>, ask: Ask, method: Method, body: Body) -> Answer {
-    super::answer(&app, &ask, &method, body, FIELDS, answer).await
-}
-
-fn answer(city: &City, input: &Input) -> Result<Value, Problem> {
+fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
+    let city = desk.city;
     let id = input.text("collection").unwrap_or_default();
-    let (view, query) = super::selection(city, id, input.filter("filter")?)?;
+    let (view, query) = desk.selection(id, input.filter("filter")?)?;
     let names = input.list("measures");
     let names = if names.is_empty() { vec!["count".to_owned()] } else { names };
     if names.len() > MEASURES_MAX {
@@ -87,17 +80,19 @@ fn answer(city: &City, input: &Input) -> Result<Value, Problem> {
         Some("geojson") => true,
         Some(other) => return Err(Problem::parameter("form", format!("“{other}” is neither numbers nor geojson"))),
     };
-    let (groups, revision) = super::settled(city, &[&view], || {
-        Ok(aggregate(&view, &query, &question, |lon, lat| city.areas_at(lon, lat), &mut Budget::default())?)
-    })?;
+    let (groups, revision) =
+        desk.settled(&[&view], || Ok(aggregate(&view, &query, &question, |lon, lat| city.areas_at(lon, lat), &mut desk.budget())?))?;
     let total: u64 = groups.iter().map(|group| group.count).sum();
     let units: Map<String, Value> = names.iter().zip(&question.measures).map(|(name, measure)| (name.clone(), unit(measure))).collect();
     let mut answer =
         json!({"collection": id, "by": input.text("by"), "per": input.text("per"), "total": total, "units": units, "revision": revision});
     if as_features {
-        let shapes = Shapes { city, places: question.places };
+        let areas = match question.places {
+            Places::Area(level) => Level::of(city, level)?,
+            _ => None,
+        };
         answer["type"] = "FeatureCollection".into();
-        answer["features"] = groups.iter().map(|group| shapes.feature(group, &names)).collect::<Result<_, _>>()?;
+        answer["features"] = groups.iter().map(|group| feature(group, &names, areas.as_ref())).collect();
     } else {
         answer["groups"] = groups.iter().map(|group| Value::Object(numbers(group, &names))).collect();
     }
@@ -130,53 +125,18 @@ fn numbers(group: &Group, names: &[String]) -> Map<String, Value> {
     object
 }
 
-/// Where the shapes of groups come from.
-struct Shapes<'a> {
-    city: &'a City,
-    places: Places,
-}
-
-impl Shapes<'_> {
-    fn feature(&self, group: &Group, names: &[String]) -> Result<Value, Problem> {
-        let wkb = match (&group.outline, self.places, &group.code) {
-            (Some(outline), ..) => Some(geometry::encode(&outline.clone().into())),
-            (None, Places::Area(level), Some(code)) => self.area(level, code)?,
-            _ => None,
-        };
-        let shape: Value = match wkb {
-            Some(wkb) => {
-                let mut out = Vec::new();
-                write::geometry(&mut out, &wkb);
-                serde_json::from_slice(&out).unwrap_or_default()
-            }
-            None => Value::Null,
-        };
-        Ok(json!({"type": "Feature", "geometry": shape, "properties": numbers(group, names)}))
-    }
-
-    /// The polygon of an area, by its code.
-    fn area(&self, level: usize, code: &str) -> Result<Option<Vec<u8>>, Problem> {
-        let profile = self.city.profile();
-        let Some(level) = profile.area_levels.get(level) else { return Ok(None) };
-        let view = self.city.view(&level.collection)?;
-        let equals = citywall_query::Equals { property: level.code_field.clone(), value: code.to_owned() };
-        let mut found = None;
-        view.each(&citywall_query::ItemsQuery { equals: vec![equals], ..Default::default() }, |item| {
-            found = item.geometry().map(<[u8]>::to_vec);
-            false
-        });
-        Ok(found)
-    }
+fn feature(group: &Group, names: &[String], areas: Option<&Level>) -> Value {
+    let shape = match (&group.outline, areas, &group.code) {
+        (Some(outline), ..) => Some(outline.clone().into()),
+        (None, Some(areas), Some(code)) => areas.shape(code),
+        _ => None,
+    };
+    json!({"type": "Feature", "geometry": shape.map(|shape| write::geometry_value(&shape)), "properties": numbers(group, names)})
 }
 
 fn places(city: &City, by: Option<&str>) -> Result<Places, Problem> {
     let Some(by) = by else { return Ok(Places::All) };
-    let levels = city.profile().area_levels.len().min(AREA_PROPERTIES.len());
-    match AREA_PROPERTIES.iter().position(|name| *name == by) {
-        Some(level) if level < levels => Ok(Places::Area(level)),
-        Some(_) => Err(Problem::parameter("by", format!("the city has no areas of the level “{by}”; it has {levels} levels"))),
-        None => Ok(Places::Cells(by.parse()?)),
-    }
+    level_of(city, by)?.map_or_else(|| Ok(Places::Cells(by.parse()?)), |level| Ok(Places::Area(level)))
 }
 
 fn span(per: &str) -> Result<Span, Problem> {

@@ -12,6 +12,7 @@ use axum::{
     http::{Method, StatusCode, header},
 };
 use citywall_cql2::Filter;
+use citywall_model::Bbox;
 use geo_types::{Geometry, Point};
 use serde_json::{Map, Value, json};
 
@@ -24,6 +25,10 @@ pub enum Kind {
     Number,
     /// Texts; with commas between them in a parameter.
     List,
+    /// Finite numbers; with commas between them in a parameter.
+    Numbers,
+    /// True or false.
+    Truth,
     /// Longitude and latitude in degrees.
     Place,
     /// CQL2: text, or an object in its JSON form.
@@ -44,6 +49,18 @@ pub struct Field {
     pub means: &'static str,
     /// An example, as a parameter has it; none if it is left out of the example.
     pub example: &'static str,
+}
+
+impl Field {
+    /// A field without which there is no question.
+    pub const fn needed(name: &'static str, kind: Kind, means: &'static str, example: &'static str) -> Self {
+        Self { name, kind, needed: true, means, example }
+    }
+
+    /// A field that may be left out.
+    pub const fn optional(name: &'static str, kind: Kind, means: &'static str, example: &'static str) -> Self {
+        Self { name, kind, needed: false, means, example }
+    }
 }
 
 /// The fields of one question, each checked.
@@ -94,7 +111,10 @@ impl Field {
         match self.kind {
             Kind::Text | Kind::Filter => Ok(text.into()),
             Kind::Number => number(text).ok_or_else(|| self.refuse()),
-            Kind::Place => text.split(',').map(number).collect::<Option<_>>().map(Value::Array).ok_or_else(|| self.refuse()),
+            Kind::Place | Kind::Numbers => {
+                text.split(',').map(number).collect::<Option<_>>().map(Value::Array).ok_or_else(|| self.refuse())
+            }
+            Kind::Truth => text.parse::<bool>().map(Value::Bool).map_err(|_| self.refuse()),
             Kind::List => Ok(text.split(',').map(|text| Value::from(text.trim())).collect()),
             Kind::Geometry => serde_json::from_str(text).map_err(|error| Problem::parameter(self.name, error)),
         }
@@ -105,6 +125,8 @@ impl Field {
             Kind::Text => value.is_string(),
             Kind::Number => value.as_f64().is_some_and(f64::is_finite),
             Kind::List => value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(Value::is_string)),
+            Kind::Numbers => value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(Value::is_number)),
+            Kind::Truth => value.is_boolean(),
             Kind::Place => place(value).is_some(),
             Kind::Filter => value.is_string() || value.is_object(),
             Kind::Geometry => value.is_object(),
@@ -117,6 +139,8 @@ impl Field {
             Kind::Text => "text",
             Kind::Number => "a number",
             Kind::List => "a list of texts, at least one",
+            Kind::Numbers => "a list of numbers, at least one",
+            Kind::Truth => "true or false",
             Kind::Place => "longitude (-180 to 180) and latitude (-90 to 90), degrees",
             Kind::Filter => "CQL2, as text or as an object",
             Kind::Geometry => "a GeoJSON geometry",
@@ -128,6 +152,8 @@ impl Field {
         match self.kind {
             Kind::Number => json!({"type": "number"}),
             Kind::List => json!({"type": "array", "items": {"type": "string"}, "minItems": 1}),
+            Kind::Numbers => json!({"type": "array", "items": {"type": "number"}, "minItems": 1}),
+            Kind::Truth => json!({"type": "boolean"}),
             Kind::Place => json!({"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}),
             Kind::Filter if body => json!({"oneOf": [{"type": "string"}, {"type": "object"}]}),
             Kind::Geometry if body => json!({"type": "object"}),
@@ -159,6 +185,67 @@ impl Input {
         list.into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
     }
 
+    /// A list of numbers; empty without one.
+    pub fn numbers(&self, name: &str) -> Vec<f64> {
+        let list = self.0.get(name).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_f64).collect()
+    }
+
+    /// True if it is given and true.
+    pub fn truth(&self, name: &str) -> bool {
+        self.0.get(name).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// A whole number, or what stands for it.
+    ///
+    /// # Errors
+    /// It is none, or negative.
+    pub fn whole(&self, name: &str, without: usize) -> Result<usize, Problem> {
+        let Some(number) = self.number(name) else { return Ok(without) };
+        if number.fract() != 0.0 || !(0.0..=1e9).contains(&number) {
+            return Err(Problem::parameter(name, format!("{number} is no whole number, not less than 0")));
+        }
+        Ok(number as usize)
+    }
+
+    /// A number within bounds, or what stands for it.
+    ///
+    /// # Errors
+    /// It is out of them.
+    pub fn between(&self, name: &str, bounds: std::ops::RangeInclusive<f64>, without: f64) -> Result<f64, Problem> {
+        let number = self.number(name).unwrap_or(without);
+        if !bounds.contains(&number) {
+            return Err(Problem::parameter(name, format!("{number} is not between {} and {}", bounds.start(), bounds.end())));
+        }
+        Ok(number)
+    }
+
+    /// One of several words, or the first of them.
+    ///
+    /// # Errors
+    /// It is none of them.
+    pub fn choice(&self, name: &str, words: &[&'static str]) -> Result<&'static str, Problem> {
+        let Some(given) = self.text(name) else { return Ok(words.first().copied().unwrap_or_default()) };
+        let known = words.iter().find(|word| **word == given).copied();
+        known.ok_or_else(|| Problem::parameter(name, format!("“{given}” is none of {}", words.join(", "))))
+    }
+
+    /// A window: west, south, east, north.
+    ///
+    /// # Errors
+    /// It is no window, or crosses the antimeridian.
+    pub fn window(&self, name: &str) -> Result<Option<Bbox>, Problem> {
+        match *self.numbers(name) {
+            [] => Ok(None),
+            [west, south, east, north]
+                if west < east && south < north && west >= -180.0 && east <= 180.0 && south >= -90.0 && north <= 90.0 =>
+            {
+                Ok(Some(Bbox::new(west, south, east, north)))
+            }
+            _ => Err(Problem::parameter(name, "expected west, south, east, north in degrees, west less than east")),
+        }
+    }
+
     /// A place.
     pub fn place(&self, name: &str) -> Option<Point> {
         self.0.get(name).and_then(place)
@@ -187,8 +274,16 @@ impl Input {
     }
 }
 
+/// A word with a capital.
+fn capitalised(word: &str) -> String {
+    let mut rest = word.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+}
+
 /// What the API definition says of one address.
-pub fn describe(id: &str, summary: &str, description: &str, fields: &[Field]) -> Value {
+pub fn describe(asked: &super::Operation) -> Value {
+    let super::Operation { title: summary, description, fields, .. } = *asked;
+    let id: String = asked.id.split('-').map(capitalised).collect();
     let operation = |id: &str| {
         let problems = &["400", "404", "413", "415", "422"];
         Operation { tag: "Query", id, summary, description, parameters: &[], ok: data("The answer", "application/json", "Any"), problems }

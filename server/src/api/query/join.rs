@@ -1,18 +1,12 @@
 //! `/query/join`: two collections joined by where their items are.
 
-use super::input::{Field, Input, Kind, describe};
-use crate::{
-    app::App,
-    http::{Answer, Ask, Problem},
+use super::{
+    Desk, Operation,
+    input::{Field, Input, Kind},
 };
-use axum::{body::Body, extract::State, http::Method};
-use citywall_analysis::{
-    Budget,
-    join::{Joined, Relation, Side, counts, nearest, pairs, read},
-};
-use citywall_query::City;
+use crate::http::Problem;
+use citywall_analysis::join::{Joined, Relation, Side, counts, nearest, pairs, read};
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 
 const FIELDS: &[Field] = &[
     Field { name: "left", kind: Kind::Text, needed: true, means: "the collection whose items are looked up", example: "events" },
@@ -44,18 +38,16 @@ const FIELDS: &[Field] = &[
     Field { name: "right-properties", kind: Kind::List, needed: false, means: "properties of the right to carry over", example: "" },
 ];
 
-/// What the API definition says.
-pub fn path() -> (String, Value) {
-    let description = "The items of the left that share a point with, lie in, or are near those of the right: how many for each of the right, or every pair, in the order of the collections. Distances are in metres.";
-    ("/query/join".to_owned(), describe("Join", "Two collections joined by place", description, FIELDS))
-}
+/// `/query/join`
+pub const OPERATION: Operation = Operation {
+    id: "join",
+    title: "Two collections joined by place",
+    description: "The items of the left that share a point with, lie in, or are near those of the right: how many for each of the right, or every pair, in the order of the collections. Distances are in metres.",
+    fields: FIELDS,
+    answer,
+};
 
-/// `GET` and `POST /query/join`
-pub async fn endpoint(State(app): State<Arc<App>>, ask: Ask, method: Method, body: Body) -> Answer {
-    super::answer(&app, &ask, &method, body, FIELDS, answer).await
-}
-
-fn answer(city: &City, input: &Input) -> Result<Value, Problem> {
+fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
     let (left_id, right_id) = (input.text("left").unwrap_or_default(), input.text("right").unwrap_or_default());
     let name = input.text("relation").unwrap_or_default();
     // Nearest is not a relation of two items alone.
@@ -73,12 +65,12 @@ fn answer(city: &City, input: &Input) -> Result<Value, Problem> {
         Some("pairs") => true,
         Some(other) => return Err(Problem::parameter("result", format!("“{other}” is neither counts nor pairs"))),
     };
-    let (left_view, left_query) = super::selection(city, left_id, input.filter("left-filter")?)?;
-    let (right_view, right_query) = super::selection(city, right_id, input.filter("right-filter")?)?;
+    let (left_view, left_query) = desk.selection_by("left-filter", left_id, input.filter("left-filter")?)?;
+    let (right_view, right_query) = desk.selection_by("right-filter", right_id, input.filter("right-filter")?)?;
     let (left_names, right_names) = (input.list("left-properties"), input.list("right-properties"));
-    let mut budget = Budget::default();
-    let ((left, right), revision) = super::settled(city, &[&left_view, &right_view], || {
-        budget = Budget::default();
+    let mut budget = desk.budget();
+    let ((left, right), revision) = desk.settled(&[&left_view, &right_view], || {
+        budget = desk.budget();
         let left = read(&Side { view: &left_view, query: &left_query, properties: &left_names }, &mut budget)?;
         let right = read(&Side { view: &right_view, query: &right_query, properties: &right_names }, &mut budget)?;
         Ok((left, right))

@@ -1,30 +1,62 @@
 //! `/query`: what an analyst asks of collections. Each address takes `GET` with parameters, which
 //! makes a link to share, and `POST` with the same as a JSON object.
 
-pub mod aggregate;
-mod input;
-pub mod join;
-pub mod nearest;
-pub mod overlay;
+mod aggregate;
+mod areas;
+mod desk;
+mod hotspots;
+pub mod input;
+mod join;
+mod nearest;
+mod overlay;
 
-use super::features::schema;
 use crate::{
     app::App,
-    http::{Answer, Ask, Problem, problem::collection_id},
+    http::{Answer, Ask, Problem},
 };
 use axum::{
+    Router,
     body::Body,
+    extract::State,
     http::{Method, StatusCode},
+    routing::get,
 };
 use citywall_analysis::AnalysisError;
-use citywall_query::{City, CollectionView, ItemsQuery};
+pub use desk::Desk;
 use input::{Field, Input};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
+/// A kind of question.
+pub struct Operation {
+    /// Its name in addresses.
+    pub id: &'static str,
+    /// What it is, in a few words.
+    pub title: &'static str,
+    /// What its answer holds.
+    pub description: &'static str,
+    /// What it takes.
+    pub fields: &'static [Field],
+    /// Answers a question of this kind; may take as long as the desk allows.
+    pub answer: fn(&Desk<'_>, &Input) -> Result<Value, Problem>,
+}
+
+/// Everything that can be asked.
+pub const OPERATIONS: &[Operation] = &[nearest::OPERATION, aggregate::OPERATION, join::OPERATION, overlay::OPERATION, hotspots::OPERATION];
+
 /// What the API definition says of `/query`.
 pub fn paths() -> Map<String, Value> {
-    [nearest::path(), aggregate::path(), join::path(), overlay::path()].into_iter().collect()
+    OPERATIONS.iter().map(|operation| (format!("/query/{}", operation.id), input::describe(operation))).collect()
+}
+
+/// The addresses of all operations.
+pub fn routes() -> Router<Arc<App>> {
+    OPERATIONS.iter().fold(Router::new(), |router, operation| {
+        let handler = move |State(app): State<Arc<App>>, ask: Ask, method: Method, body: Body| async move {
+            answer(&app, &ask, &method, body, operation).await
+        };
+        router.route(&format!("/query/{}", operation.id), get(handler).post(handler))
+    })
 }
 
 impl From<AnalysisError> for Problem {
@@ -37,41 +69,9 @@ impl From<AnalysisError> for Problem {
 }
 
 /// Reads the question, answers it on a thread that may block, and writes the answer.
-async fn answer(
-    app: &App,
-    ask: &Ask,
-    method: &Method,
-    body: Body,
-    fields: &'static [Field],
-    work: impl FnOnce(&City, &Input) -> Result<Value, Problem> + Send + 'static,
-) -> Answer {
+async fn answer(app: &Arc<App>, ask: &Ask, method: &Method, body: Body, operation: &'static Operation) -> Answer {
     let city = app.city()?.clone();
-    let input = input::read(ask, method, body, fields).await?;
-    let answer = app.blocking(move || work(&city, &input)).await?;
+    let input = input::read(ask, method, body, operation.fields).await?;
+    let answer = app.blocking(move || (operation.answer)(&Desk::new(&city), &input)).await?;
     Ok(super::value(&answer))
-}
-
-/// A collection and which of its items are meant.
-fn selection(city: &City, id: &str, filter: Option<citywall_cql2::Filter>) -> Result<(CollectionView, ItemsQuery), Problem> {
-    let view = city.view(&collection_id(id)?)?;
-    let queryables = schema::queryables(city, &view.meta());
-    let filter = filter.map(|filter| filter.bind(&queryables)).transpose().map_err(|error| Problem::parameter("filter", error))?;
-    Ok((view, ItemsQuery { filter: filter.map(Arc::new), ..ItemsQuery::default() }))
-}
-
-/// Times that an answer is tried again when the collections changed meanwhile.
-const ATTEMPTS: usize = 3;
-
-/// Works on collections that do not change meanwhile, and says at which revision that was.
-fn settled<T>(city: &City, views: &[&CollectionView], mut work: impl FnMut() -> Result<T, Problem>) -> Result<(T, u64), Problem> {
-    let state = || views.iter().map(|view| view.changed()).collect::<Vec<_>>();
-    for _ in 0..ATTEMPTS {
-        let (revision, before) = (city.revision(), state());
-        let done = work()?;
-        if state() == before {
-            return Ok((done, before.into_iter().fold(revision, Ord::max).0));
-        }
-    }
-    // A collection that changes without a pause is asked between two commits.
-    city.at_rest(|revision| Ok((work()?, revision.0)))
 }

@@ -1,16 +1,12 @@
 //! `/query/nearest`: the items that are nearest to a place.
 
-use super::input::{Field, Kind, describe};
-use crate::{
-    app::App,
-    geojson::write,
-    http::{Answer, Ask, Problem},
-    limits,
+use super::{
+    Desk, Operation,
+    input::{Field, Input, Kind},
 };
-use axum::{body::Body, extract::State, http::Method};
-use citywall_analysis::{Budget, nearest::nearest};
+use crate::{geojson::write, http::Problem, limits};
+use citywall_analysis::nearest::nearest;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 const FIELDS: &[Field] = &[
     Field { name: "collections", kind: Kind::List, needed: true, means: "the collections to look in", example: "buildings" },
@@ -32,56 +28,44 @@ const FIELDS: &[Field] = &[
     },
 ];
 
-/// What the API definition says.
-pub fn path() -> (String, Value) {
-    let description = "A FeatureCollection, the nearest first, over all the collections together; each feature has collection and distance (metres, geodesic on WGS 84; 0 inside of a polygon). Exact at any latitude and across the antimeridian.";
-    ("/query/nearest".to_owned(), describe("Nearest", "The nearest items", description, FIELDS))
-}
+/// `/query/nearest`
+pub const OPERATION: Operation = Operation {
+    id: "nearest",
+    title: "The nearest items",
+    description: "A FeatureCollection, the nearest first, over all the collections together; each feature has collection and distance (metres, geodesic on WGS 84; 0 inside of a polygon). Exact at any latitude and across the antimeridian.",
+    fields: FIELDS,
+    answer,
+};
 
-/// `GET` and `POST /query/nearest`
-pub async fn endpoint(State(app): State<Arc<App>>, ask: Ask, method: Method, body: Body) -> Answer {
-    super::answer(&app, &ask, &method, body, FIELDS, |city, input| {
-        let ids = input.list("collections");
-        if ids.len() > limits::QUERY_COLLECTIONS_MAX {
-            return Err(Problem::parameter("collections", format!("more than QUERY_COLLECTIONS_MAX ({})", limits::QUERY_COLLECTIONS_MAX)));
-        }
-        let place = input.place("place").ok_or_else(|| Problem::parameter("place", "is needed"))?;
-        let count = whole(input.number("count").unwrap_or(10.0))?;
-        let within = input.number("within");
-        if within.is_some_and(|metres| metres < 0.0) {
-            return Err(Problem::parameter("within", "expected metres, not less than 0"));
-        }
-        let filter = input.filter("filter")?;
-        let collections = ids.iter().map(|id| super::selection(city, id, filter.clone())).collect::<Result<Vec<_>, _>>()?;
-        let views: Vec<_> = collections.iter().map(|(view, _)| view).collect();
-        let (features, revision) = super::settled(city, &views, || {
-            let found = nearest(&collections, place, count, within, &mut Budget::default())?;
-            let features: Vec<Value> = found
-                .iter()
-                .filter_map(|neighbour| {
-                    let view = &collections[neighbour.collection].0;
-                    let text = view.item_by_fid(neighbour.fid, |item| {
-                        let mut out = Vec::new();
-                        write::feature(&mut out, item);
-                        out
-                    })?;
-                    let mut feature: Value = serde_json::from_slice(&text).ok()?;
-                    feature["collection"] = view.id().as_str().into();
-                    feature["distance"] = neighbour.distance_m.into();
-                    Some(feature)
-                })
-                .collect();
-            Ok(features)
-        })?;
-        Ok(json!({"type": "FeatureCollection", "features": features, "numberReturned": features.len(), "units": {"distance": "m"}, "revision": revision}))
-    })
-    .await
-}
-
-/// A whole number that is not negative.
-fn whole(count: f64) -> Result<usize, Problem> {
-    if count.fract() != 0.0 || !(0.0..=1e9).contains(&count) {
-        return Err(Problem::parameter("count", format!("{count} is no whole number of items")));
+fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
+    let ids = input.list("collections");
+    if ids.len() > limits::QUERY_COLLECTIONS_MAX {
+        return Err(Problem::parameter("collections", format!("more than QUERY_COLLECTIONS_MAX ({})", limits::QUERY_COLLECTIONS_MAX)));
     }
-    Ok(count as usize)
+    let place = input.place("place").ok_or_else(|| Problem::parameter("place", "is needed"))?;
+    let count = input.whole("count", 10)?;
+    let within = input.number("within");
+    if within.is_some_and(|metres| metres < 0.0) {
+        return Err(Problem::parameter("within", "expected metres, not less than 0"));
+    }
+    let filter = input.filter("filter")?;
+    let collections = ids.iter().map(|id| desk.selection(id, filter.clone())).collect::<Result<Vec<_>, _>>()?;
+    let views: Vec<_> = collections.iter().map(|(view, _)| view).collect();
+    let (features, revision) = desk.settled(&views, || {
+        let found = nearest(&collections, place, count, within, &mut desk.budget())?;
+        let features: Vec<Value> = found
+            .iter()
+            .filter_map(|neighbour| {
+                let view = &collections[neighbour.collection].0;
+                let mut feature = view.item_by_fid(neighbour.fid, write::feature_value)?;
+                feature["collection"] = view.id().as_str().into();
+                feature["distance"] = neighbour.distance_m.into();
+                Some(feature)
+            })
+            .collect();
+        Ok(features)
+    })?;
+    Ok(
+        json!({"type": "FeatureCollection", "features": features, "numberReturned": features.len(), "units": {"distance": "m"}, "revision": revision}),
+    )
 }

@@ -1,21 +1,15 @@
 //! `/query/overlay`: shapes from shapes, their areas and lengths.
 
-use super::input::{Field, Input, Kind, describe};
-use crate::{
-    app::App,
-    geojson::write,
-    http::{Answer, Ask, Problem},
+use super::{
+    Desk,
+    input::{Field, Input, Kind},
 };
-use axum::{body::Body, extract::State, http::Method};
-use citywall_analysis::{
-    Budget,
-    overlay::{Operation, area_m2, buffer, length_m, overlay},
-};
+use crate::{geojson::write, http::Problem};
+use citywall_analysis::overlay::{Operation, area_m2, buffer, length_m, overlay};
 use citywall_model::geometry as wkb;
-use citywall_query::City;
+use citywall_query::{CollectionView, ItemsQuery};
 use geo_types::{Geometry, GeometryCollection};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 const FIELDS: &[Field] = &[
     Field {
@@ -52,18 +46,16 @@ const FIELDS: &[Field] = &[
     },
 ];
 
-/// What the API definition says.
-pub fn path() -> (String, Value) {
-    let description = "A Feature with the shape that results, and its area in square metres and its length (of lines and borders) in metres, geodesic on WGS 84. Union, intersection and difference take the polygons of their shapes.";
-    ("/query/overlay".to_owned(), describe("Overlay", "Shapes from shapes", description, FIELDS))
-}
+/// `/query/overlay`
+pub const OPERATION: super::Operation = super::Operation {
+    id: "overlay",
+    title: "Shapes from shapes",
+    description: "A Feature with the shape that results, and its area in square metres and its length (of lines and borders) in metres, geodesic on WGS 84. Union, intersection and difference take the polygons of their shapes.",
+    fields: FIELDS,
+    answer,
+};
 
-/// `GET` and `POST /query/overlay`
-pub async fn endpoint(State(app): State<Arc<App>>, ask: Ask, method: Method, body: Body) -> Answer {
-    super::answer(&app, &ask, &method, body, FIELDS, answer).await
-}
-
-fn answer(city: &City, input: &Input) -> Result<Value, Problem> {
+fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
     let name = input.text("operation").unwrap_or_default();
     let operation = match name {
         "measure" | "buffer" => None,
@@ -72,48 +64,63 @@ fn answer(city: &City, input: &Input) -> Result<Value, Problem> {
         "difference" => Some(Operation::Difference),
         _ => return Err(Problem::parameter("operation", format!("“{name}” is none of measure, buffer, union, intersection, difference"))),
     };
-    let (first, mut revision) = shapes(city, input, ["geometry", "collection", "filter"])?;
-    let result: Geometry = match (operation, name) {
-        (Some(operation), _) => {
-            let (second, other) = shapes(city, input, ["other-geometry", "other-collection", "other-filter"])?;
-            revision = revision.max(other);
-            overlay(&first, &second, operation)?.into()
-        }
-        (None, "buffer") => {
+    let first = Side::of(desk, input, ["geometry", "collection", "filter"])?;
+    let second = operation.map(|_| Side::of(desk, input, ["other-geometry", "other-collection", "other-filter"])).transpose()?;
+    let views: Vec<&CollectionView> = [Some(&first), second.as_ref()].into_iter().flatten().filter_map(Side::view).collect();
+    // Both sides as they are at one revision.
+    let ((first, second), revision) =
+        desk.settled(&views, || Ok((first.shapes(desk)?, second.as_ref().map(|side| side.shapes(desk)).transpose()?)))?;
+    let result: Geometry = match (operation, second) {
+        (Some(operation), Some(second)) => overlay(&first, &second, operation)?.into(),
+        _ if name == "buffer" => {
             let metres = input.number("distance").ok_or_else(|| Problem::parameter("distance", "a buffer needs metres"))?;
             buffer(&Geometry::GeometryCollection(GeometryCollection(first)), metres)?.into()
         }
         _ if first.len() == 1 => first.into_iter().next().unwrap_or(Geometry::GeometryCollection(GeometryCollection::default())),
         _ => Geometry::GeometryCollection(GeometryCollection(first)),
     };
-    let mut out = Vec::new();
-    write::geometry(&mut out, &wkb::encode(&result));
-    let shape: Value = serde_json::from_slice(&out).map_err(|error| Problem::internal(&error))?;
     Ok(json!({
         "type": "Feature",
-        "geometry": shape,
+        "geometry": write::geometry_value(&result),
         "properties": {"operation": name, "area": area_m2(&result), "length": length_m(&result)},
         "units": {"area": "m2", "length": "m"},
         "revision": revision,
     }))
 }
 
-/// The shapes that a geometry or a collection gives, and the revision that they are of.
-fn shapes(city: &City, input: &Input, [geometry, collection, filter]: [&'static str; 3]) -> Result<(Vec<Geometry>, u64), Problem> {
-    match (input.geometry(geometry)?, input.text(collection)) {
-        (Some(shape), None) => Ok((vec![shape], city.revision().0)),
-        (None, Some(id)) => {
-            let (view, query) = super::selection(city, id, input.filter(filter)?)?;
-            super::settled(city, &[&view], || {
-                let (mut shapes, mut budget, mut stopped) = (Vec::new(), Budget::default(), None);
-                view.each(&query, |item| {
-                    shapes.extend(item.geometry().and_then(wkb::to_geo));
-                    stopped = budget.rows(1).err();
-                    stopped.is_none()
-                });
-                stopped.map_or(Ok(shapes), |error| Err(error.into()))
-            })
+/// Where the shapes of one side come from.
+enum Side {
+    Given(Geometry),
+    Items(CollectionView, ItemsQuery),
+}
+
+impl Side {
+    fn of(desk: &Desk<'_>, input: &Input, [geometry, collection, filter]: [&'static str; 3]) -> Result<Self, Problem> {
+        match (input.geometry(geometry)?, input.text(collection)) {
+            (Some(shape), None) => Ok(Self::Given(shape)),
+            (None, Some(id)) => desk.selection_by(filter, id, input.filter(filter)?).map(|(view, query)| Self::Items(view, query)),
+            _ => Err(Problem::parameter(geometry, format!("give either {geometry} or {collection}"))),
         }
-        _ => Err(Problem::parameter(geometry, format!("give either {geometry} or {collection}"))),
+    }
+
+    fn view(&self) -> Option<&CollectionView> {
+        match self {
+            Self::Given(_) => None,
+            Self::Items(view, _) => Some(view),
+        }
+    }
+
+    fn shapes(&self, desk: &Desk<'_>) -> Result<Vec<Geometry>, Problem> {
+        let (view, query) = match self {
+            Self::Given(shape) => return Ok(vec![shape.clone()]),
+            Self::Items(view, query) => (view, query),
+        };
+        let (mut shapes, mut budget, mut stopped) = (Vec::new(), desk.budget(), None);
+        view.each(query, |item| {
+            shapes.extend(item.geometry().and_then(wkb::to_geo));
+            stopped = budget.rows(1).err();
+            stopped.is_none()
+        });
+        stopped.map_or(Ok(shapes), |error| Err(error.into()))
     }
 }

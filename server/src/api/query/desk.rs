@@ -1,0 +1,80 @@
+//! Where one question is worked on.
+
+use crate::{
+    api::features::schema,
+    http::{Problem, problem::collection_id},
+};
+use citywall_analysis::Budget;
+use citywall_cql2::Filter;
+use citywall_query::{City, CollectionView, ItemsQuery};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// Times that an answer is tried again when the collections changed meanwhile.
+const ATTEMPTS: usize = 3;
+
+/// The city, and what holds for one question as a whole: the instant that `now()` means in each of
+/// its filters, and what it may cost.
+pub struct Desk<'a> {
+    /// The city.
+    pub city: &'a City,
+    now: Timestamp,
+}
+
+impl<'a> Desk<'a> {
+    /// For a question that is asked now.
+    pub fn new(city: &'a City) -> Self {
+        Self { city, now: Timestamp::now() }
+    }
+
+    /// What the question may still cost, counted from now.
+    pub fn budget(&self) -> Budget {
+        Budget::default()
+    }
+
+    /// A collection and which of its items are meant.
+    ///
+    /// # Errors
+    /// There is no such collection, or the filter does not fit it.
+    pub fn selection(&self, id: &str, filter: Option<Filter>) -> Result<(CollectionView, ItemsQuery), Problem> {
+        self.selection_by("filter", id, filter)
+    }
+
+    /// As [`Desk::selection`], with the name of the parameter that the filter comes from.
+    ///
+    /// # Errors
+    /// As [`Desk::selection`].
+    pub fn selection_by(&self, parameter: &str, id: &str, filter: Option<Filter>) -> Result<(CollectionView, ItemsQuery), Problem> {
+        let view = self.city.view(&collection_id(id)?)?;
+        let query = self.query(parameter, &view, filter)?;
+        Ok((view, query))
+    }
+
+    /// Which items of a collection a filter means.
+    ///
+    /// # Errors
+    /// The filter does not fit the collection.
+    pub fn query(&self, parameter: &str, view: &CollectionView, filter: Option<Filter>) -> Result<ItemsQuery, Problem> {
+        let queryables = schema::queryables(self.city, &view.meta());
+        let filter = filter.map(|filter| filter.bind_at(&queryables, self.now)).transpose();
+        let filter = filter.map_err(|error| Problem::parameter(parameter, error))?;
+        Ok(ItemsQuery { filter: filter.map(Arc::new), ..ItemsQuery::default() })
+    }
+
+    /// Works on collections that do not change meanwhile, and says at which revision that was.
+    ///
+    /// # Errors
+    /// The work's own.
+    pub fn settled<T>(&self, views: &[&CollectionView], mut work: impl FnMut() -> Result<T, Problem>) -> Result<(T, u64), Problem> {
+        let state = || views.iter().map(|view| view.changed()).collect::<Vec<_>>();
+        for _ in 0..ATTEMPTS {
+            let (revision, before) = (self.city.revision(), state());
+            let done = work()?;
+            if state() == before {
+                return Ok((done, before.into_iter().fold(revision, Ord::max).0));
+            }
+        }
+        // A collection that changes without a pause is asked between two commits.
+        self.city.at_rest(|revision| Ok((work()?, revision.0)))
+    }
+}
