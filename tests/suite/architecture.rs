@@ -92,6 +92,9 @@ fn a_room_stays_a_room() {
 
 #[test]
 fn nothing_is_left_over() {
+    let made: Vec<_> =
+        tracked().into_iter().filter(|f| [".log", ".pid", ".orig", ".rej", ".gpkg"].iter().any(|end| f.ends_with(end))).collect();
+    assert!(made.is_empty(), "what a run leaves behind is tracked: {made:?}");
     for file in tracked().iter().filter(|f| f.ends_with(".rs") && !f.ends_with("architecture.rs")) {
         let text = fs::read_to_string(root().join(file)).unwrap();
         for word in ["todo!(", "unimplemented!(", "dbg!(", "#[ignore"] {

@@ -36,7 +36,7 @@ pub fn definition(links: &Links, language: Language, document: &Value) -> Respon
     let body = html! {
         h1 { "API" }
         p.lead { (document["info"]["description"].as_str().unwrap_or_default()) }
-        div.go { a href=(links.to("/api")) { "OpenAPI 3.0 (JSON)" } a href=(links.to("/conformance?f=html")) { (say("符合性", "Conformance")) } }
+        div.go { a href=(links.to("/map/api.html")) { (say("在浏览器中试用", "Try it in the browser")) } a href=(links.to("/api")) { "OpenAPI 3.0 (JSON)" } a href=(links.to("/conformance?f=html")) { (say("符合性", "Conformance")) } }
         @for tag in document["tags"].as_array().into_iter().flatten() {
             @let name = tag["name"].as_str().unwrap_or_default();
             h2 { (name) }
