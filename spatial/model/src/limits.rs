@@ -72,6 +72,9 @@ pub const REACTION_DRAFTS_MAX: usize = 100_000;
 pub const REFUSED_TEXT_BYTES_MAX: usize = 4 << 10;
 /// Most refused records that are kept; the oldest go first.
 pub const REFUSED_RECORDS_MAX: usize = 100_000;
+/// Most pairs of a collection and a reason whose refused records are counted apart; what is refused
+/// of further collections counts as of `other`.
+pub const REFUSED_COUNTS_MAX: usize = 1_000;
 /// Most bytes of one CQL2 filter.
 pub const FILTER_BYTES_MAX: usize = 1 << 20;
 /// Deepest nesting of one CQL2 filter: parentheses, NOT, functions, chains of arithmetic.
@@ -84,6 +87,11 @@ pub const OUTBOX_LETTERS_MAX: usize = 100_000;
 pub const PAST_VIEWS_MAX: usize = 16;
 /// Most items in all of them, the last one aside.
 pub const PAST_ITEMS_MAX: u64 = 1_000_000;
+/// Most states in all snapshots of the past that are kept in memory, eight bytes each; past that,
+/// every second snapshot goes.
+pub const PAST_SNAPSHOT_STATES_MAX: usize = 16_000_000;
+/// How often the snapshots of one collection may be set twice as far apart.
+pub const PAST_SNAPSHOT_HALVINGS_MAX: u32 = 16;
 /// Most items that one analysis looks at.
 pub const ANALYSIS_ROWS_MAX: u64 = 20_000_000;
 /// Longest time of one analysis, in seconds.

@@ -42,8 +42,10 @@ pub type StatePlace = (Timestamp, Revision);
 
 impl City {
     /// A collection as it was. Items of a layer have no time and match any; of a layer only the
-    /// current version is kept. Blocks while the past is read: O(changes of the collection up to
-    /// the moment), unless it was asked for just before.
+    /// current version is kept. Blocks while the past is read. An instant or an interval
+    /// takes O(items open at its start + changes within it + some thousand changes), once the store
+    /// has gone through the past a first time; a revision takes O(all changes of the collection).
+    /// What was asked for just before is kept.
     ///
     /// # Errors
     /// There is no such collection, the past that is asked for is no longer kept or has not been
@@ -191,7 +193,8 @@ fn there_within(store: &dyn CityStore, id: &CollectionId, time: &TimeFilter, as_
     };
     let mut from = start;
     if as_of.is_none() && start > Timestamp::MIN {
-        store.state_at(id, start)?.into_iter().for_each(&mut take);
+        // What was over by then and does not open again was there at no time of the interval.
+        store.open_at(id, start)?.into_iter().for_each(&mut take);
     } else {
         from = Timestamp::MIN;
     }

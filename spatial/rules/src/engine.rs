@@ -153,7 +153,7 @@ impl Engine {
     /// Takes in a change and appends what it makes of the alarms. `now` is the writer's clock.
     pub fn see(&mut self, change: &Change, now: Timestamp, drafts: &mut Vec<EventDraft>) {
         // A late record tells of what was; the alarms are of what is.
-        if change.late {
+        if change.late || self.rules.is_empty() {
             return;
         }
         let item = &change.item;

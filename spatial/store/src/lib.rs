@@ -19,8 +19,8 @@ pub use gpkg::GeoPackage;
 pub use outbox::{Letter, NewLetter, Outbox, OutboxCounts, OutboxFile};
 
 use citywall_model::{
-    Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LiveItem, LocalText, RefusedRecord,
-    Revision, Value, Wkb,
+    Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LifeState, LiveItem, LocalText,
+    RefusedRecord, Revision, Value, Wkb,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -169,7 +169,8 @@ pub struct Expired {
 /// Takes what is about to be removed; an error keeps it in the file.
 pub type Export<'e> = dyn FnMut(&[Change]) -> Result<(), StoreError> + 'e;
 
-/// How many records of a collection were refused for a reason, since the file was made.
+/// How many records of a collection were refused for a reason, since the file was made. Past
+/// [`citywall_model::limits::REFUSED_COUNTS_MAX`] pairs, what is new counts as of `other`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedCount {
     /// The collection.
@@ -295,6 +296,17 @@ pub trait CityStore: Send + Sync {
     /// # Errors
     /// There is no such collection, or the file cannot be read.
     fn state_at(&self, id: &CollectionId, instant: Timestamp) -> Result<Vec<LiveItem>, StoreError>;
+
+    /// The open items among those of [`CityStore::state_at`], in order of fid. A store may keep
+    /// snapshots, so that this is O(open items + some changes) instead of O(all changes before).
+    ///
+    /// # Errors
+    /// There is no such collection, or the file cannot be read.
+    fn open_at(&self, id: &CollectionId, instant: Timestamp) -> Result<Vec<LiveItem>, StoreError> {
+        let mut items = self.state_at(id, instant)?;
+        items.retain(|item| item.state() == LifeState::Open);
+        Ok(items)
+    }
 
     /// Where the kept past of a live collection begins.
     ///

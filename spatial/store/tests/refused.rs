@@ -40,3 +40,22 @@ fn refused_records_are_counted_and_kept_for_review() {
     assert_eq!(counts, expected);
     assert!(matches!(store.refuse(&[refusal("future", 7)]), Err(StoreError::ReadOnly(_))));
 }
+
+#[test]
+fn collections_that_a_sender_makes_up_are_counted_together() {
+    let (_folder, _path, store) = city();
+    let made_up =
+        |n: usize| RefusedRecord { collection: id(&format!("made-up-{n:06}")), text: String::new(), ..refusal("unknown_collection", n) };
+    store.refuse(&[refusal("malformed", 0)]).unwrap();
+    // Before and after they are written.
+    for batch in [0..limits::REFUSED_COUNTS_MAX + 700, limits::REFUSED_COUNTS_MAX + 700..limits::REFUSED_COUNTS_MAX + 2_000] {
+        store.refuse(&batch.map(made_up).collect::<Vec<_>>()).unwrap();
+        store.refuse(&[refusal("malformed", 0)]).unwrap();
+        // Beside those, the rest has a row for each of the two reasons.
+        assert!(store.refused_counts().unwrap().len() <= limits::REFUSED_COUNTS_MAX + 2);
+    }
+    let counts = store.refused_counts().unwrap();
+    let other = counts.iter().find(|c| c.collection == id("other") && c.reason == "unknown_collection").unwrap();
+    assert!(other.count >= 2_000, "{other:?}");
+    assert_eq!(counts.iter().map(|c| c.count).sum::<u64>(), limits::REFUSED_COUNTS_MAX as u64 + 2_003);
+}

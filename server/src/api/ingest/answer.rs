@@ -88,7 +88,7 @@ fn write(out: &mut Vec<u8>, result: &Result<Receipt, Problem>) {
         out.push(b',');
     }
     match result {
-        Ok(of) => out.extend_from_slice(receipt(of).as_bytes()),
+        Ok(receipt) => write_receipt(out, receipt),
         // A problem is always JSON; a Vec is always writable.
         Err(problem) => drop(serde_json::to_writer(out, problem)),
     }
@@ -97,8 +97,13 @@ fn write(out: &mut Vec<u8>, result: &Result<Receipt, Problem>) {
 /// A receipt as JSON.
 pub fn receipt(receipt: &Receipt) -> String {
     let mut out = Vec::with_capacity(receipt.id.len() + 40);
-    out.extend_from_slice(b"{\"id\":");
-    let written = serde_json::to_writer(&mut out, &*receipt.id).is_ok() && write!(out, ",\"revision\":{}}}", receipt.revision.0).is_ok();
-    debug_assert!(written);
+    write_receipt(&mut out, receipt);
     String::from_utf8(out).unwrap_or_else(|_| Value::Null.to_string())
+}
+
+fn write_receipt(out: &mut Vec<u8>, receipt: &Receipt) {
+    out.extend_from_slice(b"{\"id\":");
+    // A text is always JSON; a Vec is always writable.
+    let written = serde_json::to_writer(&mut *out, &*receipt.id).is_ok() && write!(out, ",\"revision\":{}}}", receipt.revision.0).is_ok();
+    debug_assert!(written);
 }

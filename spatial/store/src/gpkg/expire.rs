@@ -41,6 +41,7 @@ pub(super) fn step(inner: &Inner, query: &ExpireQuery, export: &mut Export<'_>) 
             journal::remove(tx, &gone)?;
             catalog::move_horizon(tx, &query.collection, query.before, superseded_by)
         })?;
+        inner.snapshots.clear(&query.collection);
         inner.wal_wait();
     }
     Ok(Expired { changes: gone.len(), next })

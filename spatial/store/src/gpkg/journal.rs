@@ -5,7 +5,7 @@ use crate::{StoreError, error::Doing};
 use citywall_model::{Areas, Change, CollectionId, LifeState, LiveItem, LiveRecord, Revision, Wkb, geometry};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
-use std::{str::FromStr, sync::Arc};
+use std::{borrow::Cow, str::FromStr, sync::Arc};
 
 /// The CRS of live geometry, WGS 84.
 pub(super) const LIVE_CRS: u32 = 4326;
@@ -42,6 +42,8 @@ pub(super) fn append(inner: &Inner, changes: &[Change]) -> Result<(), StoreError
         catalog::set(tx, catalog::REVISION, last)
     })?;
     inner.set_last_revision(newest.item.revision());
+    drop(writer);
+    inner.snapshots.note(changes);
     Ok(())
 }
 
@@ -135,6 +137,19 @@ pub(super) fn within(conn: &Connection, query: &Within<'_>, after: (i64, Revisio
     Ok(changes)
 }
 
+/// The states that these changes made; `None` if one of them is no longer kept.
+pub(super) fn states(conn: &Connection, revisions: &[Revision]) -> Result<Option<Vec<LiveItem>>, StoreError> {
+    let deed = "reading the journal";
+    let mut row = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM citywall_journal WHERE revision = ?1")).doing(deed)?;
+    let (mut names, mut states) = (Names::default(), Vec::with_capacity(revisions.len()));
+    for revision in revisions {
+        let mut rows = row.query([to_key(revision.0)?]).doing(deed)?;
+        let Some(row) = rows.next().doing(deed)? else { return Ok(None) };
+        states.push(read(row, &mut names)?.item);
+    }
+    Ok(Some(states))
+}
+
 /// The item of a collection that has changes and the next number after this one.
 pub(super) fn next_item(conn: &Connection, id: &CollectionId, after: u64) -> Result<Option<u64>, StoreError> {
     let found: Option<i64> = conn
@@ -204,7 +219,7 @@ fn insert(row: &mut Statement<'_>, change: &Change, recorded_at: &str) -> Result
     let item = &change.item;
     let geom = geometry_blob(item);
     let time = item.time().to_string();
-    let since = item.since().to_string();
+    let since: Cow<'_, str> = if item.since() == item.time() { Cow::Borrowed(&time) } else { item.since().to_string().into() };
     let properties = item.properties_json();
     let digest = digest_of(
         item.revision(),

@@ -6,7 +6,7 @@
 //! - layers: [`stage`] (with [`columns`] and [`rebuild`]) → [`publish`] → [`load`]; [`bury`]
 //!   removes what was replaced
 //! - elevation grids: [`coverage`]
-//! - live collections: [`journal`] → [`live`]
+//! - live collections: [`journal`] → [`live`]; the past: [`history`], [`snapshots`]
 //! - beside them: [`refused`] what was not taken; [`expire`] removes what ages out
 //! - the whole: [`backup`], [`verify`] (with [`digest`]); [`blob`] is GeoPackage's geometry
 
@@ -30,6 +30,7 @@ mod publish;
 mod rebuild;
 mod refused;
 mod schema;
+mod snapshots;
 mod stage;
 mod verify;
 mod wal;
@@ -73,6 +74,7 @@ struct Inner {
     /// The last committed revision; of a file that is open for reading, the one that was read last.
     revision: AtomicU64,
     refused: refused::Waiting,
+    snapshots: snapshots::Snapshots,
     lock: Option<lock::FileLock>,
 }
 
@@ -180,6 +182,7 @@ impl GeoPackage {
             disk: disk::DiskWatch::new(path, limits::DISK_FREE_BYTES_MIN),
             revision: AtomicU64::new(revision.0),
             refused: refused::Waiting::default(),
+            snapshots: snapshots::Snapshots::default(),
             lock,
         };
         Self { inner: Arc::new(inner) }
@@ -332,6 +335,10 @@ impl CityStore for GeoPackage {
 
     fn state_at(&self, id: &CollectionId, instant: Timestamp) -> Result<Vec<LiveItem>, StoreError> {
         history::state_at(&self.inner, id, instant)
+    }
+
+    fn open_at(&self, id: &CollectionId, instant: Timestamp) -> Result<Vec<LiveItem>, StoreError> {
+        snapshots::open_at(&self.inner, id, instant)
     }
 
     fn horizon(&self, id: &CollectionId) -> Result<Horizon, StoreError> {

@@ -33,6 +33,8 @@ CREATE TABLE citywall_refused_counts (
 ) WITHOUT ROWID;
 ";
 
+/// The collection as which the rest is counted.
+const REST: &str = "other";
 const DEED: &str = "keeping refused records";
 /// Records that wait in memory before they are written.
 const WAITING_MAX: usize = 2_000;
@@ -48,7 +50,21 @@ struct Queue {
     records: VecDeque<RefusedRecord>,
     /// All that were refused since the last write, also those that no longer wait.
     counts: BTreeMap<(CollectionId, String), u64>,
+    /// Those of further collections, by reason.
+    rest: BTreeMap<String, u64>,
     since: Option<Instant>,
+}
+
+impl Queue {
+    /// Counts a record; past [`limits::REFUSED_COUNTS_MAX`] names that wait, as one of the rest.
+    fn count(&mut self, record: &RefusedRecord) {
+        let key = (record.collection.clone(), record.reason.clone());
+        if self.counts.len() < limits::REFUSED_COUNTS_MAX || self.counts.contains_key(&key) {
+            *self.counts.entry(key).or_default() += 1;
+        } else {
+            *self.rest.entry(key.1).or_default() += 1;
+        }
+    }
 }
 
 /// Takes records in; writes them once enough wait or the first has waited long enough.
@@ -57,7 +73,7 @@ pub(super) fn refuse(inner: &Inner, records: &[RefusedRecord]) -> Result<(), Sto
     let due = {
         let mut queue = inner.refused.0.lock();
         for record in records {
-            *queue.counts.entry((record.collection.clone(), record.reason.clone())).or_default() += 1;
+            queue.count(record);
             let mut text = record.text.as_str();
             if text.len() > limits::REFUSED_TEXT_BYTES_MAX {
                 text = &text[..text.floor_char_boundary(limits::REFUSED_TEXT_BYTES_MAX)];
@@ -79,7 +95,7 @@ pub(super) fn flush(inner: &Inner) -> Result<(), StoreError> {
     loop {
         // Held until they are written, so that nobody reads in between.
         let mut queue = inner.refused.0.lock();
-        if queue.counts.is_empty() && queue.records.is_empty() {
+        if queue.counts.is_empty() && queue.rest.is_empty() && queue.records.is_empty() {
             queue.since = None;
             return Ok(());
         }
@@ -87,18 +103,32 @@ pub(super) fn flush(inner: &Inner) -> Result<(), StoreError> {
         inner.check_disk()?;
         inner.writer()?.lock().lazily(DEED, |tx| {
             for ((collection, reason), count) in &queue.counts {
-                tx.execute(
-                    "INSERT INTO citywall_refused_counts VALUES (?1, ?2, ?3)
-                     ON CONFLICT (collection, reason) DO UPDATE SET count = count + excluded.count",
-                    params![collection.as_str(), reason, count.cast_signed()],
-                )
-                .doing(DEED)?;
+                add(tx, collection.as_str(), reason, *count)?;
+            }
+            for (reason, count) in &queue.rest {
+                add(tx, REST, reason, *count)?;
             }
             write(tx, queue.records.iter().take(batch))
         })?;
         queue.counts.clear();
+        queue.rest.clear();
         queue.records.drain(..batch);
     }
+}
+
+/// Adds to a count. A sender may make up as many collections as it likes: past
+/// [`limits::REFUSED_COUNTS_MAX`] a new one counts as [`REST`].
+fn add(conn: &Connection, collection: &str, reason: &str, count: u64) -> Result<(), StoreError> {
+    let most = i64::try_from(limits::REFUSED_COUNTS_MAX).unwrap_or(i64::MAX);
+    conn.prepare_cached(
+        "INSERT INTO citywall_refused_counts
+         SELECT iif(EXISTS (SELECT 1 FROM citywall_refused_counts WHERE collection = ?1 AND reason = ?2)
+                    OR (SELECT count(*) FROM citywall_refused_counts) < ?4, ?1, ?5), ?2, ?3
+         WHERE true ON CONFLICT (collection, reason) DO UPDATE SET count = count + excluded.count",
+    )
+    .and_then(|mut row| row.execute(params![collection, reason, count.cast_signed(), most, REST]))
+    .doing(DEED)?;
+    Ok(())
 }
 
 fn write<'r>(conn: &Connection, records: impl Iterator<Item = &'r RefusedRecord>) -> Result<(), StoreError> {
