@@ -16,8 +16,9 @@ pub struct Review {
     waiting: Mutex<Vec<RefusedRecord>>,
     /// Held while they are written, so that they keep their order.
     writing: Mutex<()>,
-    /// Since the start, for the metrics.
-    counts: Mutex<BTreeMap<(CollectionId, Reason), u64>>,
+    /// Since the start, for the metrics. A name that is no collection's is the sender's: it makes
+    /// no series of its own.
+    counts: Mutex<BTreeMap<(Option<CollectionId>, Reason), u64>>,
 }
 
 impl Review {
@@ -30,7 +31,8 @@ impl Review {
         let received = Timestamp::now();
         let (mut counts, mut waiting) = (self.counts.lock(), self.waiting.lock());
         for (refusal, text) in refused {
-            *counts.entry((collection.clone(), refusal.reason)).or_default() += 1;
+            let known = (refusal.reason != Reason::UnknownCollection).then(|| collection.clone());
+            *counts.entry((known, refusal.reason)).or_default() += 1;
             waiting.push(RefusedRecord {
                 // The city gives it.
                 number: 0,
@@ -80,8 +82,7 @@ impl Review {
         let name = "citywall_ingest_records_refused_by_reason_total";
         let mut out = format!("# HELP {name} Refused records by collection and reason, since the start.\n# TYPE {name} counter\n");
         for ((collection, reason), count) in &*self.counts.lock() {
-            // A name that is no collection's is the sender's: it makes no series of its own.
-            let collection = if *reason == Reason::UnknownCollection { "" } else { collection.as_str() };
+            let collection = collection.as_ref().map_or("", CollectionId::as_str);
             let _ = writeln!(out, "{name}{{collection=\"{collection}\",reason=\"{}\"}} {count}", reason.word());
         }
         out

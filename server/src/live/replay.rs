@@ -93,18 +93,23 @@ struct Desk {
 type State = Vec<(CollectionId, Vec<LiveItem>)>;
 
 impl Player {
-    /// Starts a replay. Blocks while the state at its beginning is read.
+    /// Starts a replay; of the collections that tell what goes on, if none are named. Blocks while
+    /// the state at its beginning is read.
     ///
     /// # Errors
     /// The beginning is no longer kept, or cannot be read; in words for the client.
     pub fn start(
         city: &Arc<City>,
         id: Option<String>,
-        interest: Interest,
+        mut interest: Interest,
         window: Window,
         room: OwnedSemaphorePermit,
         bell: Arc<Notify>,
     ) -> Result<Self, String> {
+        if interest.collections.is_empty() {
+            let views = city.collections().into_iter().filter(|view| view.kind().goes_on());
+            interest.collections = views.map(|view| view.id().clone()).collect();
+        }
         let desk = Desk { said: VecDeque::new(), paused: false, speed: window.speed, seek: None, stopped: false };
         let shared = Arc::new(Shared { desk: Mutex::new(desk), changed: Condvar::new(), bell });
         let play = Play {

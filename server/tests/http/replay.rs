@@ -265,3 +265,29 @@ fn a_replay_comes_as_server_sent_events_too() {
     }
     assert_eq!(reader.open, open_at(&server, "2026-03-01T14:30:00Z"));
 }
+
+#[test]
+fn a_replay_of_no_named_collections_plays_what_goes_on() {
+    let city = City::new();
+    let server = city.serve();
+    day(&server);
+    let snapshot_of = |collections: Value| {
+        let mut request = play("08:00", "15:00", 1.0);
+        request["collections"] = collections;
+        let mut line = Line::subscribed(&server, &request);
+        let mut told = Vec::new();
+        loop {
+            let message = line.any();
+            if message["type"] == "snapshot" {
+                told.push(message["collection"].as_str().unwrap().to_owned());
+                if message["last"] == true {
+                    return told;
+                }
+            }
+        }
+    };
+    let told = snapshot_of(json!([]));
+    assert!(["events", "alarms", "walls"].iter().all(|id| told.iter().any(|told| told == id)), "{told:?}");
+    assert!(["sources", "rules", "fences", "targets"].iter().all(|id| told.iter().all(|told| told != id)), "{told:?}");
+    assert_eq!(snapshot_of(json!(["sources"])), ["sources"]);
+}

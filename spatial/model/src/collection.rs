@@ -170,6 +170,13 @@ impl CollectionKind {
     pub fn is_series(self) -> bool {
         matches!(self, Self::MovingObjects | Self::Datastreams)
     }
+
+    /// True where the items are what goes on in the city, and not what someone has set up for it:
+    /// what a replay shows unless it is asked for more.
+    #[must_use]
+    pub fn goes_on(self) -> bool {
+        matches!(self, Self::Incidents | Self::MovingObjects | Self::Things | Self::Datastreams | Self::Alarms)
+    }
 }
 
 /// What is known of a collection besides its items.

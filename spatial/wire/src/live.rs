@@ -70,7 +70,8 @@ pub struct AreaOf {
     pub code: String,
 }
 
-/// A past window to be played.
+/// A past window to be played. Where the subscription names no collections, those of incidents,
+/// moving objects, things, datastreams and alarms are played.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
