@@ -1,4 +1,4 @@
-//! R-trees over envelopes: packed for what rests, rstar for what moves, behind one interface.
+//! Indexes over envelopes: packed for what rests, one that changes for what moves, behind one interface.
 //!
 //! A window query on 115,436 buildings runs four times as fast on a packed Hilbert R-tree as on
 //! an R*-tree, but a packed tree cannot change. So a layer gets [`PackedIndex`] and a live

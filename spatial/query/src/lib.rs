@@ -1,7 +1,7 @@
 //! The city in memory: one path for queries, one for writes, one for push.
 //!
 //! [`City`] holds every collection ready to be asked. A layer rests in a packed R-tree beside its
-//! table; a live collection changes in an rstar tree. Every answer carries the revision that it
+//! table; a live collection changes in an index of its own. Every answer carries the revision that it
 //! was read at. A write goes: merge with what is known → journal, flushed → trees → push; only
 //! then is it acknowledged.
 //!
