@@ -16,6 +16,12 @@ pub const SMALL_BODY_BYTES_MAX: usize = 64 << 10;
 pub const EDIT_BODY_BYTES_MAX: usize = 1 << 20;
 /// Most exports of items that run at once.
 pub const EXPORTS_MAX: usize = 32;
+/// Most items in one record batch of an export.
+pub const EXPORT_BATCH_ROWS_MAX: usize = 8_192;
+/// Bytes from which on a record batch of an export is full.
+pub const EXPORT_BATCH_BYTES_MAX: usize = 2 << 20;
+/// Most bytes of one row group of a GeoParquet export: so much is kept until it is written.
+pub const EXPORT_ROW_GROUP_BYTES_MAX: usize = 8 << 20;
 /// Most open connections.
 pub const CONNECTIONS_MAX: usize = 8_192;
 /// Most requests that are worked on at once; the next is told to come back.

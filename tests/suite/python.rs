@@ -2,7 +2,7 @@
 //! schemathesis asks everything that the API definition describes.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use citywall_tests::{Server, citywall_ok, python, root};
+use citywall_tests::{Server, citywall_ok, post, python, root};
 use serde_json::json;
 use std::{fs, path::Path, process::Command};
 
@@ -36,6 +36,42 @@ fn the_examples_run_as_they_stand() {
     let script = folder.path().join("examples.py");
     fs::write(&script, blocks.join("\n")).unwrap();
     run(Command::new(python()).arg(&script).env("CITYWALL", &server.url));
+}
+
+#[test]
+fn geoparquet_and_arrow_say_what_geojson_says() {
+    let folder = tempfile::tempdir().unwrap();
+    // Every type, each with nulls, and several kinds of geometry.
+    let feature = |at: usize| {
+        let (x, y) = (117.0 + at as f64 * 0.001, 39.0 + at as f64 * 0.0007);
+        let geometry = match at % 4 {
+            0 => json!(null),
+            1 => json!({"type": "Point", "coordinates": [x, y]}),
+            2 => json!({"type": "LineString", "coordinates": [[x, y], [x + 0.1, y]]}),
+            _ => json!({"type": "MultiPolygon", "coordinates": [[[[x, y], [x + 0.01, y], [x, y + 0.01], [x, y]]]]}),
+        };
+        let some = |sides: usize, value: serde_json::Value| if at % sides == 0 { json!(null) } else { value };
+        let properties = json!({
+            "name": some(5, json!(format!("楼 {at}\n\"{}\"", "é".repeat(at % 40)))),
+            "floors": some(7, json!(at as i64 - 300)),
+            "height": some(3, json!(at as f64 / 9.0)),
+            "open": some(4, json!(at % 2 == 0)),
+            "tags": some(6, json!({"list": [at, "x"]})),
+        });
+        json!({"type": "Feature", "geometry": geometry, "properties": properties})
+    };
+    let (source, city) = (folder.path().join("mixed.geojsonl"), folder.path().join("city.gpkg"));
+    fs::write(&source, (0..9_000).map(|at| feature(at).to_string() + "\n").collect::<String>()).unwrap();
+    citywall_ok(&["import", source.to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", "mixed"]);
+    let server = Server::start(&city, &[]);
+    for at in 0..40 {
+        let geometry = if at % 5 == 0 { json!(null) } else { json!({"type": "Point", "coordinates": [117.2, 39.1]}) };
+        let event = json!({"type": "Feature", "id": format!("e{at}"), "geometry": geometry, "properties": {
+            "source": "test", "time": format!("2026-03-01T08:15:{at:02}Z"), "title": "路面塌陷", "level": if at % 3 == 0 { json!(null) } else { json!(at % 4 + 1) }, "status": "open"}});
+        let (status, said) = post(&format!("{}/collections/events/items", server.url), "application/geo+json", &event.to_string());
+        assert_eq!(status, 201, "{said}");
+    }
+    run(Command::new(python()).arg(root().join("tests/python/forms.py")).env("CITYWALL", &server.url));
 }
 
 /// Long lines are asked about elsewhere: /live, /live/sse and /ingest do not end by themselves.

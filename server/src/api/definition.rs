@@ -196,15 +196,15 @@ fn paths() -> Map<String, Value> {
 /// A page in the JSON forms and as a page; everything that matches in the streamed ones.
 fn items_answer() -> Value {
     let mut ok = answer(
-        "A page of items; without “limit” all items that match, in the streamed forms csv, fgb and geojsonl",
+        "A page of items; without “limit” all items that match, in the streamed forms csv, fgb, geojsonl, arrow and parquet",
         "application/geo+json",
         "FeatureCollection",
     );
     let content = &mut ok["200"]["content"];
     content[crate::geojson::fg::MEDIA] = json!({"schema": reference("schemas", "FeatureCollection")});
-    for (_, _, media) in crate::export::Form::ALL {
-        let binary = media.ends_with("flatgeobuf");
-        content[media] = json!({"schema": if binary { json!({"type": "string", "format": "binary"}) } else { json!({"type": "string"}) }});
+    for (form, _, media) in crate::export::Form::ALL {
+        content[media] =
+            json!({"schema": if form.is_binary() { json!({"type": "string", "format": "binary"}) } else { json!({"type": "string"}) }});
     }
     ok
 }
@@ -298,7 +298,7 @@ fn parameters() -> Map<String, Value> {
         "tileRow": path("tileRow", "The row, from the north.", whole.clone()),
         "tileCol": path("tileCol", "The column, from the west.", whole.clone()),
         "f": query("f", "The form of the answer; without it the Accept header decides.", json!({"type": "string", "enum": ["json", "html"]})),
-        "itemsForm": query("f", "The form of the items; without it the Accept header decides. json (GeoJSON), jsonfg and html come by pages; csv (with WKT), fgb (FlatGeobuf) and geojsonl (a Feature per line) are streamed: all items that match, unless “limit” asks for a page. In fgb and csv the easting comes first in every CRS.", json!({"type": "string", "enum": ["json", "html", "jsonfg", "csv", "fgb", "geojsonl"]})),
+        "itemsForm": query("f", "The form of the items; without it the Accept header decides. json (GeoJSON), jsonfg and html come by pages; csv (with WKT), fgb (FlatGeobuf), geojsonl (a Feature per line), arrow (Arrow IPC stream) and parquet (GeoParquet 1.1) are streamed: all items that match, unless “limit” asks for a page. In fgb, csv, arrow and parquet the easting comes first in every CRS.", json!({"type": "string", "enum": ["json", "html", "jsonfg", "csv", "fgb", "geojsonl", "arrow", "parquet"]})),
         "lang": query("lang", "The language of a page; without it the Accept-Language header decides.", json!({"type": "string", "enum": ["zh", "en"]})),
         "bbox": bbox,
         "bbox-crs": query("bbox-crs", "The CRS of the window, in its authority's axis order.", json!({"type": "string", "format": "uri", "default": super::features::CRS84})),

@@ -131,6 +131,10 @@ fn collection_object(links: &Links, view: &CollectionView) -> Value {
             link("http://www.opengis.net/def/rel/ogc/1.0/schema", links.to(&format!("/collections/{id}/schema")), "application/schema+json", "The schema of its items"),
         ]
     });
+    if let Some(all) = collection["links"].as_array_mut() {
+        let form = |(_, name, media)| link("items", links.to(&format!("/collections/{id}/items?f={name}")), media, "All items, streamed");
+        all.extend(Form::ALL.map(form));
+    }
     if view.is_live() {
         collection["open"] = counts.open.into();
         collection["openByLevel"] = object!(counts.open_by_level);

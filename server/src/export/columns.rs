@@ -6,10 +6,13 @@ use citywall_model::{AREA_PROPERTIES, CollectionMeta, FeatureRef, Field, FieldTy
 pub struct Columns {
     /// The column of the ids: `id`, unless a property has that name.
     pub id: &'static str,
+    /// The column of the geometries, in a form that names it: `geometry`, unless a property has that name.
+    pub geometry: &'static str,
     /// The columns, in order.
     pub fields: Vec<Field>,
     /// Of a layer, where each stands in its schema.
     places: Vec<usize>,
+    is_live: bool,
 }
 
 /// Where a live item's properties that have no column of their own stand, as a JSON object.
@@ -30,9 +33,17 @@ impl Columns {
         } else {
             meta.schema.fields.clone()
         };
-        let id = ["id", "feature_id", "_id"].into_iter().find(|id| fields.iter().all(|field| !field.name.eq_ignore_ascii_case(id)));
+        let free = |name: &&str| fields.iter().all(|field| !field.name.eq_ignore_ascii_case(name));
+        let id = ["id", "feature_id", "_id"].into_iter().find(free);
+        let geometry = ["geometry", "geom", "_geom"].into_iter().find(free);
         let (places, fields) = fields.into_iter().enumerate().filter(|(_, field)| wanted(&field.name)).unzip();
-        Self { id: id.unwrap_or("_feature_id"), fields, places }
+        let (id, geometry) = (id.unwrap_or("_feature_id"), geometry.unwrap_or("_geometry"));
+        Self { id, geometry, fields, places, is_live: meta.kind.is_live() }
+    }
+
+    /// True if the texts of a column are instants.
+    pub fn is_instant(&self, column: usize) -> bool {
+        self.is_live && ["time", "since"].contains(&&*self.fields[column].name)
     }
 
     /// Visits the values of an item that are not null, in order of the columns.

@@ -1,13 +1,17 @@
-//! Items in forms that other programs read at a gulp: CSV, FlatGeobuf, newline-delimited GeoJSON.
+//! Items in forms that other programs read at a gulp: CSV, FlatGeobuf, newline-delimited GeoJSON,
+//! Arrow, GeoParquet.
 //!
 //! An export is written as it is read: the answer holds no more of a collection than a few
 //! chunks, however many items there are, and a client that stops reading stops the reading.
 //! Coordinates are x, y (east, north) in every CRS, as these formats have it.
 
+mod arrow;
+mod batches;
 mod columns;
 mod csv;
 mod flatgeobuf;
 mod lines;
+mod parquet;
 mod sink;
 
 pub use sink::Sink;
@@ -38,14 +42,20 @@ pub enum Form {
     FlatGeobuf,
     /// A Feature per line.
     Lines,
+    /// Arrow IPC, the streaming format, with the geometry as WKB.
+    Arrow,
+    /// GeoParquet 1.1, with the geometry as WKB.
+    Parquet,
 }
 
 impl Form {
     /// Every form with its name in `f` and its media type.
-    pub const ALL: [(Self, &'static str, &'static str); 3] = [
+    pub const ALL: [(Self, &'static str, &'static str); 5] = [
         (Self::Csv, "csv", "text/csv"),
         (Self::FlatGeobuf, "fgb", "application/flatgeobuf"),
         (Self::Lines, "geojsonl", "application/x-ndjson"),
+        (Self::Arrow, "arrow", "application/vnd.apache.arrow.stream"),
+        (Self::Parquet, "parquet", "application/vnd.apache.parquet"),
     ];
 
     /// The form that `f`, or without it the header `Accept`, asks for before all others.
@@ -58,6 +68,11 @@ impl Form {
                 Self::ALL.into_iter().find(|(_, _, media)| *media == first).map(|(form, ..)| form)
             }
         }
+    }
+
+    /// True if the form is no text.
+    pub fn is_binary(self) -> bool {
+        matches!(self, Self::FlatGeobuf | Self::Arrow | Self::Parquet)
     }
 
     /// The name of the form in `f`, and its media type.
@@ -136,6 +151,11 @@ impl Export {
                 Box::new(flatgeobuf::FlatGeobuf::new(sink, columns, turn, flatgeobuf::Head::of(&view, &query, crs.as_ref()))?)
             }
             Form::Lines => Box::new(lines::Lines::new(sink, properties, turn)),
+            Form::Arrow => Box::new(arrow::Arrow::new(sink, batches::Batches::new(columns, turn, crs.as_ref()))?),
+            Form::Parquet => {
+                let has_crs = batches::projjson(crs.as_ref()).is_some();
+                Box::new(parquet::Parquet::new(sink, batches::Batches::new(columns, turn, crs.as_ref()), has_crs)?)
+            }
         };
         let mut done = Ok(());
         let mut visit = |item: FeatureRef<'_>| {

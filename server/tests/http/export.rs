@@ -99,7 +99,9 @@ fn what_cannot_be_exported_is_refused() {
     let items = "/collections/squares/items";
     assert_eq!(server.get(&format!("{items}?f=csv&sortby=-height")).problem(400)["parameter"], "sortby");
     assert_eq!(server.get(&format!("{items}?f=shp")).problem(400)["parameter"], "f");
-    server.get(&format!("{items}?f=fgb&crs=EPSG:1")).problem(400);
+    for f in ["fgb", "parquet", "arrow"] {
+        server.get(&format!("{items}?f={f}&crs=EPSG:1")).problem(400);
+    }
     let page = server.get(&format!("{items}?f=csv&sortby=-height&limit=2")).text();
     assert!(page.lines().nth(1).unwrap().contains(&format!("c{}", SIDE * SIDE - 1)), "{page}");
     assert_eq!(page.lines().count(), 3);
@@ -136,12 +138,13 @@ fn an_export_costs_no_memory_and_ends_with_its_reader() {
     let size = whole.body.len();
     assert!(size > 30 << 20, "{size}");
     let before = resident(&server);
-    // Twenty clients that read nothing: each holds a few chunks, not the document.
+    // Twenty clients that read nothing: each holds a few chunks or a row group, not the document.
     let host = server.url.strip_prefix("http://").unwrap();
     let slow: Vec<TcpStream> = (0..20)
-        .map(|_| {
+        .map(|at| {
+            let form = ["fgb", "parquet", "arrow"][at % 3];
             let mut stream = TcpStream::connect(host).unwrap();
-            write!(stream, "GET /collections/points/items?f=fgb HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+            write!(stream, "GET /collections/points/items?f={form} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
             stream
         })
         .collect();

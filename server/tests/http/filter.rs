@@ -171,4 +171,7 @@ fn a_plan_says_which_index_answers() {
     assert_eq!(window["windows"], json!([[117.0, 39.0, 117.1, 39.1]]));
     assert!(window["index"].as_str().unwrap().starts_with("R-tree"));
     assert!(plan(&[("filter", "height > 3")])["index"].as_str().unwrap().starts_with("none"));
+    let order = plan(&[("filter", "height BETWEEN 3 AND 4 AND CASEI(name) <> 'x'")]);
+    assert_eq!((order["index"].as_str().unwrap(), &order["rows"]), ("order of height, then the filter itself", &json!(11)));
+    assert!(plan(&[("code", "c0007")])["index"].as_str().unwrap().starts_with("order of code"));
 }

@@ -36,6 +36,7 @@ mod functions;
 mod json;
 mod lex;
 mod like;
+mod need;
 mod plan;
 mod queryables;
 mod shape;
@@ -48,6 +49,7 @@ mod value;
 pub use error::{FilterError, Place};
 pub use expr::{ArrayOp, Expr, Node, Op, Spatial, Temporal};
 pub use functions::{FUNCTIONS, Function};
+pub use need::{Need, Range, first_moment};
 pub use queryables::{Queryable, QueryableKind, Queryables};
 pub use shape::{Coordinates, Shape, ShapeKind};
 
@@ -139,7 +141,7 @@ impl Filter {
     /// As [`Filter::bind`].
     pub fn bind_at(&self, queryables: &Queryables, now: jiff::Timestamp) -> Result<Bound, FilterError> {
         let test = bind::Binder { queryables, now }.test(&self.expr)?;
-        Ok(Bound { windows: plan::windows(&test), time: plan::time(&test), text: self.to_text(), test })
+        Ok(Bound { windows: plan::windows(&test), time: plan::time(&test), need: need::of(&test), text: self.to_text(), test })
     }
 }
 
@@ -155,6 +157,7 @@ pub struct Bound {
     test: eval::Test,
     windows: Option<Vec<Bbox>>,
     time: Option<TimeFilter>,
+    need: Option<Need>,
     text: String,
 }
 
@@ -177,6 +180,12 @@ impl Bound {
     #[must_use]
     pub fn time(&self) -> Option<TimeFilter> {
         self.time
+    }
+
+    /// What the columns of an item of a layer must have; `None` if an order of their values cannot help.
+    #[must_use]
+    pub fn need(&self) -> Option<&Need> {
+        self.need.as_ref()
     }
 
     /// The filter as CQL2 Text.

@@ -46,6 +46,16 @@ impl Pattern {
         simple.unwrap_or(Self::Pieces(pieces))
     }
 
+    /// What every text that matches begins with; `None` if that may be anything.
+    pub(crate) fn beginning(&self) -> Option<String> {
+        let text: String = match self {
+            Self::Exact(own) | Self::Prefix(own) => own.clone(),
+            Self::Suffix(_) | Self::Within(_) => return None,
+            Self::Pieces(pieces) => pieces.iter().map_while(|piece| if let Piece::Char(c) = piece { Some(*c) } else { None }).collect(),
+        };
+        (!text.is_empty()).then_some(text)
+    }
+
     /// O(text × pattern) at worst.
     pub(crate) fn matches(&self, text: &str) -> bool {
         match self {

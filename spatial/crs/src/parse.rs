@@ -90,6 +90,26 @@ impl Crs {
         read(system, None)
     }
 
+    /// The system as PROJJSON, in its authority's axis order; `None` for GCJ-02 and BD-09, which PROJ does not know.
+    #[must_use]
+    pub fn projjson(&self) -> Option<String> {
+        let system = match &self.definition {
+            Definition::Gcj02 | Definition::Bd09 => return None,
+            // A code says more than the WKT of the plane alone.
+            _ if self.name.starts_with("EPSG:") => quietly(|| SpatialRef::from_definition(&self.name)),
+            Definition::LonLat => quietly(|| SpatialRef::from_epsg(self.storage)),
+            Definition::Plane(wkt) | Definition::Geocentric(wkt) => quietly(|| SpatialRef::from_wkt(wkt)),
+        };
+        quietly(|| system.and_then(|system| system.to_projjson())).ok()
+    }
+
+    /// Longitude, latitude on WGS 84 (OGC:CRS84) as PROJJSON.
+    #[must_use]
+    pub fn crs84_projjson() -> Option<String> {
+        // By the name that GDAL has itself its id is lost.
+        quietly(|| SpatialRef::from_definition("urn:ogc:def:crs:OGC:1.3:CRS84").and_then(|system| system.to_projjson())).ok()
+    }
+
     fn offset(name: &str, definition: Definition) -> Self {
         Self { name: name.to_owned(), area: Some(offset::AREA), definition, ..Self::wgs84() }
     }
@@ -258,6 +278,16 @@ mod tests {
         }
         let feet = Crs::parse("EPSG:2263+6360").unwrap();
         assert!((feet.height_unit_m() - 1200.0 / 3937.0).abs() < 1e-9, "{}", feet.height_unit_m());
+    }
+
+    #[test]
+    fn projjson_names_the_system() {
+        for (text, says) in [("EPSG:4548", "\"code\": 4548"), ("EPSG:4326", "\"code\": 4326"), ("EPSG:7415", "CompoundCRS")] {
+            let json = Crs::parse(text).unwrap().projjson().unwrap();
+            assert!(json.contains(says), "{text}: {json}");
+        }
+        assert_eq!(Crs::parse("GCJ-02").unwrap().projjson(), None);
+        assert!(Crs::crs84_projjson().unwrap().contains("\"CRS84\""));
     }
 
     #[test]

@@ -75,6 +75,9 @@ pub const REFUSED_RECORDS_MAX: usize = 100_000;
 /// Most pairs of a collection and a reason whose refused records are counted apart; what is refused
 /// of further collections counts as of `other`.
 pub const REFUSED_COUNTS_MAX: usize = 1_000;
+/// Most bytes of all orders of columns, which filters on attributes are answered by; without room
+/// for its order a filter looks at every item.
+pub const ORDERS_BYTES_MAX: usize = 512 << 20;
 /// Most bytes of one CQL2 filter.
 pub const FILTER_BYTES_MAX: usize = 1 << 20;
 /// Deepest nesting of one CQL2 filter: parentheses, NOT, functions, chains of arithmetic.

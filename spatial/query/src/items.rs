@@ -3,7 +3,6 @@
 use crate::{
     QueryError,
     city::{CollectionView, Kind},
-    layer::Layer,
     live::LiveState,
     search::Search,
     sort::{Place, SortKey, Sorter},
@@ -124,8 +123,9 @@ fn bad(parameter: &'static str, reason: impl Into<String>) -> QueryError {
 impl CollectionView {
     /// Visits a page of the matching items in the order of the sort keys and then of the fid.
     ///
-    /// O(log n + k) for k items whose envelope meets the windows of the query, or those that its
-    /// filter gives; O(n) without a window. Sorting costs O(k log limit).
+    /// O(log n + k) for k items whose envelope meets the windows of the query or of its filter, or
+    /// that have the values that its filter names, whichever are fewer; O(n) where neither helps.
+    /// [`CollectionView::access`] says which it is. Sorting costs O(k log limit).
     ///
     /// # Errors
     /// The limit is out of range, or the cursor is of another version of the layer or of another order.
@@ -193,7 +193,7 @@ impl CollectionView {
         });
     }
 
-    /// What the tree finds for a query.
+    /// What an index finds for a query.
     fn candidates(&self, query: &ItemsQuery) -> Candidates<'_> {
         match &self.kind {
             Kind::Elevation(_) => Candidates::Items(Vec::new()),
@@ -276,34 +276,6 @@ impl ItemsQuery {
         self.equals.iter().all(|equals| equals.holds(item))
             && self.filter.as_ref().is_none_or(|filter| filter.holds(item))
             && self.search.as_ref().is_none_or(|search| search.holds(item))
-    }
-
-    /// The windows to ask the tree for, and whether the geometry itself must meet them; the
-    /// filter's are only where its items' envelopes are.
-    fn asked(&self) -> Option<(&[Bbox], bool)> {
-        match self.windows.as_slice() {
-            [] => Some((self.filter.as_ref()?.windows()?, false)),
-            windows => Some((windows, true)),
-        }
-    }
-}
-
-impl Layer {
-    /// The rows that the tree finds, ascending; `None` if all have to be looked at.
-    fn candidates(&self, query: &ItemsQuery) -> Option<Vec<u32>> {
-        let (windows, exact) = query.asked()?;
-        let mut rows = Vec::new();
-        for window in windows {
-            let area = rectangle(window);
-            self.search(window, |row, inside| {
-                if !exact || inside == Inside::Whole || self.table.geometry(row).is_some_and(|wkb| meets(wkb, &area)) {
-                    rows.push(row);
-                }
-            });
-        }
-        rows.sort_unstable();
-        rows.dedup();
-        Some(rows)
     }
 }
 

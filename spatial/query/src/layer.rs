@@ -1,5 +1,6 @@
 //! A layer ready to be asked.
 
+use crate::order::Orders;
 use citywall_index::{Inside, PackedIndex, WindowIndex};
 use citywall_model::{Bbox, CollectionMeta, FeatureTable, geometry};
 
@@ -8,6 +9,7 @@ use citywall_model::{Bbox, CollectionMeta, FeatureTable, geometry};
 pub(crate) struct Layer {
     pub(crate) meta: CollectionMeta,
     pub(crate) table: FeatureTable,
+    pub(crate) orders: Orders,
     index: PackedIndex,
 }
 
@@ -17,7 +19,7 @@ impl Layer {
         let rows = 0..u32::try_from(table.len()).unwrap_or(u32::MAX);
         let envelopes: Vec<Bbox> = rows.map(|row| table.geometry(row).map_or(Bbox::EMPTY, geometry::bounds)).collect();
         let index = PackedIndex::new(envelopes.into_iter());
-        Self { meta, table, index }
+        Self { meta, orders: Orders::new(&table), table, index }
     }
 
     /// The rows whose envelope meets the window, in no particular order.

@@ -7,6 +7,7 @@
 //!
 //! This crate knows nothing of HTTP, tiles or async runtimes.
 
+mod access;
 mod areas;
 mod city;
 mod commit;
@@ -16,6 +17,7 @@ mod items;
 mod layer;
 mod live;
 mod merge;
+mod order;
 mod past;
 mod reaction;
 mod search;
@@ -23,6 +25,7 @@ mod sort;
 mod states;
 mod writer;
 
+pub use access::Access;
 pub use city::{City, CollectionView};
 pub use commit::Commit;
 pub use edit::{Deed, Edit, Expected};

@@ -6,7 +6,7 @@ use crate::http::{Params, Problem};
 use citywall_cql2::{Filter, QueryableKind, Queryables};
 use citywall_crs::Crs;
 use citywall_model::{AREA_PROPERTIES, CollectionMeta, Revision, TimeFilter, limits};
-use citywall_query::{CollectionView, Cursor, Equals, ItemsQuery, Moment, Search, SortKey};
+use citywall_query::{Access, CollectionView, Cursor, Equals, ItemsQuery, Moment, Search, SortKey};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -188,12 +188,17 @@ fn moment(moment: &Moment) -> Value {
 pub fn explain(view: &CollectionView, items: &ItemsRequest) -> Value {
     let query = &items.query;
     let counts = view.counts();
-    let (index, windows) = match (query.windows.as_slice(), query.filter.as_ref().and_then(|filter| filter.windows())) {
-        ([], None) => ("none: every item is looked at", json!([])),
-        ([], Some([])) => ("none: no item can match", json!([])),
-        ([], Some(windows)) => ("R-tree, windows of the filter", json!(windows)),
-        (windows, _) => ("R-tree, window of bbox, then the geometry itself", json!(windows)),
+    let access = view.access(query);
+    let (index, windows) = match (&access, query.windows.as_slice(), query.filter.as_ref().and_then(|filter| filter.windows())) {
+        (_, [], Some([])) => ("none: no item can match".to_owned(), json!([])),
+        (Access::Order { properties, .. }, ..) => {
+            (format!("order of {}, then the filter itself", properties.join(", ")), json!(query.windows))
+        }
+        (_, [], None) => ("none: every item is looked at".to_owned(), json!([])),
+        (_, [], Some(windows)) => ("R-tree, windows of the filter".to_owned(), json!(windows)),
+        (_, windows, _) => ("R-tree, window of bbox, then the geometry itself".to_owned(), json!(windows)),
     };
+    let rows = if let Access::Order { rows, .. } = access { Some(rows) } else { None };
     let equals: Vec<String> = query.equals.iter().map(|equals| format!("{} = {}", equals.property, equals.value)).collect();
     let sort: Vec<String> =
         query.sort.iter().map(|key| format!("{}{}", if key.descending { "-" } else { "+" }, key.property.name)).collect();
@@ -202,6 +207,7 @@ pub fn explain(view: &CollectionView, items: &ItemsRequest) -> Value {
         "items": counts.total,
         "index": index,
         "windows": windows,
+        "rows": rows,
         "time": query.filter.as_ref().and_then(|filter| filter.time()).map(|time| [time.start, time.end].map(|at| at.map(|at| at.to_string()))),
         "moment": moment(&items.moment),
         "equals": equals,

@@ -147,5 +147,5 @@ export class SelectTool {
 }
 
 const formTitle = (form: string, type = ''): string =>
-  ({ json: 'GeoJSON', geojson: 'GeoJSON', csv: 'CSV', fgb: 'FlatGeobuf', flatgeobuf: 'FlatGeobuf', gpkg: 'GeoPackage', kml: 'KML', parquet: 'GeoParquet', arrow: 'GeoArrow', gml: 'GML', shp: 'Shapefile' })[form]
+  ({ json: 'GeoJSON', geojson: 'GeoJSON', csv: 'CSV', geojsonl: 'GeoJSON lines', fgb: 'FlatGeobuf', flatgeobuf: 'FlatGeobuf', gpkg: 'GeoPackage', kml: 'KML', parquet: 'GeoParquet', arrow: 'GeoArrow', gml: 'GML', shp: 'Shapefile' })[form]
   ?? (type || form);
