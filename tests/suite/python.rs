@@ -50,12 +50,12 @@ fn geoparquet_and_arrow_say_what_geojson_says() {
             2 => json!({"type": "LineString", "coordinates": [[x, y], [x + 0.1, y]]}),
             _ => json!({"type": "MultiPolygon", "coordinates": [[[[x, y], [x + 0.01, y], [x, y + 0.01], [x, y]]]]}),
         };
-        let some = |sides: usize, value: serde_json::Value| if at % sides == 0 { json!(null) } else { value };
+        let some = |sides: usize, value: serde_json::Value| if at.is_multiple_of(sides) { json!(null) } else { value };
         let properties = json!({
             "name": some(5, json!(format!("楼 {at}\n\"{}\"", "é".repeat(at % 40)))),
             "floors": some(7, json!(at as i64 - 300)),
             "height": some(3, json!(at as f64 / 9.0)),
-            "open": some(4, json!(at % 2 == 0)),
+            "open": some(4, json!(at.is_multiple_of(2))),
             "tags": some(6, json!({"list": [at, "x"]})),
         });
         json!({"type": "Feature", "geometry": geometry, "properties": properties})
@@ -64,10 +64,10 @@ fn geoparquet_and_arrow_say_what_geojson_says() {
     fs::write(&source, (0..9_000).map(|at| feature(at).to_string() + "\n").collect::<String>()).unwrap();
     citywall_ok(&["import", source.to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", "mixed"]);
     let server = Server::start(&city, &[]);
-    for at in 0..40 {
-        let geometry = if at % 5 == 0 { json!(null) } else { json!({"type": "Point", "coordinates": [117.2, 39.1]}) };
+    for at in 0..40u32 {
+        let geometry = if at.is_multiple_of(5) { json!(null) } else { json!({"type": "Point", "coordinates": [117.2, 39.1]}) };
         let event = json!({"type": "Feature", "id": format!("e{at}"), "geometry": geometry, "properties": {
-            "source": "test", "time": format!("2026-03-01T08:15:{at:02}Z"), "title": "路面塌陷", "level": if at % 3 == 0 { json!(null) } else { json!(at % 4 + 1) }, "status": "open"}});
+            "source": "test", "time": format!("2026-03-01T08:15:{at:02}Z"), "title": "路面塌陷", "level": if at.is_multiple_of(3) { json!(null) } else { json!(at % 4 + 1) }, "status": "open"}});
         let (status, said) = post(&format!("{}/collections/events/items", server.url), "application/geo+json", &event.to_string());
         assert_eq!(status, 201, "{said}");
     }

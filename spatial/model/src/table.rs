@@ -257,7 +257,7 @@ impl FeatureTable {
     }
 
     /// A number that stands for a value within its field: two rows have the same one if and only if
-    /// they have the same value. `None` for null. Cheaper than the value itself, since no text is
+    /// they have the same value. Those of texts count them from 0. `None` for null. Cheaper than the value itself, since no text is
     /// looked up. Panics if there is no such row or field.
     #[must_use]
     #[inline]

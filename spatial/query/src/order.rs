@@ -6,7 +6,7 @@
 use citywall_cql2::{Need, Range, first_moment};
 use citywall_model::{FeatureTable, FieldType, ValueRef, limits};
 use jiff::{Timestamp, tz::TimeZone};
-use rustc_hash::FxHashMap;
+use rayon::prelude::*;
 use std::{
     cmp::Ordering,
     sync::{
@@ -119,14 +119,10 @@ impl Column {
         }
         let room = Room::for_rows(table.len())?;
         Some(self.by_value.get_or_init(|| {
-            let mut rows = filled(table, field);
-            match table.schema().fields[field].kind {
-                FieldType::Text => {
-                    let ranks = ranks(table, field, &rows);
-                    rows.sort_unstable_by_key(|row| table.token(*row, field).map(|token| ranks[&token]));
-                }
-                _ => rows.sort_unstable_by(|a, b| number(table.value(*a, field)).total_cmp(&number(table.value(*b, field)))),
-            }
+            let rows = match table.schema().fields[field].kind {
+                FieldType::Text => by_text(table, field),
+                _ => by_number(table, field),
+            };
             Order { rows, _room: room }
         }))
     }
@@ -137,10 +133,9 @@ impl Column {
         if self.by_time.get().is_none() {
             let room = Room::for_rows(table.len())?;
             self.by_time.get_or_init(|| {
-                let rows = filled(table, field).into_iter();
                 let mut keyed: Vec<(Timestamp, u32)> =
-                    rows.filter_map(|row| Some((first_moment(text(table, row, field), zone)?, row))).collect();
-                keyed.sort_unstable();
+                    filled(table, field).filter_map(|row| Some((first_moment(text(table, row, field), zone)?, row))).collect();
+                keyed.par_sort_unstable();
                 (zone.clone(), Order { rows: keyed.into_iter().map(|(_, row)| row).collect(), _room: room })
             });
         }
@@ -158,17 +153,41 @@ impl Order {
 }
 
 /// The rows that have a value.
-fn filled(table: &FeatureTable, field: usize) -> Vec<u32> {
+fn filled(table: &FeatureTable, field: usize) -> impl Iterator<Item = u32> {
     let rows = 0..u32::try_from(table.len()).unwrap_or(u32::MAX);
-    rows.filter(|row| table.token(*row, field).is_some()).collect()
+    rows.filter(move |row| table.token(*row, field).is_some())
 }
 
-/// The place of every text of a column in the order of them all: texts repeat, so that fewer are compared.
-fn ranks(table: &FeatureTable, field: usize, rows: &[u32]) -> FxHashMap<u64, u32> {
-    let texts: FxHashMap<u64, u32> = rows.iter().filter_map(|row| Some((table.token(*row, field)?, *row))).collect();
-    let mut texts: Vec<(&str, u64)> = texts.into_iter().map(|(token, row)| (text(table, row, field), token)).collect();
-    texts.sort_unstable();
-    (0..).zip(texts).map(|(rank, (_, token))| (token, rank)).collect()
+fn by_number(table: &FeatureTable, field: usize) -> Vec<u32> {
+    let mut keyed: Vec<(f64, u32)> = filled(table, field).map(|row| (number(table.value(row, field)), row)).collect();
+    keyed.par_sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    keyed.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Texts repeat, so that each is compared once: the rows are counted into the places of their text.
+fn by_text(table: &FeatureTable, field: usize) -> Vec<u32> {
+    let token = |row: u32| table.token(row, field).and_then(|token| usize::try_from(token).ok()).unwrap_or_default();
+    let mut places = vec![0; table.len()];
+    let mut texts: Vec<(&str, usize)> = Vec::new();
+    for row in filled(table, field) {
+        let token = token(row);
+        if places[token] == 0 {
+            texts.push((text(table, row, field), token));
+        }
+        places[token] += 1;
+    }
+    texts.par_sort_unstable();
+    let mut end = 0;
+    for (_, token) in texts {
+        end += std::mem::replace(&mut places[token], end);
+    }
+    let mut rows = vec![0; end];
+    for row in filled(table, field) {
+        let place = &mut places[token(row)];
+        rows[*place] = row;
+        *place += 1;
+    }
+    rows
 }
 
 fn text(table: &FeatureTable, row: u32, field: usize) -> &str {

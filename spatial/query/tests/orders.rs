@@ -32,7 +32,7 @@ fn view() -> &'static CollectionView {
         let feature = |at: u64| {
             // Knuth's MMIX generator; its upper bits are the good ones.
             let roll = at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407) >> 33;
-            let some = |sides: u64, value: Value| if roll % sides == 0 { Value::Null } else { value };
+            let some = |sides: u64, value: Value| if roll.is_multiple_of(sides) { Value::Null } else { value };
             let number = match roll % 50 {
                 1 => -0.0,
                 2 => 0.0,
