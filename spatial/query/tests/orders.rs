@@ -48,7 +48,8 @@ fn view() -> &'static CollectionView {
             };
             let names = ["鼓楼", "鼓楼南街", "Tower", "tower", "Tower_1", "Zoë", "Zoe", "100%", "", "T"];
             NewFeature {
-                geometry: (roll % 11 > 0).then(|| Wkb::point((roll % 100) as f64 / 10.0, (roll / 100 % 100) as f64 / 10.0).unwrap()),
+                geometry: (!roll.is_multiple_of(11))
+                    .then(|| Wkb::point((roll % 100) as f64 / 10.0, (roll / 100 % 100) as f64 / 10.0).unwrap()),
                 values: vec![
                     ("name".into(), some(7, Value::Text(names[roll as usize % names.len()].into()))),
                     ("code".into(), Value::Text(format!("c{at:05}"))),
