@@ -236,6 +236,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(api::health::metrics))
         .route("/control", get(api::control::page))
         .route("/control/control.js", get(api::control::script))
+        .route("/control/scenes", get(api::control::scenes))
         .route("/map", get(api::map::page))
         .route("/map/", get(api::map::page))
         .route("/map/{*path}", get(api::map::asset))

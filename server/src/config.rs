@@ -51,6 +51,9 @@ pub struct Config {
     /// The folder into which history is written, as newline-delimited JSON, before it ages out
     /// (`retention_days`); it is not kept without one. Relative to the configuration file.
     pub history_export: Option<PathBuf>,
+    /// The folder of scenes (TOML) that the walls were started with, for `/control` to offer; those
+    /// that come with the wall without it. Relative to the configuration file.
+    pub scenes: Option<PathBuf>,
     /// Who sends live items, and what is expected of them.
     pub sources: Vec<SourceConfig>,
     /// MQTT brokers to subscribe to.
@@ -76,6 +79,7 @@ impl Default for Config {
             live: Vec::new(),
             targets_allow: Vec::new(),
             history_export: None,
+            scenes: None,
             sources: Vec::new(),
             mqtt: Vec::new(),
             tilesets: Vec::new(),
@@ -170,6 +174,7 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new(""));
         config.live.iter_mut().try_for_each(|live| live.read_classes(folder))?;
         config.history_export = config.history_export.map(|export| folder.join(export));
+        config.scenes = config.scenes.map(|scenes| folder.join(scenes));
         config.tilesets.iter_mut().for_each(|tileset| tileset.folder = folder.join(&tileset.folder));
         Ok(config)
     }

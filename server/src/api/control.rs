@@ -3,18 +3,39 @@
 //! a wall that joins late. So the page needs no address of its own but those of the API.
 
 use super::definition::{Operation, get};
-use crate::http::{Answer, Ask};
+use crate::{
+    app::App,
+    http::{Answer, Ask, Problem},
+    limits,
+};
 use axum::{
     body::Body,
+    extract::State,
     http::{HeaderValue, header},
     response::Response,
 };
+use citywall_wire::SHIPPED_SCENES;
+use rust_embed::RustEmbed;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::{path::Path, sync::Arc};
 
 const PAGE: &str = include_str!("../control/control.html");
 const SCRIPT: &str = include_str!("../control/control.js");
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'self'";
+
+/// The scenes that come with the wall.
+#[derive(RustEmbed)]
+#[folder = "$CARGO_MANIFEST_DIR/../scenes/"]
+struct Shipped;
+
+/// What of a scene a menu needs; the wall reads the rest.
+#[derive(Deserialize)]
+struct Named {
+    menu: Option<String>,
+    title: Option<String>,
+}
 
 /// What the API definition says of the page.
 pub fn paths() -> Map<String, Value> {
@@ -27,7 +48,62 @@ pub fn paths() -> Map<String, Value> {
         ok: json!({"200": {"description": "The page", "content": {"text/html": {"schema": {"type": "string"}}}}}),
         problems: &[],
     });
-    [("/control".to_owned(), page)].into_iter().collect()
+    let scenes = get(Operation {
+        tag: "Live",
+        id: "getScenes",
+        summary: "The scenes that a wall can be told to show",
+        description: "Those that come with the wall, or those of the configured folder (scenes), in the order of the menu. A file that cannot be read as a scene says why.",
+        parameters: &[],
+        ok: json!({"200": {"description": "The scenes", "content": {"application/json": {
+            "schema": {"type": "object", "required": ["scenes"], "properties": {"scenes": {"type": "array", "items": {
+                "type": "object", "required": ["id"], "properties": {"id": {"type": "string"}, "title": {"type": "string"}, "error": {"type": "string"}}}}}},
+            "example": {"scenes": [{"id": "overview", "title": "总览"}, {"id": "traffic", "title": "交通"}]},
+        }}}}),
+        problems: &[],
+    });
+    [("/control".to_owned(), page), ("/control/scenes".to_owned(), scenes)].into_iter().collect()
+}
+
+/// `GET /control/scenes`
+pub async fn scenes(State(app): State<Arc<App>>, ask: Ask) -> Answer {
+    ask.params(&[])?;
+    let scenes: Vec<Value> = match app.config.scenes.clone() {
+        None => shipped().collect(),
+        Some(folder) => {
+            let read = tokio::task::spawn_blocking(move || of_folder(&folder)).await;
+            read.map_err(|error| Problem::internal(&error))?
+                .map_err(|error| Problem::internal(&format_args!("the folder of scenes: {error}")))?
+        }
+    };
+    Ok(super::value(&json!({ "scenes": scenes })))
+}
+
+fn shipped() -> impl Iterator<Item = Value> {
+    let text = |name: &str| Shipped::get(&format!("{name}.toml")).map(|file| String::from_utf8_lossy(&file.data).into_owned());
+    SHIPPED_SCENES.iter().filter_map(move |name| Some(entry(name, &text(name)?)))
+}
+
+/// The scenes of a folder: the shipped names in the order of the menu, then the others by name.
+fn of_folder(folder: &Path) -> std::io::Result<Vec<Value>> {
+    let files = std::fs::read_dir(folder)?.flatten().map(|entry| entry.path());
+    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
+    let rank = |path: &Path| SHIPPED_SCENES.iter().position(|name| path.file_stem().is_some_and(|stem| stem == *name));
+    files.sort_by_key(|path| (rank(path).unwrap_or(usize::MAX), path.clone()));
+    files.truncate(limits::SCENES_MAX);
+    Ok(files
+        .iter()
+        .map(|path| {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            std::fs::read_to_string(path).map_or_else(|error| json!({"id": name, "error": error.to_string()}), |text| entry(&name, &text))
+        })
+        .collect())
+}
+
+fn entry(name: &str, text: &str) -> Value {
+    match toml::from_str::<Named>(text) {
+        Ok(named) => json!({"id": name, "title": named.menu.or(named.title).unwrap_or_else(|| name.to_owned())}),
+        Err(error) => json!({"id": name, "error": error.message()}),
+    }
 }
 
 /// `GET /control`

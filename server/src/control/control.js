@@ -2,15 +2,13 @@
 'use strict';
 const base = new URL('./', location.href);
 const $ = (id) => document.getElementById(id);
-const SCENES = [['overview', '总览'], ['governance', '治理'], ['traffic', '交通'], ['emergency', '应急'], ['video', '视频'], ['urban', '城管'],
-  ['ecology', '生态'], ['pipes', '厂网河'], ['energy', '能源'], ['vehicles', '车辆'], ['appeals', '诉求'], ['planning', '规建'],
-  ['elderly', '养老'], ['food', '食品'], ['economy', '经济']];
 const MODES = [['ordinary', '平时 Ordinary'], ['emergency', '战时 Emergency'], ['drill', '演练 Drill']];
 const MARKS = ['○', '◆', '▲', '■', '●'];
 const METRES_PER_DEGREE = 111320;
 const walls = new Map();
 const alarms = new Map();
 let city = null;
+let scenes = [];
 let wall = new URLSearchParams(location.search).get('wall') || 'wall';
 
 function said(text) { $('said').textContent = text; }
@@ -80,7 +78,12 @@ function show() {
   const state = told();
   $('wall').replaceChildren(...[...new Set([wall, ...walls.keys()])].sort().map((id) => new Option(id, id, false, id === wall)));
   $('modes').replaceChildren(...MODES.map(([id, name]) => button(name, state.mode === id, () => tell({ mode: id }))));
-  $('scenes').replaceChildren(...SCENES.map(([id, name]) => button(name, state.scene === id, () => tell({ scene: id, mode: null, camera: null, highlight: null }))));
+  $('scenes').replaceChildren(...scenes.map(({ id, title, error }) => {
+    const key = button(title || id, state.scene === id, () => tell({ scene: id, mode: null, camera: null, highlight: null }));
+    key.disabled = Boolean(error);
+    key.title = error || '';
+    return key;
+  }));
   $('tour').setAttribute('aria-pressed', String(state.playing === true));
   const hidden = new Set(state.hidden || []);
   const layers = ((city && city.collections) || []).filter((c) => c.kind === 'layer');
@@ -204,5 +207,6 @@ $('replay').addEventListener('click', () => {
 });
 $('now').addEventListener('click', () => tell({ replay: null }));
 ask('city').then((document) => { city = document; show(); }).catch((error) => said(String(error.message)));
+ask('control/scenes').then((answer) => { scenes = answer.scenes; show(); }).catch((error) => said(String(error.message)));
 show();
 listen();

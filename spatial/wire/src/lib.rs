@@ -10,6 +10,25 @@ pub use live::{AreaOf, Change, Gone, LiveMessage, LiveRequest, Replay, ReplayCon
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// The scenes that come with the wall, by name, in the order of its menu; the overview is the first.
+pub const SHIPPED_SCENES: [&str; 15] = [
+    "overview",
+    "governance",
+    "traffic",
+    "emergency",
+    "video",
+    "urban",
+    "ecology",
+    "pipes",
+    "energy",
+    "vehicles",
+    "appeals",
+    "planning",
+    "elderly",
+    "food",
+    "economy",
+];
+
 /// A text in the two languages that every screen has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocalText {

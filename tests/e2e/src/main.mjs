@@ -142,6 +142,20 @@ try {
     await shoot('7-api');
   });
 
+  await step('a wall is steered from the console', async () => {
+    await page.goto(city.address('control'));
+    for (const name of ['交通', '战时 Emergency']) {
+      await page.getByRole('button', { name, exact: true }).click();
+      await page.locator('button[aria-pressed="true"]', { hasText: name }).waitFor();
+    }
+    await page.getByRole('button', { name: '近 nearer' }).click();
+    const response = await fetch(city.address('collections/walls/items/wall'), { headers: city.headers });
+    const { scene, mode } = (await response.json()).properties;
+    assert.deepEqual([scene, mode], ['traffic', 'emergency']);
+    assert.deepEqual(await seriousViolations(page), []);
+    await shoot('8-control');
+  });
+
   assert.deepEqual(faults, [], 'the page did what it must not do');
   console.log('ok: no request left the server, and no error was logged');
 } catch (error) {

@@ -238,6 +238,7 @@ mod tests {
         let scenes = Scenes::open(None).unwrap();
         let names: std::collections::BTreeSet<&str> = scenes.list().iter().map(Named::menu).collect();
         assert_eq!(names.len(), 15);
+        assert_eq!(SHIPPED.map(|(name, _)| name), citywall_wire::SHIPPED_SCENES);
         assert!(Scenes::open(Some(Path::new(FOLDER))).unwrap().list().len() >= 15);
         assert_eq!(Scenes::open(Some(Path::new("traffic"))).unwrap().number(), 2);
         assert!(Scenes::open(Some(Path::new("trafic"))).unwrap_err().to_string().contains("traffic"));
