@@ -20,6 +20,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use citywall_analysis::network::Networks;
 use citywall_model::limits as engine;
 use citywall_query::City;
 use citywall_tiles::FreshTiles;
@@ -52,6 +53,8 @@ pub struct App {
     pub hub: Arc<Hub>,
     /// Imports.
     pub jobs: Jobs,
+    /// Networks that are kept between questions.
+    pub networks: Networks,
     /// Which building stands in which 3D tile.
     pub plans: Plans,
     /// Turns true once the server stops.
@@ -85,6 +88,7 @@ impl App {
             hub: Arc::default(),
             intake: Intake::new(&config.live),
             jobs: Jobs::default(),
+            networks: Networks::default(),
             plans: Plans::default(),
             closing: watch::Sender::new(false),
             started: Instant::now(),

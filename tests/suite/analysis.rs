@@ -1,9 +1,13 @@
 //! The questions of analysts against programs of their field.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use citywall_tests::{Server, citywall_ok, python, root, run};
-use serde_json::json;
-use std::{fs, path::Path};
+use citywall_tests::{Server, citywall_ok, python, root, run, shared};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+};
 
 /// Serves a city of one layer.
 fn serve(folder: &Path, layer: &str, features: &[serde_json::Value]) -> Server {
@@ -38,4 +42,26 @@ fn hotspots_are_those_of_scikit_learn_scipy_and_pysal() {
     }
     let server = serve(folder.path(), "spots", &spots);
     script("hotspots.py", &[&server.url]);
+}
+
+#[test]
+fn ways_along_new_yorks_roads_are_those_of_networkx() {
+    let folder = tempfile::tempdir().unwrap();
+    let city = folder.path().join("city.gpkg");
+    let roads = shared("city/new-york/roads.geojsonl.gz");
+    citywall_ok(&["import", roads.to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", "roads"]);
+    // Something stands at a vertex of every twentieth road.
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut spots = String::new();
+    for line in BufReader::new(flate2::read::GzDecoder::new(fs::File::open(&roads).unwrap())).lines().step_by(20) {
+        let road: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        let vertices = road["geometry"]["coordinates"].as_array().unwrap();
+        let place = &vertices[random.usize(..vertices.len())];
+        spots += &(json!({"type": "Feature", "geometry": {"type": "Point", "coordinates": place}, "properties": {}}).to_string() + "\n");
+    }
+    let source = folder.path().join("spots.geojsonl");
+    fs::write(&source, spots).unwrap();
+    citywall_ok(&["import", source.to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", "spots"]);
+    let server = Server::start(&city, &[]);
+    script("networks.py", &[&server.url]);
 }

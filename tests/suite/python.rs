@@ -13,7 +13,7 @@ fn run(command: &mut Command) -> String {
     said
 }
 
-/// A served city with sixty buildings.
+/// A served city with sixty buildings along a road.
 fn serve(folder: &Path) -> Server {
     let building = |at: u32| {
         let (x, y) = (117.0 + f64::from(at) * 0.01, 39.0 + f64::from(at) * 0.005);
@@ -23,6 +23,14 @@ fn serve(folder: &Path) -> Server {
     let (source, city) = (folder.join("buildings.geojsonl"), folder.join("city.gpkg"));
     fs::write(&source, (0..60).map(|at| building(at).to_string() + "\n").collect::<String>()).unwrap();
     citywall_ok(&["import", source.to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", "buildings"]);
+    // A street from each building to the next.
+    let street = |at: u32| {
+        let place = |at: u32| [117.0025 + f64::from(at) * 0.01, 39.0025 + f64::from(at) * 0.005];
+        json!({"type": "Feature", "geometry": {"type": "LineString", "coordinates": [place(at), place(at + 1)]}, "properties": {"maxspeed": 40, "oneway": "no"}})
+    };
+    let roads = folder.join("roads.geojsonl");
+    fs::write(&roads, (0..59).map(|at| street(at).to_string() + "\n").collect::<String>()).unwrap();
+    citywall_ok(&["import", roads.to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", "roads"]);
     Server::start(&city, &[])
 }
 

@@ -42,7 +42,7 @@ fn tags() -> Value {
         {"name": "Data", "description": "Collections and their items (OGC API – Features)."},
         {"name": "Tiles", "description": "Vector tiles of every collection (OGC API – Tiles)."},
         {"name": "Styles", "description": "How collections are drawn, as MapLibre styles (OGC API – Styles)."},
-        {"name": "Query", "description": "What an analyst asks: nearest, aggregate, join, overlay, hot spots. Each takes GET with parameters and POST with the same as JSON; every number has its unit and the revision that it was computed at."},
+        {"name": "Query", "description": "What an analyst asks: nearest, aggregate, join, overlay, hot spots, ways along roads and pipes. Each takes GET with parameters and POST with the same as JSON; every number has its unit and the revision that it was computed at."},
         {"name": "Edit", "description": "Single items made, replaced, changed and removed (OGC API – Features Part 4)."},
         {"name": "Live", "description": "Posting live items and hearing of changes."},
         {"name": "History", "description": "The past of single items: states, tracks, series."},

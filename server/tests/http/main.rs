@@ -14,6 +14,7 @@ mod history;
 mod ingest;
 mod life;
 mod live;
+mod networks;
 mod query;
 mod redis;
 mod replay;

@@ -88,13 +88,10 @@ pub fn density(
                         *sums.entry((row, column)).or_default() += share * point.weight;
                     }
                 }
-            }
-            if sums.len() > limits::ANALYSIS_GROUPS_MAX {
-                return Err(AnalysisError::limit(
-                    "ANALYSIS_GROUPS_MAX",
-                    limits::ANALYSIS_GROUPS_MAX,
-                    "ask for larger cells, a smaller radius, or a narrower filter",
-                ));
+                if sums.len() > limits::ANALYSIS_GROUPS_MAX {
+                    let advice = "ask for larger cells, a smaller radius, or a narrower filter";
+                    return Err(AnalysisError::limit("ANALYSIS_GROUPS_MAX", limits::ANALYSIS_GROUPS_MAX, advice));
+                }
             }
         }
     }

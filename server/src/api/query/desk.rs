@@ -4,7 +4,7 @@ use crate::{
     api::features::schema,
     http::{Problem, problem::collection_id},
 };
-use citywall_analysis::Budget;
+use citywall_analysis::{Budget, network::Networks};
 use citywall_cql2::Filter;
 use citywall_query::{City, CollectionView, ItemsQuery};
 use jiff::Timestamp;
@@ -18,13 +18,15 @@ const ATTEMPTS: usize = 3;
 pub struct Desk<'a> {
     /// The city.
     pub city: &'a City,
+    /// Networks that are kept between questions.
+    pub networks: &'a Networks,
     now: Timestamp,
 }
 
 impl<'a> Desk<'a> {
     /// For a question that is asked now.
-    pub fn new(city: &'a City) -> Self {
-        Self { city, now: Timestamp::now() }
+    pub fn new(city: &'a City, networks: &'a Networks) -> Self {
+        Self { city, networks, now: Timestamp::now() }
     }
 
     /// What the question may still cost, counted from now.

@@ -9,6 +9,9 @@ pub mod input;
 mod join;
 mod nearest;
 mod overlay;
+mod start;
+mod trace;
+mod within_reach;
 
 use crate::{
     app::App,
@@ -42,7 +45,15 @@ pub struct Operation {
 }
 
 /// Everything that can be asked.
-pub const OPERATIONS: &[Operation] = &[nearest::OPERATION, aggregate::OPERATION, join::OPERATION, overlay::OPERATION, hotspots::OPERATION];
+pub const OPERATIONS: &[Operation] = &[
+    nearest::OPERATION,
+    aggregate::OPERATION,
+    join::OPERATION,
+    overlay::OPERATION,
+    hotspots::OPERATION,
+    within_reach::OPERATION,
+    trace::OPERATION,
+];
 
 /// What the API definition says of `/query`.
 pub fn paths() -> Map<String, Value> {
@@ -72,6 +83,7 @@ impl From<AnalysisError> for Problem {
 async fn answer(app: &Arc<App>, ask: &Ask, method: &Method, body: Body, operation: &'static Operation) -> Answer {
     let city = app.city()?.clone();
     let input = input::read(ask, method, body, operation.fields).await?;
-    let answer = app.blocking(move || (operation.answer)(&Desk::new(&city), &input)).await?;
+    let app_too = app.clone();
+    let answer = app.blocking(move || (operation.answer)(&Desk::new(&city, &app_too.networks), &input)).await?;
     Ok(super::value(&answer))
 }
