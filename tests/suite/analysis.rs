@@ -65,3 +65,25 @@ fn ways_along_new_yorks_roads_are_those_of_networkx() {
     let server = Server::start(&city, &[]);
     script("networks.py", &[&server.url]);
 }
+
+#[test]
+fn what_is_seen_over_roofs_is_what_gdal_sees() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut random = fastrand::Rng::with_seed(11);
+    let (lon, lat) = (117.2, 39.13);
+    let mut blocks = Vec::new();
+    while blocks.len() < 90 {
+        let mut within = |from: f64, to: f64| from + random.f64() * (to - from);
+        let (x, y, width, depth, height) =
+            (within(-0.006, 0.006), within(-0.0045, 0.0045), within(0.0002, 0.0006), within(0.0002, 0.0005), within(4.0, 30.0));
+        // The eye stands in the open.
+        if x.abs() < 0.001 && y.abs() < 0.001 {
+            continue;
+        }
+        let (x, y) = (lon + x, lat + y);
+        let ring = [[x, y], [x + width, y], [x + width, y + depth], [x, y + depth], [x, y]];
+        blocks.push(json!({"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": {"height": height}}));
+    }
+    let server = serve(folder.path(), "buildings", &blocks);
+    script("viewshed.py", &[&server.url, folder.path().to_str().unwrap(), &lon.to_string(), &lat.to_string()]);
+}

@@ -22,4 +22,5 @@ mod rules;
 mod styles;
 mod targets;
 mod tiles;
+mod visibility;
 mod ways_in;

@@ -1,7 +1,8 @@
 //! What an analyst asks of collections, over [`citywall_query::CollectionView`]:
 //! [`nearest`](nearest::nearest), [`aggregate`](aggregate::aggregate), [`join`],
 //! [`overlay`], and hot spots as [`density`](density::density), [`clusters`] and
-//! [`getis_ord`]; and of lines as a [`network`].
+//! [`getis_ord`]; of lines as a [`network`]; and
+//! [`visibility`].
 //!
 //! Distances, lengths and areas are geodesic, on WGS 84, in metres and square metres (C. F. F.
 //! Karney, “Algorithms for geodesics”, J. Geod. 87, 2013). Edges of lines and polygons are straight
@@ -22,5 +23,6 @@ pub mod nearest;
 pub mod network;
 pub mod overlay;
 pub mod points;
+pub mod visibility;
 
 pub use budget::{AnalysisError, Budget};

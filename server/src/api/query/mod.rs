@@ -11,6 +11,7 @@ mod nearest;
 mod overlay;
 mod start;
 mod trace;
+mod visibility;
 mod within_reach;
 
 use crate::{
@@ -53,6 +54,7 @@ pub const OPERATIONS: &[Operation] = &[
     hotspots::OPERATION,
     within_reach::OPERATION,
     trace::OPERATION,
+    visibility::OPERATION,
 ];
 
 /// What the API definition says of `/query`.

@@ -240,7 +240,10 @@ impl<'a> Question<'a> {
             let id = nodes.view.id().as_str();
             let mut closed = FxHashSet::default();
             if let Some(query) = &nodes.barriers {
-                nodes.view.each(query, |item| closed.insert(item.fid()) || true);
+                nodes.view.each(query, |item| {
+                    closed.insert(item.fid());
+                    true
+                });
             }
             let (mut items, mut stopped) = (Vec::new(), None);
             nodes.view.each(&ItemsQuery::default(), |item| {
