@@ -20,6 +20,9 @@ use std::sync::{
 };
 use tokio::sync::oneshot;
 
+/// Records that are prepared at once; more would keep other requests waiting.
+const AT_ONCE: usize = 256;
+
 /// Records by what became of them.
 #[derive(Default)]
 pub struct Counters {
@@ -138,7 +141,9 @@ impl Intake {
         }
         let (reply, outcome) = oneshot::channel();
         // A sender that has gone away needs no answer.
-        let submitted = city.submit(collection, drafts, actor, move |outcome| drop(reply.send(outcome)));
+        let is_large = drafts.len() > AT_ONCE;
+        let submit = || city.submit(collection, drafts, actor, move |outcome| drop(reply.send(outcome)));
+        let submitted = if is_large { tokio::task::block_in_place(submit) } else { submit() };
         if matches!(submitted, Err(IngestError::Busy { .. })) {
             self.counters.busy.fetch_add(1, Ordering::Relaxed);
         }

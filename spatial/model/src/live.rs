@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 use std::{fmt, sync::Arc};
-use triomphe::ThinArc;
+use triomphe::{Arc as SharedSlice, ThinArc};
 
 /// What stands between two codes in [`Areas::to_text`].
 const AREA_SEPARATOR: char = '\u{1f}';
@@ -223,6 +223,17 @@ impl LiveItem {
         Self(ThinArc::from_header_and_slice(head, &bytes))
     }
 
+    /// The same item under another number and revision. O(1) while it is not shared.
+    #[must_use]
+    pub fn numbered(mut self, fid: u64, revision: Revision) -> Self {
+        let is_set = self.0.with_arc_mut(|item| {
+            let Some(own) = SharedSlice::get_mut(item) else { return false };
+            (own.header_mut().fid, own.header_mut().revision) = (fid, revision);
+            true
+        });
+        if is_set { self } else { Self::new(&LiveParts { fid, revision, ..self.parts() }) }
+    }
+
     /// The open form.
     #[must_use]
     pub fn parts(&self) -> LiveParts {
@@ -407,5 +418,10 @@ mod tests {
         assert_eq!(item.areas().code(0), Some("120101"));
         assert_eq!(item.areas().named().collect::<Vec<_>>(), [("district", "120101"), ("community", "120101001")]);
         assert_eq!(Areas::new(["", ""]), Areas::default());
+        let shared = item.clone();
+        let numbered = LiveParts { fid: 8, revision: Revision(10), ..parts.clone() };
+        assert_eq!(item.numbered(8, Revision(10)).parts(), numbered);
+        assert_eq!(shared.parts(), parts, "another holder keeps what it has");
+        assert_eq!(shared.numbered(8, Revision(10)).parts(), numbered);
     }
 }

@@ -19,6 +19,7 @@ mod live;
 mod merge;
 mod order;
 mod past;
+mod prepared;
 mod reaction;
 mod search;
 mod sort;

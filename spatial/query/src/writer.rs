@@ -7,6 +7,7 @@ use crate::{
     edit::Edit,
     live::{Live, LiveState, hash},
     merge::{Context, Late, Merged, merge, merge_late},
+    prepared::{Prepared, opened, prepare},
     reaction::Reaction,
     states::{LateKey, States},
 };
@@ -58,6 +59,22 @@ pub(crate) enum Records {
     Edit(Box<Edit>),
 }
 
+/// What waits together.
+enum Waiting {
+    /// Records that were prepared with these areas.
+    Records(Vec<Prepared>, Arc<AreaIndex>),
+    Edit(Box<Edit>),
+}
+
+impl Waiting {
+    fn len(&self) -> usize {
+        match self {
+            Self::Records(records, _) => records.len(),
+            Self::Edit(_) => 1,
+        }
+    }
+}
+
 impl Records {
     fn len(&self) -> usize {
         match self {
@@ -70,7 +87,7 @@ impl Records {
 /// A batch on its way to the writer.
 struct Batch {
     live: Arc<Live>,
-    records: Records,
+    records: Waiting,
     actor: Arc<str>,
     reply: Reply,
 }
@@ -126,6 +143,13 @@ impl Writer {
         if before > 0 && before + records > limits::INGEST_QUEUE_RECORDS_MAX {
             return give_back(IngestError::Busy { waiting: before });
         }
+        let batch = match batch {
+            Records::Drafts(drafts) => {
+                let areas = self.shared.areas.load_full();
+                Waiting::Records(prepare(drafts, &live, &areas, actor), areas)
+            }
+            Records::Edit(edit) => Waiting::Edit(edit),
+        };
         match queue.try_send(Batch { live, records: batch, actor: actor.into(), reply }) {
             Ok(()) => Ok(()),
             Err(error) if error.is_full() => give_back(IngestError::Busy { waiting: before }),
@@ -179,8 +203,8 @@ fn commit(shared: &Shared, group: Vec<Batch>, ticks: bool) {
     let mut outcomes = Vec::with_capacity(group.len());
     for Batch { live, records, actor, reply } in group {
         let results = match records {
-            Records::Drafts(drafts) => plan.batch(&live, drafts, &actor),
-            Records::Edit(edit) => vec![plan.edit(&live, *edit, &actor)],
+            Waiting::Records(records, areas) => plan.batch(&live, records, &areas, &actor),
+            Waiting::Edit(edit) => vec![plan.edit(&live, *edit, &actor)],
         };
         outcomes.push((reply, results));
     }
@@ -231,6 +255,14 @@ fn show(changes: &[Change], runs: &[(Arc<Live>, usize)]) {
     }
 }
 
+fn check_fid(fid: u64) -> Result<(), Refused> {
+    if fid <= limits::LIVE_FID_MAX {
+        return Ok(());
+    }
+    let reason = format!("the collection has given out LIVE_FID_MAX ({}) numbers", limits::LIVE_FID_MAX);
+    Err(Refused::Invalid { member: "id", reason })
+}
+
 /// The changes of a group, before any of it is durable.
 struct Plan<'s> {
     shared: &'s Shared,
@@ -268,14 +300,46 @@ impl<'s> Plan<'s> {
         }
     }
 
-    fn batch(&mut self, live: &Arc<Live>, drafts: Vec<EventDraft>, actor: &Arc<str>) -> Vec<Result<Receipt, Refused>> {
-        let mut results = Vec::with_capacity(drafts.len());
+    fn batch(
+        &mut self,
+        live: &Arc<Live>,
+        records: Vec<Prepared>,
+        areas: &Arc<AreaIndex>,
+        actor: &Arc<str>,
+    ) -> Vec<Result<Receipt, Refused>> {
+        let mut results = Vec::with_capacity(records.len());
         let state = live.state.read();
-        let mut drafts = drafts.into_iter();
-        while let Some(draft) = drafts.next() {
-            results.push(self.record(live, &state, draft, drafts.as_slice(), actor));
+        // What was prepared with other areas is placed anew.
+        let is_current = Arc::ptr_eq(areas, &self.areas);
+        let mut records = records.into_iter();
+        while let Some(record) = records.next() {
+            let rest = records.as_slice();
+            results.push(match record {
+                Prepared::Draft(draft) => self.record(live, &state, draft, rest, actor),
+                Prepared::New(item) if is_current && self.known(live, &state, hash(item.id()), item.id()).is_none() => {
+                    self.add(live, &state, item, actor)
+                }
+                Prepared::New(item) => self.record(live, &state, opened(&item), rest, actor),
+                Prepared::Refused(refused) => Err(refused),
+            });
         }
         results
+    }
+
+    /// Adds a new item that was packed without its numbers.
+    fn add(&mut self, live: &Arc<Live>, state: &LiveState, item: LiveItem, actor: &Arc<str>) -> Result<Receipt, Refused> {
+        let fid = self.new_fid(live, state);
+        check_fid(fid)?;
+        self.next_fid.insert(live.meta.id.clone(), fid + 1);
+        self.revision = self.revision.next();
+        let (id, revision) = (item.id().into(), self.revision);
+        self.note(live, item.numbered(fid, revision), None, false, actor);
+        Ok(Receipt { id, revision, effect: Effect::Created })
+    }
+
+    /// The number for a new item.
+    fn new_fid(&mut self, live: &Live, state: &LiveState) -> u64 {
+        *self.next_fid.entry(live.meta.id.clone()).or_insert_with(|| state.next_fid())
     }
 
     fn edit(&mut self, live: &Arc<Live>, edit: Edit, actor: &Arc<str>) -> Result<Receipt, Refused> {
@@ -315,7 +379,7 @@ impl<'s> Plan<'s> {
         live: &Arc<Live>,
         state: &LiveState,
         draft: EventDraft,
-        rest: &[EventDraft],
+        rest: &[Prepared],
         actor: &Arc<str>,
     ) -> Result<Receipt, Refused> {
         let collection = &live.meta.id;
@@ -323,12 +387,9 @@ impl<'s> Plan<'s> {
         let known = self.known(live, state, hash(&id), &id);
         let fid = match &known {
             Some(item) => item.fid(),
-            None => *self.next_fid.entry(collection.clone()).or_insert_with(|| state.next_fid()),
+            None => self.new_fid(live, state),
         };
-        if fid > limits::LIVE_FID_MAX {
-            let reason = format!("the collection has given out LIVE_FID_MAX ({}) numbers", limits::LIVE_FID_MAX);
-            return Err(Refused::Invalid { member: "id", reason });
-        }
+        check_fid(fid)?;
         let areas = self.areas.clone();
         let context = Context { kind: live.meta.kind, areas: &areas, actor, now: self.now, fid };
         let effect = match (merge(draft, known.as_ref(), &context)?, &known) {
@@ -369,7 +430,11 @@ impl<'s> Plan<'s> {
     fn push(&mut self, live: &Arc<Live>, mut item: LiveParts, before: Option<LiveItem>, late: bool, actor: &Arc<str>) {
         self.revision = self.revision.next();
         item.revision = self.revision;
-        let item = LiveItem::from(item);
+        self.note(live, LiveItem::from(item), before, late, actor);
+    }
+
+    /// Adds a change that has its revision.
+    fn note(&mut self, live: &Arc<Live>, item: LiveItem, before: Option<LiveItem>, late: bool, actor: &Arc<str>) {
         let at = u32::try_from(self.changes.len()).unwrap_or(u32::MAX);
         let collection = &live.meta.id;
         if !late {
@@ -388,11 +453,12 @@ impl<'s> Plan<'s> {
     }
 
     /// The states of an item with a late record, durable and planned ones, in order.
-    fn states_of(&mut self, live: &Arc<Live>, state: &LiveState, key: LateKey, rest: &[EventDraft]) -> Vec<LiveItem> {
+    fn states_of(&mut self, live: &Arc<Live>, state: &LiveState, key: LateKey, rest: &[Prepared]) -> Vec<LiveItem> {
         let others = || {
-            let late = |draft: &EventDraft| {
-                let item = state.by_hash(hash(&draft.id), &draft.id)?;
-                draft.time.filter(|time| *time < item.since()).map(|time| (item.fid(), time))
+            let late = |record: &Prepared| {
+                let (id, time) = record.names()?;
+                let item = state.by_hash(hash(id), id)?;
+                (time < item.since()).then(|| (item.fid(), time))
             };
             rest.iter().filter_map(late).collect()
         };
