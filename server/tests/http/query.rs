@@ -117,3 +117,23 @@ fn now_is_one_instant_for_every_filter_of_a_question() {
         assert_eq!(joined["counts"], json!([{"right": "e", "count": 1}]));
     }
 }
+
+#[test]
+fn the_counts_that_are_kept_are_those_of_a_walk_over_all_items() {
+    let city = City::new();
+    let server = city.serve();
+    let (x, y) = ORIGIN;
+    for at in 0..9 {
+        let mut item = event(&format!("e{at}"), x, y);
+        assert_eq!(server.post_event(&item).status, 201);
+        item["properties"]["status"] = json!(["open", "cleared", "removed"][at % 3]);
+        item["properties"]["time"] = json!("2026-03-02T00:00:00Z");
+        assert_eq!(server.post_event(&item).status, 201);
+    }
+    let kept = server.json("/query/aggregate?collection=events&measures=count,open");
+    let walked =
+        server.json("/query/aggregate?collection=events&measures=count,open&filter=title%20IS%20NULL%20OR%20title%20IS%20NOT%20NULL");
+    assert_eq!(kept["groups"], walked["groups"]);
+    assert_eq!((&kept["groups"][0]["count"], &kept["groups"][0]["open"]), (&json!(6), &json!(3)));
+    assert_eq!(server.get("/query/aggregate?collection=squares&measures=open").status, 400);
+}

@@ -2,7 +2,7 @@
 
 use crate::{AnalysisError, Budget, cells::Cells, points::place_of};
 use citywall_model::{Areas, FeatureRef, ValueRef, limits};
-use citywall_query::{CollectionView, ItemsQuery};
+use citywall_query::{CollectionView, Counts, ItemsQuery};
 use geo::Polygon;
 use jiff::{ToSpan, Unit, Zoned, ZonedRound, civil::Weekday, tz::TimeZone};
 use rustc_hash::FxHashSet;
@@ -43,6 +43,8 @@ pub enum Span {
 pub enum Measure {
     /// How many items there are.
     Count,
+    /// How many of them are open: live items that are not cleared.
+    Open,
     /// The sum of a property's numbers, rounded once.
     Sum(String),
     /// Their mean.
@@ -60,7 +62,7 @@ pub enum Measure {
 impl Measure {
     fn property(&self) -> Option<&str> {
         match self {
-            Self::Count => None,
+            Self::Count | Self::Open => None,
             Self::Sum(name) | Self::Mean(name) | Self::Min(name) | Self::Max(name) | Self::Percentile(_, name) | Self::Distinct(name) => {
                 Some(name)
             }
@@ -103,7 +105,8 @@ pub struct Group {
 ///
 /// Each item belongs to one group, by its time and by its point or a point inside of it, so counts
 /// of areas add up to those of the areas above. Sums are exact before they are rounded, so they do
-/// not depend on the order. O(n log n).
+/// not depend on the order. O(n log n); counts of a whole live collection by area are kept up to
+/// date, and take O(areas).
 ///
 /// # Errors
 /// A limit is passed ([`limits::ANALYSIS_GROUPS_MAX`] or the budget's).
@@ -114,6 +117,9 @@ pub fn aggregate(
     areas_at: impl Fn(f64, f64) -> Areas,
     budget: &mut Budget,
 ) -> Result<Vec<Group>, AnalysisError> {
+    if let Some(groups) = kept(view, query, question) {
+        return Ok(groups);
+    }
     let mut groups: BTreeMap<(Option<String>, Option<jiff::Timestamp>), Building> = BTreeMap::new();
     let mut stopped = None;
     view.each(query, |item| {
@@ -142,8 +148,10 @@ pub fn aggregate(
             });
             group.count += 1;
             for (measure, part) in question.measures.iter().zip(&mut group.parts) {
-                if let Some(property) = measure.property() {
-                    part.take(item, property);
+                match (measure.property(), &mut *part) {
+                    (Some(property), part) => part.take(item, property),
+                    (None, Part::Open(open)) => *open += u64::from(is_open(item)),
+                    (None, _) => {}
                 }
             }
             Ok(())
@@ -165,6 +173,45 @@ pub fn aggregate(
     Ok(groups.into_iter().map(finish).collect())
 }
 
+/// The groups of a whole live collection from the counts that it keeps; `None` where these do not
+/// answer the question.
+fn kept(view: &CollectionView, query: &ItemsQuery, question: &Question) -> Option<Vec<Group>> {
+    let ItemsQuery { windows, equals, filter, search, after, .. } = query;
+    let is_whole = windows.is_empty() && equals.is_empty() && filter.is_none() && search.is_none() && after.is_none();
+    let are_counts = question.measures.iter().all(|measure| matches!(measure, Measure::Count | Measure::Open));
+    if !view.is_live() || !is_whole || !are_counts || question.span.is_some() || matches!(question.places, Places::Cells(_)) {
+        return None;
+    }
+    let mut groups: BTreeMap<Option<String>, (Areas, Counts)> = BTreeMap::new();
+    for (areas, counts) in view.counts_of_areas() {
+        let (code, areas) = match question.places {
+            Places::Area(level) => on_level(&areas, level),
+            _ => (None, Areas::default()),
+        };
+        groups.entry(code).or_insert_with(|| (areas, Counts::default())).1.add(&counts);
+    }
+    let measured = |counts: &Counts, measure: &Measure| Some(if *measure == Measure::Open { counts.open } else { counts.total } as f64);
+    let group = |(code, (areas, counts)): (_, (Areas, Counts))| Group {
+        code,
+        areas,
+        start: None,
+        outline: None,
+        count: counts.total,
+        values: question.measures.iter().map(|measure| measured(&counts, measure)).collect(),
+    };
+    (groups.len() <= limits::ANALYSIS_GROUPS_MAX).then(|| groups.into_iter().map(group).collect())
+}
+
+fn is_open(item: FeatureRef<'_>) -> bool {
+    matches!(item, FeatureRef::Live(item) if !item.is_cleared())
+}
+
+/// The code of an item's area on a level, and the areas down to it: those below are not the group's.
+fn on_level(areas: &Areas, level: usize) -> (Option<String>, Areas) {
+    let areas = Areas::new((0..=level).map(|level| areas.code(level).unwrap_or_default()));
+    (areas.code(level).filter(|code| !code.is_empty()).map(str::to_owned), areas)
+}
+
 /// Where an item belongs: the code, the areas above it, and the place itself.
 fn place(item: FeatureRef<'_>, places: Places, areas_at: impl Fn(f64, f64) -> Areas) -> (Option<String>, Areas, Option<(f64, f64)>) {
     let point = || item.geometry().and_then(place_of).map(|place| place.x_y());
@@ -175,9 +222,8 @@ fn place(item: FeatureRef<'_>, places: Places, areas_at: impl Fn(f64, f64) -> Ar
                 FeatureRef::Live(item) => item.areas().clone(),
                 FeatureRef::Row(..) => point().map(|(lon, lat)| areas_at(lon, lat)).unwrap_or_default(),
             };
-            // The areas below the level are not the group's.
-            let areas = Areas::new((0..=level).map(|level| areas.code(level).unwrap_or_default()));
-            (areas.code(level).filter(|code| !code.is_empty()).map(str::to_owned), areas, None)
+            let (code, areas) = on_level(&areas, level);
+            (code, areas, None)
         }
         Places::Cells(cells) => {
             let at = point();
@@ -210,6 +256,7 @@ struct Building {
 /// A measure in the making.
 enum Part {
     Count,
+    Open(u64),
     Sum(ExactSum, u64),
     Least(Option<f64>),
     Largest(Option<f64>),
@@ -221,6 +268,7 @@ impl Part {
     fn new(measure: &Measure) -> Self {
         match measure {
             Measure::Count => Self::Count,
+            Measure::Open => Self::Open(0),
             Measure::Sum(_) | Measure::Mean(_) => Self::Sum(ExactSum::default(), 0),
             Measure::Min(_) => Self::Least(None),
             Measure::Max(_) => Self::Largest(None),
@@ -247,13 +295,14 @@ impl Part {
             Self::Least(least) => *least = Some(least.map_or(number, |known| known.min(number))),
             Self::Largest(largest) => *largest = Some(largest.map_or(number, |known| known.max(number))),
             Self::All(numbers) => numbers.push(number),
-            Self::Count | Self::Distinct(_) => {}
+            Self::Count | Self::Open(_) | Self::Distinct(_) => {}
         }
     }
 
     fn finish(self, measure: &Measure, count: u64) -> Option<f64> {
         match (self, measure) {
             (Self::Count, _) => Some(count as f64),
+            (Self::Open(open), _) => Some(open as f64),
             (Self::Sum(_, 0), _) => None,
             (Self::Sum(sum, n), Measure::Mean(_)) => Some(sum.total() / n as f64),
             (Self::Sum(sum, _), _) => Some(sum.total()),

@@ -112,7 +112,7 @@ impl City {
                     CollectionKind::Layer => Kind::Layer(Arc::new(Layer::new(meta, store.load_layer(&id)?))),
                     CollectionKind::Elevation => Kind::Elevation(Arc::new(Elevation { meta, grid: store.load_grid(&id)? })),
                     _ => {
-                        let state = RwLock::new(LiveState::load(store.load_live(&id)?.items));
+                        let state = RwLock::new(LiveState::load(&store.load_live(&id)?.items));
                         Kind::Live(Arc::new(Live { meta, state }))
                     }
                 };
@@ -212,7 +212,7 @@ impl City {
         if self.shared.collection(id).is_none() {
             let meta = self.shared.store.collections()?.into_iter().find(|meta| meta.id == *id);
             let meta = meta.ok_or_else(|| QueryError::NoCollection(id.clone()))?;
-            let state = RwLock::new(LiveState::load(self.shared.store.load_live(id)?.items));
+            let state = RwLock::new(LiveState::load(&self.shared.store.load_live(id)?.items));
             self.shared.put(id.clone(), Kind::Live(Arc::new(Live { meta, state })));
         }
         Ok(())
@@ -416,6 +416,16 @@ impl CollectionView {
             Kind::Layer(layer) => Counts { total: layer.table.len() as u64, ..Counts::default() },
             Kind::Elevation(_) => Counts::default(),
             Kind::Live(live) => live.state.read().counts,
+        }
+    }
+
+    /// The items of a live collection by the areas that they lie in, in no particular order. Kept up
+    /// to date, so O(areas); empty for a layer.
+    #[must_use]
+    pub fn counts_of_areas(&self) -> Vec<(Areas, Counts)> {
+        match &self.kind {
+            Kind::Layer(_) | Kind::Elevation(_) => Vec::new(),
+            Kind::Live(live) => live.state.read().counts_of_areas(),
         }
     }
 

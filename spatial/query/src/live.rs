@@ -34,7 +34,8 @@ impl Counts {
         }
     }
 
-    fn add(&mut self, other: &Self) {
+    /// Adds the counts of other items.
+    pub fn add(&mut self, other: &Self) {
         self.total += other.total;
         self.open += other.open;
         self.open_without_place += other.open_without_place;
@@ -83,23 +84,28 @@ fn shard(hash: u64) -> usize {
 
 impl LiveState {
     /// The state of the given items, which are in order of fid. O(n log n).
-    pub(crate) fn load(items: Vec<LiveItem>) -> Self {
-        let places = items.iter().filter(|item| item.state() != LifeState::Removed);
-        let mut state = Self {
-            revision: Revision(0),
-            counts: Counts::default(),
-            latest: Timestamp::MIN,
-            pages: Vec::new(),
-            fids_by_id: Box::new(std::array::from_fn(|_| HashTable::with_capacity(items.len() / SHARDS))),
-            counts_by_areas: FxHashMap::default(),
-            index: LiveIndex::bulk(places.filter_map(|item| Some((item.fid(), item.bounds()?)))),
-            extent: None,
+    pub(crate) fn load(items: &[LiveItem]) -> Self {
+        let places = || items.iter().filter(|item| item.state() != LifeState::Removed);
+        let index = || LiveIndex::bulk(places().filter_map(|item| Some((item.fid(), item.bounds()?))));
+        let table = || {
+            let mut state = Self {
+                revision: Revision(0),
+                counts: Counts::default(),
+                latest: Timestamp::MIN,
+                pages: Vec::new(),
+                fids_by_id: Box::new(std::array::from_fn(|_| HashTable::with_capacity(items.len() / SHARDS))),
+                counts_by_areas: FxHashMap::default(),
+                index: LiveIndex::default(),
+                extent: None,
+            };
+            for item in items {
+                state.note(item);
+                state.put(item.clone());
+            }
+            state
         };
-        for item in items {
-            state.note(&item);
-            state.put(item);
-        }
-        state
+        let (index, state) = rayon::join(index, table);
+        Self { index, ..state }
     }
 
     /// Puts a changed item in the place of what it was. O(log n).
@@ -152,6 +158,11 @@ impl LiveState {
                 None => self.counts_by_areas.entry(item.areas().clone()).or_default().step(item, step),
             }
         }
+    }
+
+    /// The counts of the items in each of the areas that there are any in. O(areas).
+    pub(crate) fn counts_of_areas(&self) -> Vec<(Areas, Counts)> {
+        self.counts_by_areas.iter().filter(|(_, counts)| counts.total > 0).map(|(areas, counts)| (areas.clone(), *counts)).collect()
     }
 
     /// The counts by the code of a level's areas; `""` has what lies in none. O(areas).

@@ -70,7 +70,7 @@ impl City {
         }
         check(&self.store().horizon(id)?, moment)?;
         let past = self.shared.past.of(id, moment, || {
-            let mut state = LiveState::load(read(&**self.store(), id, moment)?);
+            let mut state = LiveState::load(&read(&**self.store(), id, moment)?);
             state.revision = view.changed();
             let meta = CollectionMeta { revision: view.changed(), ..live.meta.clone() };
             Ok(Live { meta, state: RwLock::new(state) })

@@ -31,8 +31,8 @@ const FIELDS: &[Field] = &[
         name: "measures",
         kind: Kind::List,
         needed: false,
-        means: "count, sum(p), mean(p), min(p), max(p), distinct(p), p50(p) or any percentile of a property p; count without it",
-        example: "count,mean(level)",
+        means: "count, open (the live items that are not cleared), sum(p), mean(p), min(p), max(p), distinct(p), p50(p) or any percentile of a property p; count without it",
+        example: "count,open,mean(level)",
     },
     Field { name: "filter", kind: Kind::Filter, needed: false, means: "CQL2 that holds of the items", example: "status = 'open'" },
     Field {
@@ -75,6 +75,9 @@ fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
     if question.span.is_some() && !view.is_live() {
         return Err(Problem::parameter("per", format!("the items of “{id}” have no time; ask a live collection")));
     }
+    if question.measures.contains(&Measure::Open) && !view.is_live() {
+        return Err(Problem::parameter("measures", format!("the items of “{id}” do not open and clear; ask a live collection")));
+    }
     let as_features = match input.text("form") {
         None | Some("numbers") => false,
         Some("geojson") => true,
@@ -102,7 +105,7 @@ fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
 /// A count is a number of items; any other measure has the unit of its property, which no schema names.
 fn unit(measure: &Measure) -> Value {
     match measure {
-        Measure::Count => "items".into(),
+        Measure::Count | Measure::Open => "items".into(),
         Measure::Distinct(_) => "values".into(),
         Measure::Sum(name) | Measure::Mean(name) | Measure::Min(name) | Measure::Max(name) | Measure::Percentile(_, name) => {
             format!("as {name}").into()
@@ -152,12 +155,14 @@ fn span(per: &str) -> Result<Span, Problem> {
 
 fn measure(text: &str, known: impl Fn(&str) -> bool) -> Result<Measure, Problem> {
     let refuse = |reason: String| Problem::parameter("measures", reason);
-    if text == "count" {
-        return Ok(Measure::Count);
+    match text {
+        "count" => return Ok(Measure::Count),
+        "open" => return Ok(Measure::Open),
+        _ => {}
     }
     let parts = text.strip_suffix(')').and_then(|text| text.split_once('('));
     let Some((name, property)) = parts else {
-        return Err(refuse(format!("“{text}” is none of count, sum(p), mean(p), min(p), max(p), distinct(p), p50(p)")));
+        return Err(refuse(format!("“{text}” is none of count, open, sum(p), mean(p), min(p), max(p), distinct(p), p50(p)")));
     };
     if !known(property) {
         return Err(refuse(format!("there is no property “{property}”; /queryables lists them")));

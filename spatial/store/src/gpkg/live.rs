@@ -107,43 +107,89 @@ pub(super) fn add_since(conn: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The state of a live collection: its table, with the journal's later changes on it.
-pub(super) fn load(conn: &Connection, id: &CollectionId) -> Result<LiveLoad, StoreError> {
-    let entry = catalog::entry(conn, id)?.ok_or_else(|| StoreError::NoCollection(id.clone()))?;
-    if !entry.meta.kind.is_live() {
-        return Err(StoreError::WrongKind { id: id.clone(), is: "a layer", wanted: "a live collection" });
-    }
-    let mut later = BTreeMap::new();
-    journal::each_after(conn, Revision(catalog::number(conn, catalog::FOLDED)?), usize::MAX, |change| {
-        if change.collection == *id && !change.late {
-            later.insert(change.item.fid(), change.item);
+/// Rows of a table from which on it is read by as many threads as there are cores.
+const PARALLEL_ROWS_MIN: i64 = if cfg!(test) { 4 } else { 100_000 };
+
+/// The state of a live collection: its table, with the journal's later changes on it. O(rows), on
+/// all cores where there are many.
+pub(super) fn load(inner: &Inner, id: &CollectionId) -> Result<LiveLoad, StoreError> {
+    let (mut later, items) = inner.readers.read(|conn| {
+        let entry = catalog::entry(conn, id)?.ok_or_else(|| StoreError::NoCollection(id.clone()))?;
+        if !entry.meta.kind.is_live() {
+            return Err(StoreError::WrongKind { id: id.clone(), is: "a layer", wanted: "a live collection" });
         }
-        Ok(())
+        let mut later = BTreeMap::new();
+        journal::each_after(conn, Revision(catalog::number(conn, catalog::FOLDED)?), usize::MAX, |change| {
+            if change.collection == *id && !change.late {
+                later.insert(change.item.fid(), change.item);
+            }
+            Ok(())
+        })?;
+        let last = last_fid(conn, id)?;
+        // Several readers may see several states of the file, unless this process alone writes it.
+        let in_parallel = inner.writing.is_some() && last >= PARALLEL_ROWS_MIN;
+        let items = if in_parallel { in_parts(inner, id, last)? } else { part(conn, id, 0, i64::MAX)? };
+        Ok((later, items))
     })?;
-    let mut items = Vec::with_capacity(usize::try_from(entry.meta.count).unwrap_or(0).min(limits::IMPORT_BATCH_ROWS_MAX) + later.len());
-    each_item(conn, id, |item| {
-        items.push(later.remove(&item.fid()).unwrap_or(item));
-        Ok(())
-    })?;
+    let mut items: Vec<LiveItem> = items;
+    for item in &mut items {
+        // What was folded since the journal was read is newer still.
+        if let Some(later) = later.remove(&item.fid()).filter(|later| later.revision() > item.revision()) {
+            *item = later;
+        }
+    }
     items.extend(later.into_values());
     // New items have larger numbers than known ones, so that this has little to do.
     items.sort_by_key(LiveItem::fid);
     Ok(LiveLoad { items })
 }
 
-/// Visits the items of a live collection's table in order of fid.
+fn last_fid(conn: &Connection, id: &CollectionId) -> Result<i64, StoreError> {
+    let sql = format!("SELECT coalesce(max(fid), 0) FROM {}", schema::quoted(id.as_str()));
+    conn.query_row(&sql, [], |row| row.get(0)).doing("reading a live collection")
+}
+
+/// The items of a table, each range of numbers read by a thread of its own.
+fn in_parts(inner: &Inner, id: &CollectionId, last: i64) -> Result<Vec<LiveItem>, StoreError> {
+    let threads = std::thread::available_parallelism().map_or(1, |n| i64::try_from(n.get()).unwrap_or(1));
+    let size = last / threads + 1;
+    std::thread::scope(|scope| {
+        let read = |from| move || inner.readers.read(|conn| part(conn, id, from, from + size));
+        let parts: Vec<_> = (0..threads).map(|nth| scope.spawn(read(nth * size))).collect();
+        let mut items = Vec::new();
+        for part in parts {
+            let mut part = part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            items.append(&mut part);
+        }
+        Ok(items)
+    })
+}
+
+fn part(conn: &Connection, id: &CollectionId, from: i64, to: i64) -> Result<Vec<LiveItem>, StoreError> {
+    let mut items = Vec::new();
+    each_item(conn, id, from, to, |item| {
+        items.push(item);
+        Ok(())
+    })?;
+    Ok(items)
+}
+
+/// Visits the items of a live collection's table from a fid on and before another, in order.
 pub(super) fn each_item(
     conn: &Connection,
     id: &CollectionId,
+    from: i64,
+    to: i64,
     mut visit: impl FnMut(LiveItem) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let deed = "reading a live collection";
     let sql = format!(
-        "SELECT fid, geom, id, source, time, time_exact, revision, properties, since, areas FROM {} ORDER BY fid",
+        "SELECT fid, geom, id, source, time, time_exact, revision, properties, since, areas FROM {}
+         WHERE fid >= ?1 AND fid < ?2 ORDER BY fid",
         schema::quoted(id.as_str())
     );
     let mut rows = conn.prepare(&sql).doing(deed)?;
-    let mut rows = rows.query([]).doing(deed)?;
+    let mut rows = rows.query([from, to]).doing(deed)?;
     while let Some(row) = rows.next().doing(deed)? {
         let fid: i64 = row.get(0).doing(deed)?;
         visit(read(row, fid).map_err(|reason| StoreError::damaged(format!("{id}, fid {fid}"), reason))?)?;
@@ -246,4 +292,48 @@ fn fold_collection<'i>(conn: &Connection, id: &CollectionId, items: impl Iterato
         schema::set_extent(conn, id.as_str(), extent)?;
     }
     catalog::put(conn, &entry)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::PARALLEL_ROWS_MIN;
+    use crate::{CityStore, GeoPackage};
+    use citywall_model::{
+        Areas, Change, CimCategory, CityProfile, CollectionId, CollectionKind, LiveParts, LocalText, Properties, Revision,
+    };
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_table_that_several_threads_read_comes_whole_and_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = GeoPackage::create(&folder.path().join("city.gpkg"), &CityProfile::named("Test")).unwrap();
+        let id = CollectionId::new("events").unwrap();
+        store.create_live(&id, CollectionKind::Incidents, &LocalText::new("事件", "Events"), CimCategory::PublicThemes, true).unwrap();
+        let change = |revision: u64, fid: u64| {
+            let item = LiveParts {
+                fid,
+                id: format!("E-{fid}").into(),
+                source: "s".into(),
+                time: jiff::Timestamp::UNIX_EPOCH,
+                since: jiff::Timestamp::UNIX_EPOCH,
+                areas: Areas::default(),
+                revision: Revision(revision),
+                geometry: None,
+                properties: Properties::new(),
+            };
+            Change { collection: id.clone(), item: item.into(), before: None, late: false, actor: "t".into() }
+        };
+        let mut expected = BTreeMap::new();
+        // Some are changed in the journal's tail, and some are new there.
+        for (revision, fid) in (1..).zip([3, 1, 4, 15, 9, 2, 6, 5, 35, 8, 9, 7, 93, 23, 84, 6, 26]) {
+            store.append(&[change(revision, fid)]).unwrap();
+            expected.insert(fid, change(revision, fid).item);
+            if revision == 12 {
+                store.checkpoint().unwrap();
+            }
+        }
+        assert!(35 >= PARALLEL_ROWS_MIN);
+        assert_eq!(store.load_live(&id).unwrap().items, expected.into_values().collect::<Vec<_>>());
+    }
 }

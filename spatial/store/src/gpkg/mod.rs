@@ -302,7 +302,7 @@ impl CityStore for GeoPackage {
     }
 
     fn load_live(&self, id: &CollectionId) -> Result<LiveLoad, StoreError> {
-        self.inner.readers.read(|conn| live::load(conn, id))
+        live::load(&self.inner, id)
     }
 
     fn stage(&self, draft: LayerDraft) -> Result<Box<dyn LayerStage>, StoreError> {

@@ -174,7 +174,7 @@ fn journal_and_state(conn: &Connection, entries: &[catalog::Entry], last: Revisi
         let id = &entry.meta.id;
         let mut state = states.remove(id.as_str()).unwrap_or_default();
         let (mut ids, mut rows) = (FxHashSet::default(), 0);
-        live::each_item(conn, id, |item| {
+        live::each_item(conn, id, 0, i64::MAX, |item| {
             rows += 1;
             if state.remove(&item.fid()).is_none_or(|known| known != item) {
                 add(&mut faults, format!("{id}, fid {}: it is not what the journal says", item.fid()));
