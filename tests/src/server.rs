@@ -11,7 +11,7 @@ use std::{
 };
 
 /// How long a server may take to print its address.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_secs(240);
 
 /// A running `citywall serve` on a free port; it is killed when this is dropped.
 pub struct Server {
