@@ -333,7 +333,7 @@ mod tests {
                 store.checkpoint().unwrap();
             }
         }
-        assert!(35 >= PARALLEL_ROWS_MIN);
+        const { assert!(35 >= PARALLEL_ROWS_MIN) }
         assert_eq!(store.load_live(&id).unwrap().items, expected.into_values().collect::<Vec<_>>());
     }
 }
