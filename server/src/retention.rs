@@ -1,5 +1,6 @@
 //! Retention: what a collection's `retention_days` have passed over is exported, if a folder is
-//! configured, and then removed from the history. The present state of an item always stays.
+//! configured, and then removed from the history. Incidents and alarms that have been cleared for
+//! so long are exported too, and removed altogether; the present state of any other item stays.
 //!
 //! A clock that jumps forward must not cost history: what ages out is counted from the latest
 //! state of the collection, or from now if that is earlier; and after a jump nothing is removed
@@ -7,7 +8,7 @@
 
 use crate::{app::App, geojson::write, limits};
 use anyhow::Context;
-use citywall_model::{Change, CollectionId, FeatureRef};
+use citywall_model::{Change, CollectionId, CollectionKind, EventDraft, FeatureRef, LiveItem};
 use citywall_query::City;
 use citywall_store::{ExpireQuery, StoreError};
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +19,9 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
+
+/// Who removes what has been cleared for long.
+const ACTOR: &str = "retention";
 
 /// Looks now and then for what has aged out, until the server stops.
 pub fn start(app: &Arc<App>, city: &Arc<City>) {
@@ -78,6 +82,7 @@ impl Watch {
 async fn expire(app: &Arc<App>, city: &Arc<City>, id: &CollectionId, days: u32) -> anyhow::Result<()> {
     let latest = city.view(id)?.latest().unwrap_or(Timestamp::MIN).min(Timestamp::now());
     let Ok(before) = latest.checked_sub(SignedDuration::from_hours(24 * i64::from(days))) else { return Ok(()) };
+    remove_cleared(app, city, id, before).await?;
     let mut after_fid = 0;
     let mut removed = 0;
     loop {
@@ -88,13 +93,12 @@ async fn expire(app: &Arc<App>, city: &Arc<City>, id: &CollectionId, days: u32) 
             items_max: limits::RETENTION_ITEMS_MAX,
             changes_max: limits::RETENTION_CHANGES_MAX,
         };
-        let (store, folder) = (city.store().clone(), app.config.history_export.clone());
+        let (its, folder) = (city.clone(), app.config.history_export.clone());
         let step = tokio::task::spawn_blocking(move || {
-            store.expire(&query, &mut |changes| folder.as_deref().map_or(Ok(()), |folder| export(folder, changes)))
+            its.expire(&query, &mut |changes| folder.as_deref().map_or(Ok(()), |folder| export(folder, changes)))
         });
         let step = step.await.context("the step failed")??;
         if step.changes > 0 {
-            city.forget_past(id);
             removed += step.changes;
             app.metrics.history_expired.fetch_add(step.changes as u64, Ordering::Relaxed);
         }
@@ -109,6 +113,37 @@ async fn expire(app: &Arc<App>, city: &Arc<City>, id: &CollectionId, days: u32) 
         tracing::info!(collection = %id, removed, %before, "what has aged out was removed from the history");
     }
     Ok(())
+}
+
+/// Has incidents and alarms removed that have been cleared since an instant or longer, a bounded
+/// step at a time. Their removal is a change like any other, at the time at which they were
+/// cleared; it ages out with them.
+async fn remove_cleared(app: &Arc<App>, city: &Arc<City>, id: &CollectionId, before: Timestamp) -> anyhow::Result<()> {
+    if !matches!(city.view(id)?.kind(), CollectionKind::Incidents | CollectionKind::Alarms) {
+        return Ok(());
+    }
+    let mut after_fid = 0;
+    loop {
+        let items = city.cleared_by(id, before, after_fid, limits::RETENTION_ITEMS_MAX)?;
+        let Some(last) = items.last() else { return Ok(()) };
+        after_fid = last.fid();
+        let removal = |item: &LiveItem| EventDraft {
+            id: item.id().to_owned(),
+            source: None,
+            time: Some(item.since()),
+            geometry: None,
+            properties: [("status".to_owned(), "removed".into())].into_iter().collect(),
+        };
+        let (its, id, drafts) = (city.clone(), id.clone(), items.iter().map(removal).collect());
+        let results = tokio::task::spawn_blocking(move || its.ingest(&id, drafts, ACTOR)).await.context("the step failed")??;
+        for refused in results.into_iter().filter_map(Result::err) {
+            tracing::warn!(%refused, "what has been cleared for long was not removed");
+        }
+        if *app.closing.borrow() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(limits::RETENTION_PAUSE_MS)).await;
+    }
 }
 
 /// Appends changes to the export of today, one to a line, and has them flushed to the disk. After

@@ -35,7 +35,8 @@ pub struct LiveConfig {
     #[serde(default)]
     pub properties: BTreeMap<String, PropertyConfig>,
     /// How many days of history are kept, counted back from the latest state; all without it. What an
-    /// item is now always stays. See `history_export`.
+    /// item is now stays, but for incidents and alarms that have been cleared for so long: these are
+    /// removed. See `history_export`.
     pub retention_days: Option<u32>,
     /// After how many seconds without a word a thing or a datastream is offline; an item's own
     /// `heartbeat_s` counts for more.

@@ -140,6 +140,24 @@ impl LiveState {
         before
     }
 
+    /// Forgets items that were removed and have not changed since these revisions: no answer shows them.
+    pub(crate) fn forget(&mut self, items: &[(u64, Revision)]) {
+        for (fid, revision) in items {
+            let (page, slot) = position(*fid);
+            let Some(Some(slots)) = self.pages.get_mut(page) else { continue };
+            let is_same = |item: &mut LiveItem| item.revision() == *revision && item.state() == LifeState::Removed;
+            let Some(item) = slots[slot].take_if(is_same) else { continue };
+            if slots.iter().all(Option::is_none) {
+                self.pages[page] = None;
+            }
+            let id_hash = hash(item.id());
+            let fid = u32::try_from(*fid).unwrap_or(u32::MAX);
+            if let Ok(entry) = self.fids_by_id[shard(id_hash)].find_entry(id_hash, |known| *known == fid) {
+                entry.remove();
+            }
+        }
+    }
+
     /// What follows from an item's being there, besides the tree.
     fn note(&mut self, item: &LiveItem) {
         self.count(item, u64::wrapping_add);
@@ -199,6 +217,13 @@ impl LiveState {
     pub(crate) fn items(&self) -> impl Iterator<Item = &LiveItem> {
         let slots = self.pages.iter().flatten().flat_map(|page| page.iter());
         slots.flatten().filter(|item| item.state() != LifeState::Removed)
+    }
+
+    /// The items with a number after this one, in that order, without removed ones.
+    pub(crate) fn items_after(&self, fid: u64) -> impl Iterator<Item = &LiveItem> {
+        let (page, _) = position(fid + 1);
+        let slots = self.pages.iter().skip(page).flatten().flat_map(|page| page.iter());
+        slots.flatten().filter(move |item| item.fid() > fid && item.state() != LifeState::Removed)
     }
 
     /// One more than the largest fid so far.

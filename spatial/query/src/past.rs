@@ -7,7 +7,7 @@ use crate::{
     live::{Live, LiveState},
 };
 use citywall_model::{Change, CollectionId, CollectionMeta, LifeState, LiveItem, Revision, TimeFilter, limits};
-use citywall_store::{CityStore, HistoryQuery, Horizon, StoreError};
+use citywall_store::{CityStore, ExpireQuery, Expired, Export, HistoryQuery, Horizon, StoreError};
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 use std::{
@@ -115,9 +115,34 @@ impl City {
         Ok(self.store().horizon(id)?)
     }
 
-    /// Forgets what was read of a collection's past, since some of it has aged out.
-    pub fn forget_past(&self, id: &CollectionId) {
-        self.shared.past.entries.lock().retain(|entry| entry.id != *id);
+    /// Removes a bounded part of what was superseded by an instant; see [`CityStore::expire`].
+    ///
+    /// # Errors
+    /// Those of the store; then nothing was removed.
+    pub fn expire(&self, query: &ExpireQuery, export: &mut Export<'_>) -> Result<Expired, QueryError> {
+        let expired = self.store().expire(query, export)?;
+        if expired.changes > 0 {
+            self.shared.past.entries.lock().retain(|entry| entry.id != query.collection);
+        }
+        if let Some(Kind::Live(live)) = self.shared.collection(&query.collection) {
+            live.state.write().forget(&expired.items);
+        }
+        Ok(expired)
+    }
+
+    /// Items of a live collection that have been cleared since an instant or longer, with a number
+    /// after `after_fid`, at most `max` of them; the item that came last is not among them. O(items passed over).
+    ///
+    /// # Errors
+    /// There is no such collection.
+    pub fn cleared_by(&self, id: &CollectionId, instant: Timestamp, after_fid: u64, max: usize) -> Result<Vec<LiveItem>, QueryError> {
+        let view = self.view(id)?;
+        let Kind::Live(live) = &view.kind else { return Ok(Vec::new()) };
+        let state = live.state.read();
+        // The last number stays in any case, and with it its item.
+        let last = state.next_fid() - 1;
+        let is_over = |item: &&LiveItem| item.state() == LifeState::Cleared && item.since() <= instant && item.fid() < last;
+        Ok(state.items_after(after_fid).filter(is_over).take(max).cloned().collect())
     }
 }
 

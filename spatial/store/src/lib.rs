@@ -158,10 +158,12 @@ pub struct ExpireQuery {
 }
 
 /// What a step of an expiry did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expired {
     /// How many changes were removed.
     pub changes: usize,
+    /// The removed items of which nothing is left, each with its last revision.
+    pub items: Vec<(u64, Revision)>,
     /// Where the next step goes on; `None` once every item was looked at.
     pub next: Option<u64>,
 }
@@ -317,7 +319,9 @@ pub trait CityStore: Send + Sync {
     /// Removes a bounded part of the changes that were superseded by an instant. Of every item
     /// the last state that is not late and began no later stays, and all that came after it, so
     /// that [`CityStore::state_at`] says the same as before for that instant and later ones, and
-    /// [`CityStore::load_live`] the same in any case. What goes is handed to `export` first; the
+    /// [`CityStore::load_live`] the same in any case, but for items that were removed by then and
+    /// have not changed since: of these nothing stays, unless it is the item with the largest
+    /// number, which tells that no number is given twice. What goes is handed to `export` first; the
     /// [`Horizon`] moves in the same transaction. A step that is cut off has removed nothing.
     ///
     /// # Errors

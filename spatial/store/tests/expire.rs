@@ -3,7 +3,7 @@
 
 mod common;
 
-use citywall_model::{Areas, Change, LiveItem, LiveParts, Revision};
+use citywall_model::{Areas, Change, LifeState, LiveItem, LiveParts, Revision};
 use citywall_store::{CityStore, ExpireQuery, GeoPackage, Horizon, StoreError};
 use common::*;
 use jiff::Timestamp;
@@ -26,7 +26,11 @@ fn changes(drafts: &[(u64, i64, u8)]) -> Vec<Change> {
         if !late {
             since_of.insert(*fid, *second);
         }
-        let status = if *level == 4 { "cleared" } else { "open" };
+        let status = match level {
+            4 => "cleared",
+            5 => "removed",
+            _ => "open",
+        };
         let item = LiveParts {
             fid: *fid,
             id: format!("E-{fid}").into(),
@@ -47,9 +51,14 @@ fn states(store: &GeoPackage, from: i64) -> Vec<Vec<LiveItem>> {
     (from..=SPAN + 1).map(|second| store.state_at(&id("events"), at(second)).unwrap()).collect()
 }
 
-/// Expires in steps of this size and gives back what was handed out.
-fn expire(store: &GeoPackage, before: i64, items_max: usize, changes_max: usize) -> Vec<Change> {
-    let mut exported = Vec::new();
+fn without(mut items: Vec<LiveItem>, gone: &[(u64, Revision)]) -> Vec<LiveItem> {
+    items.retain(|item| gone.iter().all(|(fid, _)| *fid != item.fid()));
+    items
+}
+
+/// Expires in steps of this size and gives back what was handed out, and the items that are gone.
+fn expire(store: &GeoPackage, before: i64, items_max: usize, changes_max: usize) -> (Vec<Change>, Vec<(u64, Revision)>) {
+    let (mut exported, mut items) = (Vec::new(), Vec::new());
     let mut after_fid = 0;
     loop {
         let query = ExpireQuery { collection: id("events"), before: at(before), after_fid, items_max, changes_max };
@@ -63,9 +72,10 @@ fn expire(store: &GeoPackage, before: i64, items_max: usize, changes_max: usize)
             .unwrap();
         assert_eq!(step.changes, here, "what is removed was handed out");
         assert!(step.changes <= 2 * changes_max + 1);
+        items.extend(step.items);
         match step.next {
             Some(next) => after_fid = next,
-            None => return exported,
+            None => return (exported, items),
         }
     }
 }
@@ -75,7 +85,7 @@ proptest! {
 
     #[test]
     fn what_is_known_from_the_instant_on_stays_as_it_was(
-        drafts in prop::collection::vec((1..5u64, 0..SPAN, 1..5u8), 1..60),
+        drafts in prop::collection::vec((1..5u64, 0..SPAN, 1..6u8), 1..60),
         before in 0..SPAN,
         items_max in 1..4usize,
         changes_max in 1..9usize,
@@ -89,7 +99,14 @@ proptest! {
             store.checkpoint().unwrap();
         }
         let (known, live) = (states(&store, before), store.load_live(&id("events")).unwrap().items);
-        let gone = expire(&store, before, items_max, changes_max);
+        let (gone, items) = expire(&store, before, items_max, changes_max);
+        for (fid, revision) in &items {
+            let last = live.iter().find(|item| item.fid() == *fid).unwrap();
+            prop_assert_eq!((last.state(), last.revision()), (LifeState::Removed, *revision));
+            prop_assert!(last.since() <= at(before) && live.iter().any(|item| item.fid() > *fid));
+        }
+        let known: Vec<_> = known.into_iter().map(|items_then| without(items_then, &items)).collect();
+        let live = without(live, &items);
         prop_assert_eq!(states(&store, before), known);
         prop_assert_eq!(store.load_live(&id("events")).unwrap().items, live.clone());
         let left: Vec<Revision> = store.changes_after(Revision(0), usize::MAX).unwrap().iter().map(|c| c.item.revision()).collect();
@@ -101,7 +118,8 @@ proptest! {
         prop_assert_eq!(horizon.instant.is_some(), !gone.is_empty());
         for revision in horizon.revision.0..=all.len() as u64 {
             let recorded = |changes: &[Change]| {
-                let known = changes.iter().filter(|change| !change.late && change.item.revision().0 <= revision);
+                let is_kept = |change: &&Change| items.iter().all(|(fid, _)| *fid != change.item.fid());
+                let known = changes.iter().filter(|change| !change.late && change.item.revision().0 <= revision).filter(is_kept);
                 known.map(|change| (change.item.fid(), change.item.clone())).collect::<BTreeMap<_, _>>()
             };
             prop_assert_eq!(recorded(&store.changes_after(Revision(0), usize::MAX).unwrap()), recorded(&all));
@@ -111,7 +129,7 @@ proptest! {
             let over = store.changes_after(Revision(0), usize::MAX).unwrap().into_iter();
             prop_assert!(over.filter(|c| c.item.fid() == fid && !c.late && c.item.since() <= at(before)).count() <= 1);
         }
-        prop_assert!(expire(&store, before, 4, 9).is_empty(), "a second time there is nothing to do");
+        prop_assert!(expire(&store, before, 4, 9).0.is_empty(), "a second time there is nothing to do");
         drop(store);
         assert_sound(&path);
         let store = GeoPackage::open(&path).unwrap();

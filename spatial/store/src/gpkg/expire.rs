@@ -1,8 +1,8 @@
 //! Removes what ages out of the journal, a bounded step at a time.
 
-use super::{Inner, catalog, journal};
+use super::{Inner, catalog, journal, live};
 use crate::{ExpireQuery, Expired, Export, StoreError};
-use citywall_model::{Change, Revision};
+use citywall_model::{Change, LifeState, Revision};
 use jiff::Timestamp;
 use rusqlite::Connection;
 
@@ -12,6 +12,7 @@ const PAGE: usize = 256;
 /// Does one step: finds what was superseded, hands it out, removes it.
 pub(super) fn step(inner: &Inner, query: &ExpireQuery, export: &mut Export<'_>) -> Result<Expired, StoreError> {
     let mut gone = Vec::new();
+    let mut items = Vec::new();
     let mut superseded_by = Revision(0);
     let mut next = Some(query.after_fid);
     inner.readers.read(|conn| {
@@ -23,7 +24,12 @@ pub(super) fn step(inner: &Inner, query: &ExpireQuery, export: &mut Export<'_>) 
             let mut item = Superseded::default();
             let room = query.changes_max.max(1) - gone.len();
             look(conn, query, fid, room, &mut item)?;
-            if !item.gone.is_empty() {
+            // The last number stays, so that it is not given again.
+            if item.is_over() && journal::next_item(conn, &query.collection, fid)?.is_some() {
+                let tombstone = item.kept.take();
+                items.extend(tombstone.iter().map(|tombstone| (fid, tombstone.item.revision())));
+                item.gone.extend(tombstone);
+            } else if !item.gone.is_empty() {
                 superseded_by = superseded_by.max(item.kept.map_or(Revision(0), |kept| kept.item.revision()));
             }
             gone.append(&mut item.gone);
@@ -39,12 +45,14 @@ pub(super) fn step(inner: &Inner, query: &ExpireQuery, export: &mut Export<'_>) 
         export(&gone)?;
         inner.writer()?.lock().durably("removing what aged out", |tx| {
             journal::remove(tx, &gone)?;
+            // One that has changed meanwhile keeps that change, which says all there is of it.
+            live::remove(tx, &query.collection, &items)?;
             catalog::move_horizon(tx, &query.collection, query.before, superseded_by)
         })?;
         inner.snapshots.clear(&query.collection);
         inner.wal_wait();
     }
-    Ok(Expired { changes: gone.len(), next })
+    Ok(Expired { changes: gone.len(), items, next })
 }
 
 /// Looks at an item's changes, oldest first, until enough are found or the rest is younger.
@@ -60,6 +68,7 @@ fn look(conn: &Connection, query: &ExpireQuery, fid: u64, room: usize, item: &mu
             }
         }
         if is_last {
+            item.is_whole = true;
             return Ok(());
         }
     }
@@ -73,16 +82,26 @@ struct Superseded {
     kept: Option<Change>,
     /// Late changes before it, of which it is not known yet.
     early: Vec<Change>,
+    /// True if something begins later than what is kept.
+    has_more: bool,
+    /// True once every change was looked at.
+    is_whole: bool,
 }
 
 impl Superseded {
+    /// True if the item was removed in time, and nothing has been heard of it since.
+    fn is_over(&self) -> bool {
+        let was_removed = self.kept.as_ref().is_some_and(|kept| kept.item.state() == LifeState::Removed);
+        was_removed && self.is_whole && !self.has_more && self.early.is_empty()
+    }
+
     /// Takes an item's next change; false if no more need be looked at.
     fn take(&mut self, change: Change, before: Timestamp, room: usize) -> bool {
         let since = change.item.since();
         match &self.kept {
             Some(kept) if change.late && since < kept.item.since() => self.gone.push(change),
             None if change.late && self.early.len() < room => self.early.push(change),
-            _ if change.late => {}
+            _ if change.late => self.has_more = true,
             // What is not late begins no earlier than what was there: the rest is younger still.
             _ if since > before => return false,
             _ => {

@@ -219,6 +219,19 @@ fn read(row: &Row<'_>, fid: i64) -> Result<LiveItem, String> {
     }))
 }
 
+/// Takes items off a table, each if it is not younger than its revision.
+pub(super) fn remove(conn: &Connection, id: &CollectionId, items: &[(u64, Revision)]) -> Result<(), StoreError> {
+    let deed = "removing what aged out";
+    let mut entry = catalog::entry(conn, id)?.ok_or_else(|| StoreError::NoCollection(id.clone()))?;
+    let sql = format!("DELETE FROM {} WHERE fid = ?1 AND revision <= ?2", schema::quoted(id.as_str()));
+    let mut delete = conn.prepare_cached(&sql).doing(deed)?;
+    for (fid, revision) in items {
+        let removed = delete.execute([fid.cast_signed(), revision.0.cast_signed()]).doing(deed)?;
+        entry.meta.count = entry.meta.count.saturating_sub(removed as u64);
+    }
+    if items.is_empty() { Ok(()) } else { catalog::put(conn, &entry) }
+}
+
 /// Folds the journal's tail into the tables, a bounded batch at a time.
 pub(super) fn checkpoint(inner: &Inner) -> Result<(), StoreError> {
     inner.check_disk()?;
