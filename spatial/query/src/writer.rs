@@ -180,6 +180,8 @@ fn run(shared: &Shared, batches: &Receiver<Batch>, waiting: &AtomicUsize) {
             Err(RecvTimeoutError::Timeout) => Vec::new(),
             Err(RecvTimeoutError::Disconnected) => return,
         };
+        // Whoever is ready to bring more may do so first: it shares the flush.
+        std::thread::yield_now();
         let mut records = group.iter().map(|batch| batch.records.len()).sum();
         while records < limits::INGEST_BATCH_RECORDS_MAX
             && let Ok(batch) = batches.try_recv()
