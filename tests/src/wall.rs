@@ -2,7 +2,12 @@
 
 use crate::{Server, binary};
 use serde_json::Value;
-use std::{path::Path, process::Command};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// Takes the wall's picture and returns what it says that it drew. Panics if it does not end well.
 #[must_use]
@@ -19,7 +24,25 @@ pub fn picture(server: &str, arguments: &[&str], picture: &Path) -> Value {
     serde_json::from_str(line).unwrap()
 }
 
-/// Posts a feature, which must be taken.
+/// Takes a picture of every scene into a folder; returns each with what the wall says that it drew, by the
+/// scene's name. Panics if it does not end well.
+#[must_use]
+pub fn every_scene(server: &str, arguments: &[&str], folder: &Path) -> BTreeMap<String, (PathBuf, Value)> {
+    // What an earlier run has left is not this run's.
+    let _ = fs::remove_dir_all(folder);
+    let mut command = Command::new(binary("citywall-viewer"));
+    let output = command.args(["--server", server, "--stats", "--pictures"]).arg(folder).args(arguments).output().unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !log.contains("panicked"), "the wall {arguments:?}: {log}");
+    let read = |path: PathBuf| {
+        let said = serde_json::from_str(&fs::read_to_string(path.with_extension("json")).unwrap()).unwrap();
+        (path.file_stem().unwrap().to_string_lossy().into_owned(), (path, said))
+    };
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|e| e == "png")).map(read).collect()
+}
+
+/// Posts a feature or a collection of features, which must be taken.
 pub fn put(server: &Server, collection: &str, feature: &Value) {
     let url = format!("{}/collections/{collection}/items", server.url);
     let (status, body) = crate::post(&url, "application/geo+json", &feature.to_string());

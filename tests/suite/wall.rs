@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use citywall_tests::{
-    Server, citywall_ok, pictures,
+    Server, binary, citywall_ok, pictures,
     wall::{picture, put},
 };
 use serde_json::{Value, json};
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 const TIME: &str = "2026-03-01T04:00:00Z";
 
@@ -80,4 +80,17 @@ fn vehicles_are_on_the_wall_and_go_with_their_last_report() {
     assert_eq!(wall("vehicles-gone.png")["moving"], json!(47), "a vehicle that is taken off duty leaves the wall");
     let other = picture(&server.url, &["--size", "640x360", "--time", TIME, "--scene", "energy"], &pictures().join("no-vehicles.png"));
     assert_eq!(other["moving"], json!(0), "a scene may leave vehicles out");
+
+    // A film of it: two seconds of ten frames, as another program counts them.
+    let film = pictures().join("vehicles.mp4");
+    let arguments = ["--server", &server.url, "--size", "320x180", "--scene", "vehicles", "--seconds", "2", "--fps", "10", "--record"];
+    let output = Command::new(binary("citywall-viewer")).args(arguments).arg(&film).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let entries = "stream=codec_name,width,height,pix_fmt,nb_read_frames:format=duration";
+    let probe = ["-v", "error", "-count_frames", "-show_entries", entries, "-of", "json", film.to_str().unwrap()];
+    let said: Value = serde_json::from_str(&citywall_tests::run("ffprobe", &probe)).unwrap();
+    let stream = &said["streams"][0];
+    assert_eq!((&stream["codec_name"], &stream["pix_fmt"], &stream["nb_read_frames"]), (&json!("h264"), &json!("yuv420p"), &json!("20")));
+    assert_eq!((&stream["width"], &stream["height"]), (&json!(320), &json!(180)));
+    assert_eq!(said["format"]["duration"].as_str().unwrap().parse::<f64>().unwrap(), 2.0, "the film runs at the wall's pace");
 }

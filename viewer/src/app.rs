@@ -4,6 +4,7 @@ use crate::{
     args::{Args, Command, QualityArg},
     camera::CameraPlugin,
     city::{CityFeed, CityPlugin, CurrentScheme, PictureSize, ThingBook, Tiles, WallClock, Wish},
+    displays::Displays,
     doctor,
     net::{Desk, Server, ThingsReader, TileLoader, spawn_city_watch, spawn_live},
     render::{self, CityRenderPlugin, Quality},
@@ -44,6 +45,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let server = Server::at(&args.server, args.token.clone()).context("--server")?;
     let scenes = Scenes::open(args.scene.as_deref()).context("--scene")?;
+    args.displays()?;
     if args.is_headless() { shot::run(build(args, scenes, server)?, args) } else { window(args, scenes, server) }
 }
 
@@ -62,16 +64,20 @@ fn build(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<App> {
     let high = match args.quality {
         QualityArg::High => true,
         QualityArg::Low => false,
-        QualityArg::Auto => args.screenshot.is_some() || !headless,
+        QualityArg::Auto => args.screenshot.is_some() || args.pictures.is_some() || args.record.is_some() || !headless,
     };
+    let displays = args.displays()?;
     let scheme = Scheme::of(scenes.current().scheme);
     let workers = thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(*TILE_WORKERS.start(), *TILE_WORKERS.end());
     let loader = TileLoader::start(&server, workers);
     anyhow::ensure!(loader.workers() > 0, "no thread could be started");
     let things = ThingBook::new(ThingsReader::start(server.clone()));
     let desk = PanelDesk(Desk::start(server.clone()));
-    let feed =
-        CityFeed { updates: Mutex::new(spawn_city_watch(server.clone())), live: spawn_live(server.clone(), args.name.clone()), server };
+    let feed = CityFeed {
+        updates: Mutex::new(spawn_city_watch(server.clone())),
+        live: spawn_live(server.clone(), args.name.clone(), args.replay.clone()),
+        server,
+    };
     let mut app = App::new();
     plugins(&mut app, args, headless);
     let quality = Quality { msaa: if high { Msaa::Sample4 } else { Msaa::Off } };
@@ -82,12 +88,13 @@ fn build(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<App> {
         .insert_resource(desk)
         .insert_resource(WallClock::new(args.time))
         .insert_resource(CurrentScheme(scheme))
-        .insert_resource(PictureSize(UVec2::new(args.size.0, args.size.1)))
+        .insert_resource(PictureSize(displays.whole()))
+        .insert_resource(displays)
         .insert_resource(Tiles::new(loader, if high { TILE_PX.0 } else { TILE_PX.1 }))
         .add_plugins((
             CityRenderPlugin { quality },
-            CityPlugin,
-            CameraPlugin { interactive: !headless },
+            CityPlugin { tour: args.tour },
+            CameraPlugin { interactive: !headless, moving: !args.is_still() },
             WallUiPlugin { interactive: !headless },
         ));
     if headless {
@@ -139,12 +146,16 @@ fn log_to_stderr(_: &mut App) -> Option<bevy::log::BoxedFmtLayer> {
     Some(Box::new(bevy::log::tracing_subscriber::fmt::Layer::default().with_writer(std::io::stderr)))
 }
 
-fn follow_window(windows: Query<&Window, With<PrimaryWindow>>, mut size: ResMut<PictureSize>) {
-    if let Ok(window) = windows.single() {
-        let now = UVec2::new(window.physical_width().max(64), window.physical_height().max(64));
-        if size.0 != now {
-            size.0 = now;
-        }
+fn follow_window(windows: Query<&Window, With<PrimaryWindow>>, mut displays: ResMut<Displays>, mut size: ResMut<PictureSize>) {
+    let Ok(window) = windows.single() else { return };
+    let mut now = UVec2::new(window.physical_width().max(64), window.physical_height().max(64));
+    if displays.shown.is_none() {
+        // The window is the whole wall: its displays share it.
+        now = (now - ((displays.grid - UVec2::ONE) * displays.gap).min(now / 2)) / displays.grid;
+    }
+    if displays.size != now {
+        displays.size = now;
+        size.0 = displays.whole();
     }
 }
 

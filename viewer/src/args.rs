@@ -1,5 +1,8 @@
 //! The command line.
 
+use crate::displays::{DISPLAYS_MAX, Displays};
+use bevy::math::UVec2;
+use citywall_wire::Replay;
 use clap::Parser;
 use std::path::PathBuf;
 
@@ -36,9 +39,39 @@ pub struct Args {
     /// Render one picture without a window and end.
     #[arg(long, value_name = "PNG")]
     pub screenshot: Option<PathBuf>,
-    /// The picture's size, or the window's.
+    /// Render a picture of every scene into this folder, without a window, and end; with --stats
+    /// what was drawn stands beside each as JSON.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "screenshot")]
+    pub pictures: Option<PathBuf>,
+    /// Record a film without a window (H.264 in MP4, by ffmpeg) and end.
+    #[arg(long, value_name = "MP4", conflicts_with_all = ["screenshot", "pictures"])]
+    pub record: Option<PathBuf>,
+    /// How long the film is, seconds.
+    #[arg(long, value_name = "S", default_value_t = 10.0, value_parser = seconds)]
+    pub seconds: f64,
+    /// Frames of the film in a second.
+    #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=120))]
+    pub fps: u32,
+    /// Show the past from this instant on (RFC 3339), at so many times its speed.
+    #[arg(long, value_name = "FROM[,SPEED]", value_parser = replay)]
+    pub replay: Option<Replay>,
+    /// Go round the scene's bookmarks from the start.
+    #[arg(long)]
+    pub tour: bool,
+    /// The picture's size, or the window's: that of one display.
     #[arg(long, value_name = "WxH", default_value = "1920x1080", value_parser = size)]
     pub size: (u32, u32),
+    /// Columns and rows of displays that together are the wall.
+    #[arg(long, value_name = "COLSxROWS", default_value = "1x1", value_parser = grid)]
+    pub grid: (u32, u32),
+    /// The display of the grid that this process draws: its column and row from the upper left,
+    /// counted from 1. Without it the whole wall is drawn as one picture.
+    #[arg(long, value_name = "COL,ROW", value_parser = display)]
+    pub display: Option<(u32, u32)>,
+    /// What the frames hide between the pictures of two displays, across and down, and the size of
+    /// a display's picture, in millimetres.
+    #[arg(long, value_name = "X,Y,WIDTH,HEIGHT", value_parser = bezel)]
+    pub bezel: Option<[f64; 4]>,
     /// Draw this many frames without a window, then end (with --stats: a measurement).
     #[arg(long, value_name = "N")]
     pub frames: Option<u32>,
@@ -126,11 +159,74 @@ fn view(text: &str) -> Result<View, String> {
     Ok(View { longitude: numbers[0], latitude: numbers[1], distance: numbers[2], bearing: at(3, 0.0), pitch: at(4, 48.0) })
 }
 
+/// A film longer than this is a mistake, seconds.
+const FILM_S_MAX: f64 = 3600.0;
+
+fn seconds(text: &str) -> Result<f64, String> {
+    text.parse::<f64>().ok().filter(|s| *s > 0.0 && *s <= FILM_S_MAX).ok_or(format!("write seconds, at most {FILM_S_MAX}"))
+}
+
+fn replay(text: &str) -> Result<Replay, String> {
+    let (from, speed) = text.split_once(',').unwrap_or((text, "1"));
+    let from: jiff::Timestamp = from.trim().parse().map_err(|e| format!("“{from}” is no instant: {e}"))?;
+    let speed = speed.trim().parse::<f64>().ok().filter(|s| s.is_finite() && *s > 0.0).ok_or(format!("“{speed}” is no speed"))?;
+    Ok(Replay { from: from.to_string(), to: None, speed })
+}
+
+fn grid(text: &str) -> Result<(u32, u32), String> {
+    let side = |t: &str| t.trim().parse::<u32>().ok().filter(|n| (1..=DISPLAYS_MAX).contains(n));
+    let both = text.split_once(['x', 'X', '×']).and_then(|(c, r)| Some((side(c)?, side(r)?)));
+    both.ok_or(format!("write it as 3x2, each side 1 to {DISPLAYS_MAX}"))
+}
+
+fn display(text: &str) -> Result<(u32, u32), String> {
+    let side = |t: &str| t.trim().parse::<u32>().ok().filter(|n| (1..=DISPLAYS_MAX).contains(n));
+    text.split_once(',').and_then(|(c, r)| Some((side(c)?, side(r)?))).ok_or("write it as column,row, counted from 1".to_owned())
+}
+
+/// Frames wider than this are a mistake, millimetres.
+const BEZEL_MM_MAX: f64 = 500.0;
+
+fn bezel(text: &str) -> Result<[f64; 4], String> {
+    let numbers: Option<Vec<f64>> = text.split(',').map(|t| t.trim().parse::<f64>().ok().filter(|n| n.is_finite())).collect();
+    let [x, y, width, height] = numbers.and_then(|n| <[f64; 4]>::try_from(n).ok()).ok_or("write it as x,y,width,height in millimetres")?;
+    let good = [x, y].iter().all(|b| (0.0..=BEZEL_MM_MAX).contains(b)) && width > BEZEL_MM_MAX / 10.0 && height > BEZEL_MM_MAX / 10.0;
+    if good {
+        Ok([x, y, width, height])
+    } else {
+        Err(format!("frames are 0 to {BEZEL_MM_MAX} mm, a display's picture larger than {} mm", BEZEL_MM_MAX / 10.0))
+    }
+}
+
 impl Args {
+    /// True if the camera is where it is to be at once, since nobody sees it fly.
+    #[must_use]
+    pub fn is_still(&self) -> bool {
+        self.is_headless() && self.record.is_none()
+    }
+
+    /// The displays of the wall.
+    ///
+    /// # Errors
+    /// The display lies outside the grid, or the whole wall is larger than a picture may be.
+    pub fn displays(&self) -> anyhow::Result<Displays> {
+        let (size, grid) = (UVec2::from(self.size), UVec2::from(self.grid));
+        let gap = self.bezel.map_or(UVec2::ZERO, |[x, y, width, height]| {
+            UVec2::new((x / width * f64::from(size.x)).round() as u32, (y / height * f64::from(size.y)).round() as u32)
+        });
+        let shown = self.display.map(|(column, row)| UVec2::new(column - 1, row - 1));
+        let displays = Displays { size, grid, gap, shown };
+        if shown.is_some_and(|at| at.cmpge(grid).any()) {
+            anyhow::bail!("--display lies outside --grid {}x{}", grid.x, grid.y);
+        }
+        anyhow::ensure!(displays.pane().size().max_element() <= SIDE_MAX, "the picture would be larger than {SIDE_MAX} pixels");
+        Ok(displays)
+    }
+
     /// True if no window is to be opened.
     #[must_use]
     pub fn is_headless(&self) -> bool {
-        self.screenshot.is_some() || self.frames.is_some()
+        self.screenshot.is_some() || self.pictures.is_some() || self.record.is_some() || self.frames.is_some()
     }
 }
 
@@ -145,10 +241,23 @@ mod tests {
     }
 
     #[test]
+    fn bezels_are_counted_in_pixels_of_the_display() {
+        let wall = |display: &str| {
+            Args::parse_from(["w", "--grid", "3x1", "--size", "1920x1080", "--bezel", "12,10,1200,675", "--display", display]).displays()
+        };
+        assert_eq!(wall("2,1").unwrap().pane().min, UVec2::new(1939, 0));
+        assert!(wall("4,1").unwrap_err().to_string().contains("--grid 3x1"));
+    }
+
+    #[test]
     fn sizes_and_views_are_checked() {
         assert_eq!(size("3840x2160"), Ok((3840, 2160)));
         assert!(size("1920").is_err() && size("10x10").is_err() && size("99999x100").is_err());
         assert_eq!(view("117.2,39.1,20000").map(|v| v.pitch), Ok(48.0));
+        assert_eq!(replay("2026-03-01T00:00:00Z,60").map(|r| r.speed), Ok(60.0));
+        assert!(replay("yesterday").is_err() && replay("2026-03-01T00:00:00Z,0").is_err() && seconds("-1").is_err());
+        assert_eq!((grid("3x2"), display("3,1")), (Ok((3, 2)), Ok((3, 1))));
+        assert!(grid("0x2").is_err() && display("0,1").is_err() && bezel("3,3,1200").is_err() && bezel("3,3,1200,-1").is_err());
         assert!(view("117.2,39.1").is_err() && view("500,39.1,20").is_err() && view("a,b,c").is_err());
     }
 }

@@ -2,10 +2,12 @@
 
 use crate::{
     args::Args,
-    city::{City, CityFeed, MarkerBook, Pick, PictureSize, Stage, ThingBook, Tiles},
+    city::{City, CityFeed, MarkerBook, Pick, Stage, ThingBook, Tiles},
+    displays::Displays,
+    record,
     render::{self, Picture, Quality, bucket},
     scene::Scenes,
-    ui::{PanelDesk, PanelsReady},
+    ui::{PanelDesk, PanelsReady, Placed},
 };
 use anyhow::Context;
 use bevy::{
@@ -19,6 +21,7 @@ use bevy::{
     },
 };
 use std::{
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{Receiver, sync_channel},
@@ -39,8 +42,9 @@ const CAPTURE_FRAMES_MAX: u32 = 120;
 pub struct Canvas(Handle<Image>);
 
 /// The camera without a window.
-pub fn spawn_camera(mut commands: Commands, mut images: ResMut<Assets<Image>>, size: Res<PictureSize>, quality: Res<Quality>) {
-    let image = images.add(Image::new_target_texture(size.0.x, size.0.y, TextureFormat::Rgba8UnormSrgb, None));
+pub fn spawn_camera(mut commands: Commands, mut images: ResMut<Assets<Image>>, displays: Res<Displays>, quality: Res<Quality>) {
+    let size = displays.pane().size();
+    let image = images.add(Image::new_target_texture(size.x, size.y, TextureFormat::Rgba8UnormSrgb, None));
     commands.insert_resource(Canvas(image.clone()));
     commands.spawn((render::camera(*quality), RenderTarget::Image(image.into()), IsDefaultUiCamera));
 }
@@ -71,16 +75,56 @@ pub fn run(mut app: App, args: &Args) -> anyhow::Result<()> {
     }
     let frames = measure(&mut app, args.frames.unwrap_or(0));
     if let Some(path) = &args.screenshot {
-        let image = capture(&mut app)?;
-        let picture = image.try_into_dynamic().context("the picture cannot be read back")?.to_rgb8();
-        picture.save_with_format(path, image::ImageFormat::Png).with_context(|| format!("{}", path.display()))?;
-        eprintln!("{} ({}×{})", path.display(), picture.width(), picture.height());
+        take(&mut app, path)?;
+    }
+    if let Some(path) = &args.record {
+        record::run(&mut app, args, path)?;
+    }
+    if let Some(folder) = &args.pictures {
+        return every_scene(&mut app, folder, args);
     }
     if let Some(missing) = &missing {
         eprintln!("citywall-viewer: the picture is not whole: {missing}");
     }
     if args.stats {
         println!("{}", stats(&app, whole_after, &frames, missing.as_deref()));
+    }
+    Ok(())
+}
+
+/// Writes the picture as PNG.
+fn take(app: &mut App, path: &Path) -> anyhow::Result<()> {
+    let picture = capture(app)?.try_into_dynamic().context("the picture cannot be read back")?.to_rgb8();
+    picture.save_with_format(path, image::ImageFormat::Png).with_context(|| format!("{}", path.display()))?;
+    eprintln!("{} ({}×{})", path.display(), picture.width(), picture.height());
+    Ok(())
+}
+
+/// One scene after the other, each once it is whole; what of them is not whole is said at the end.
+fn every_scene(app: &mut App, folder: &Path, args: &Args) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
+    let names: Vec<String> = app.world().resource::<Scenes>().list().iter().map(|s| s.name.clone()).collect();
+    let mut failed = Vec::new();
+    for name in names {
+        app.world_mut().resource_mut::<Scenes>().show_named(&name);
+        let started = Instant::now();
+        let missing = settle(app, Duration::from_secs(args.wait));
+        let whole_after = started.elapsed();
+        if let Some(missing) = &missing {
+            failed.push(format!("{name}: {missing}"));
+            if !args.incomplete {
+                continue;
+            }
+        }
+        take(app, &folder.join(format!("{name}.png")))?;
+        if args.stats {
+            let path = folder.join(format!("{name}.json"));
+            let text = serde_json::to_string_pretty(&stats(app, whole_after, &[], missing.as_deref()))?;
+            std::fs::write(&path, text).with_context(|| format!("{}", path.display()))?;
+        }
+    }
+    if !failed.is_empty() && !args.incomplete {
+        anyhow::bail!("pictures are not whole after {} s: {}", args.wait, failed.join("; "));
     }
     Ok(())
 }
@@ -171,7 +215,7 @@ fn measure(app: &mut App, frames: u32) -> Vec<f64> {
 }
 
 /// Without this, a frame's time would be that of writing it down.
-fn wait_for_device(app: &App) {
+pub fn wait_for_device(app: &App) {
     if let Some(device) =
         app.get_sub_app(bevy::render::RenderApp).and_then(|r| r.world().get_resource::<bevy::render::renderer::RenderDevice>())
         && let Err(error) = device.poll(bevy::render::render_resource::PollType::wait_indefinitely())
@@ -180,8 +224,13 @@ fn wait_for_device(app: &App) {
     }
 }
 
+/// The image that is drawn on.
+pub fn canvas(app: &App) -> Handle<Image> {
+    app.world().resource::<Canvas>().0.clone()
+}
+
 fn capture(app: &mut App) -> anyhow::Result<Image> {
-    let canvas = app.world().resource::<Canvas>().0.clone();
+    let canvas = canvas(app);
     let (sender, receiver) = sync_channel(1);
     app.world_mut().spawn(Screenshot::image(canvas)).observe(move |captured: On<ScreenshotCaptured>| {
         // The first picture is the one that was asked for.
@@ -202,6 +251,7 @@ fn stats(app: &App, whole_after: Duration, frames: &[f64], missing: Option<&str>
     let world = app.world();
     let picture = world.resource::<Picture>();
     let [tiles, buildings, markers] = picture.stats.counts();
+    let size = world.resource::<Displays>().pane().size();
     let known = world.resource::<Tiles>().stats();
     let mut sorted = frames.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -209,7 +259,7 @@ fn stats(app: &App, whole_after: Duration, frames: &[f64], missing: Option<&str>
     let live = world.resource::<CityFeed>().live.state();
     serde_json::json!({
         "adapter": world.get_resource::<RenderAdapterInfo>().map(|a| a.name.clone()),
-        "size": [world.resource::<PictureSize>().0.x, world.resource::<PictureSize>().0.y],
+        "size": [size.x, size.y],
         "tiles": tiles,
         "levels": known.levels,
         "tile_bytes": known.bytes,
@@ -225,6 +275,8 @@ fn stats(app: &App, whole_after: Duration, frames: &[f64], missing: Option<&str>
         "alarms_waiting": world.resource::<Stage>().waiting().len(),
         "card": world.resource::<Pick>().card.as_ref().map(|card| [card.collection.clone(), card.id.clone()]),
         "labels": world.resource::<City>().labels.len(),
+        "labels_placed": world.resource::<Placed>().areas,
+        "alarm_labels_placed": world.resource::<Placed>().around_alarm,
         "revision": live.revision,
         "current": live.is_current(Instant::now()),
         "whole_after_ms": whole_after.as_secs_f64() * 1000.0,

@@ -87,13 +87,18 @@ impl Rig {
 pub struct CameraPlugin {
     /// False where there is neither mouse nor keyboard.
     pub interactive: bool,
+    /// False where the camera is where it is to be at once.
+    pub moving: bool,
 }
 
 impl Plugin for CameraPlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<Rig>();
         if self.interactive {
-            app.add_systems(Update, (steer, keys, follow).chain().in_set(WallSystems::Move));
+            app.add_systems(Update, (steer, keys).chain().before(follow).in_set(WallSystems::Move));
+        }
+        if self.moving {
+            app.add_systems(Update, follow.in_set(WallSystems::Move));
         }
     }
 }

@@ -4,7 +4,7 @@
 //! relative to the eye. Depth is reversed and infinite (1 at the near plane, 0 at infinity).
 
 use crate::lod::View;
-use bevy::math::{DMat4, DVec2, DVec3, DVec4, Mat4, Vec2};
+use bevy::math::{DMat4, DVec2, DVec3, DVec4, Mat4, URect, Vec2};
 
 /// Vertical field of view, degrees: narrow, so that the city's far side is not too small.
 const FOV_DEG: f64 = 34.0;
@@ -45,10 +45,17 @@ pub struct Eye {
     pub up: DVec3,
     /// Into the screen.
     pub forward: DVec3,
-    /// Half the view's height and width at a distance of one metre.
+    /// Half the view's width and height at a distance of one metre.
     pub half: DVec2,
+    /// Where the middle of the view is at a distance of one metre, right and up of straight ahead: zero
+    /// for a whole wall, not for one display of several.
+    pub lens: DVec2,
     /// The size in pixels.
     pub size: DVec2,
+    /// The upper left corner in pixels of the whole wall.
+    pub corner: DVec2,
+    /// The whole wall's height in pixels, which sizes follow.
+    pub lines: f64,
     /// Metres to the target.
     pub distance: f64,
 }
@@ -86,20 +93,32 @@ impl Orbit {
             up: ahead * sin_p + DVec3::Z * cos_p,
             forward,
             half: DVec2::new(tan * size.x / size.y, tan),
+            lens: DVec2::ZERO,
             size,
+            corner: DVec2::ZERO,
+            lines: size.y,
             distance: self.distance,
         }
     }
 }
 
 impl Eye {
+    /// What one display shows of the view; `pane` is its part of the picture in pixels. The frustum is
+    /// cut off its axis, so that the displays together show the view without a break.
+    #[must_use]
+    pub fn pane(&self, pane: URect) -> Self {
+        let (min, size) = (pane.min.as_dvec2(), pane.size().as_dvec2());
+        let middle = (min + size / 2.0) / self.size * 2.0 - 1.0;
+        Self { half: self.half * size / self.size, lens: DVec2::new(middle.x, -middle.y) * self.half, size, corner: min, ..*self }
+    }
+
     /// Clip space from metres relative to the eye.
     #[must_use]
     pub fn clip_from_relative(&self) -> Mat4 {
         let near = self.distance * NEAR_SHARE;
         let rows = [
-            (self.right / self.half.x).extend(0.0),
-            (self.up / self.half.y).extend(0.0),
+            ((self.right - self.forward * self.lens.x) / self.half.x).extend(0.0),
+            ((self.up - self.forward * self.lens.y) / self.half.y).extend(0.0),
             DVec4::new(0.0, 0.0, 0.0, near),
             self.forward.extend(0.0),
         ];
@@ -114,10 +133,10 @@ impl Eye {
             eye: self.position,
             planes: [
                 plane(self.forward),
-                plane(self.right + self.forward * self.half.x),
-                plane(-self.right + self.forward * self.half.x),
-                plane(self.up + self.forward * self.half.y),
-                plane(-self.up + self.forward * self.half.y),
+                plane(self.right + self.forward * (self.half.x - self.lens.x)),
+                plane(-self.right + self.forward * (self.half.x + self.lens.x)),
+                plane(self.up + self.forward * (self.half.y - self.lens.y)),
+                plane(-self.up + self.forward * (self.half.y + self.lens.y)),
             ],
             px_per_metre_at_1m: self.px_per_metre_at_1m(),
             tile_px,
@@ -137,8 +156,8 @@ impl Eye {
         let d = place - self.position;
         let depth = d.dot(self.forward);
         (depth > 1.0).then(|| {
-            let x = d.dot(self.right) / depth / self.half.x;
-            let y = d.dot(self.up) / depth / self.half.y;
+            let x = (d.dot(self.right) / depth - self.lens.x) / self.half.x;
+            let y = (d.dot(self.up) / depth - self.lens.y) / self.half.y;
             (Vec2::new(((x + 1.0) / 2.0 * self.size.x) as f32, ((1.0 - y) / 2.0 * self.size.y) as f32), depth)
         })
     }
@@ -146,8 +165,8 @@ impl Eye {
     /// The place on the ground under a pixel; `None` above the horizon.
     #[must_use]
     pub fn ground(&self, pixel: Vec2) -> Option<DVec2> {
-        let x = (f64::from(pixel.x) / self.size.x * 2.0 - 1.0) * self.half.x;
-        let y = (1.0 - f64::from(pixel.y) / self.size.y * 2.0) * self.half.y;
+        let x = (f64::from(pixel.x) / self.size.x * 2.0 - 1.0) * self.half.x + self.lens.x;
+        let y = (1.0 - f64::from(pixel.y) / self.size.y * 2.0) * self.half.y + self.lens.y;
         let ray = self.forward + self.right * x + self.up * y;
         (ray.z < -1e-3).then(|| (self.position - ray * (self.position.z / ray.z)).truncate())
     }
@@ -178,6 +197,23 @@ mod tests {
         assert!(((clip.x / clip.w + 1.0) / 2.0 * 1600.0 - pixel.x).abs() < 0.1);
         assert!(((1.0 - clip.y / clip.w) / 2.0 * 900.0 - pixel.y).abs() < 0.1);
         assert!(clip.z > 0.0 && clip.z < clip.w);
+    }
+
+    #[test]
+    fn a_display_shows_its_part_of_the_wall() {
+        let whole = Orbit { bearing: 200.0, ..Orbit::default() }.eye(3000, 1000);
+        let pane = URect::new(2010, 300, 3000, 1000);
+        let eye = whole.pane(pane);
+        let place = DVec3::new(-4000.0, -1200.0, 45.0);
+        let (on_wall, depth) = whole.project(place).unwrap();
+        let (on_display, same_depth) = eye.project(place).unwrap();
+        assert!((on_wall - pane.min.as_vec2() - on_display).length() < 0.01 && depth == same_depth);
+        let clip = eye.clip_from_relative() * (place - eye.position).as_vec3().extend(1.0);
+        let pixel = Vec2::new((clip.x / clip.w + 1.0) / 2.0 * 990.0, (1.0 - clip.y / clip.w) / 2.0 * 700.0);
+        assert!((pixel - on_display).length() < 0.1);
+        assert!((eye.px_per_metre_at_1m() - whole.px_per_metre_at_1m()).abs() < 1e-9, "levels of detail are those of the wall");
+        let corner = Vec2::new(2010.0, 900.0);
+        assert!((whole.ground(corner).unwrap() - eye.ground(corner - pane.min.as_vec2()).unwrap()).length() < 0.01);
     }
 
     #[test]

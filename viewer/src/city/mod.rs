@@ -19,7 +19,7 @@ pub use stage::{Stage, StageAlarm};
 pub use things::ThingBook;
 pub use tiles::Tiles;
 
-use crate::{camera::Rig, render::Picture, scene::Scheme};
+use crate::{camera::Rig, displays::Displays, render::Picture, scene::Scheme};
 use bevy::prelude::*;
 
 /// The order of a frame's work.
@@ -35,7 +35,7 @@ pub enum WallSystems {
     Write,
 }
 
-/// The size of the picture in pixels.
+/// The size of the whole wall's picture in pixels.
 #[derive(Resource, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PictureSize(pub UVec2);
 
@@ -44,14 +44,17 @@ pub struct PictureSize(pub UVec2);
 pub struct CurrentScheme(pub Scheme);
 
 /// Keeps what is known of the city.
-pub struct CityPlugin;
+pub struct CityPlugin {
+    /// True if the tour goes round from the start.
+    pub tour: bool,
+}
 
 impl Plugin for CityPlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<City>()
             .init_resource::<MarkerBook>()
             .init_resource::<Chosen>()
-            .init_resource::<Tour>()
+            .insert_resource(Tour::starting(self.tour))
             .init_resource::<Stage>()
             .init_resource::<Pick>()
             .init_resource::<orders::Destination>()
@@ -71,8 +74,14 @@ impl Plugin for CityPlugin {
     }
 }
 
-fn write_frame(rig: Res<Rig>, size: Res<PictureSize>, scheme: Res<CurrentScheme>, clock: Res<WallClock>, mut picture: ResMut<Picture>) {
-    let eye = rig.orbit.eye(size.0.x, size.0.y);
+fn write_frame(
+    rig: Res<Rig>,
+    (size, displays): (Res<PictureSize>, Res<Displays>),
+    scheme: Res<CurrentScheme>,
+    clock: Res<WallClock>,
+    mut picture: ResMut<Picture>,
+) {
+    let eye = rig.orbit.eye(size.0.x, size.0.y).pane(displays.pane());
     picture.eye = eye.position;
     picture.lines = size.0.y;
     picture.frame = crate::render::FrameUniform::new(&eye, &scheme.0, &picture.overlay, clock.seconds());

@@ -24,6 +24,14 @@ pub struct Tour {
     due: Option<Instant>,
 }
 
+impl Tour {
+    /// A tour that goes round from the start, or waits.
+    #[must_use]
+    pub fn starting(playing: bool) -> Self {
+        Self { playing, ..Self::default() }
+    }
+}
+
 /// Where the camera is to be, once the city's place is known: `Some(None)` is home.
 #[derive(Resource, Default)]
 pub struct Destination(Option<Option<Orbit>>);
@@ -78,7 +86,7 @@ pub(super) fn obey(
 pub(super) fn travel(mut destination: ResMut<Destination>, mut rig: ResMut<Rig>, city: Res<City>, wish: Res<Wish>) {
     let Some(wanted) = destination.0.take() else { return };
     if let Some(orbit) = wanted.or(city.home) {
-        rig.go(orbit, wish.args.is_headless());
+        rig.go(orbit, wish.args.is_still());
     }
 }
 

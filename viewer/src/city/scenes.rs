@@ -2,7 +2,7 @@
 
 use crate::{
     camera::Rig,
-    city::{City, CurrentScheme, Wish, orbit_of},
+    city::{City, CurrentScheme, Stage, Wish, orbit_of},
     render::Picture,
     scene::{Scenes, Scheme},
 };
@@ -18,7 +18,7 @@ pub(super) fn follow(
     mut city: ResMut<City>,
     mut scheme: ResMut<CurrentScheme>,
     mut picture: ResMut<Picture>,
-    mut rig: ResMut<Rig>,
+    (mut rig, mut stage): (ResMut<Rig>, ResMut<Stage>),
     wish: Res<Wish>,
     mut looked: Local<Option<Instant>>,
     mut shown: Local<Option<(u32, usize)>>,
@@ -47,8 +47,10 @@ pub(super) fn follow(
         let home = scene.home.as_ref().map(|v| orbit_of(v.get_ref(), plane)).or(city.city_home);
         let is_another = number != scenes.number() || city.home != home;
         city.home = home;
-        if let (Some(home), None, true) = (home, wish.args.view, is_another) {
-            rig.fly(home);
+        if let (Some(home), None, true) = (home, wish.args.view, is_another)
+            && !stage.keeps_camera(home)
+        {
+            rig.go(home, wish.args.is_still());
         }
     }
 }

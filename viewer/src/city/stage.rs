@@ -7,6 +7,7 @@
 use crate::{
     camera::{Orbit, Rig},
     city::{Chosen, City, CityFeed, Wish},
+    displays::Displays,
     live::{Incident, LiveState},
     render::{Picture, Spot},
     scene::Scenes,
@@ -49,6 +50,15 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// While an alarm has the camera it stays; afterwards it goes to this place. False if none has it.
+    pub fn keeps_camera(&mut self, afterwards: Orbit) -> bool {
+        let has_it = self.flown.is_some();
+        if has_it {
+            self.before = Some(afterwards);
+        }
+        has_it
+    }
+
     /// The alarm on the stage.
     #[must_use]
     pub fn on(&self) -> Option<&StageAlarm> {
@@ -84,7 +94,7 @@ pub(super) fn direct(
     feed: Res<CityFeed>,
     city: Res<City>,
     scenes: Res<Scenes>,
-    wish: Res<Wish>,
+    (wish, displays): (Res<Wish>, Res<Displays>),
     mut rig: ResMut<Rig>,
 ) {
     let (Some(document), Some(plane)) = (&city.document, city.plane) else { return };
@@ -98,7 +108,7 @@ pub(super) fn direct(
     }
     drop(state);
     let caller = stage.on().filter(|a| CALLS_CAMERA.contains(&a.level)).and_then(|a| Some((a.key.clone(), a.place?)));
-    let at_once = wish.args.is_headless();
+    let at_once = wish.args.is_still();
     match caller {
         Some((key, (lon, lat))) if stage.flown.as_ref() != Some(&key) => {
             if stage.before.is_none() {
@@ -106,7 +116,7 @@ pub(super) fn direct(
             }
             stage.flown = Some(key);
             let distance = scenes.current().alarm.ring * DISTANCE_RINGS;
-            let orbit = Orbit { target: plane.forward(lon, lat), distance, pitch: PITCH_DEG, ..rig.orbit };
+            let orbit = off_seams(Orbit { target: plane.forward(lon, lat), distance, pitch: PITCH_DEG, ..rig.orbit }, &displays);
             if wish.args.view.is_none() {
                 rig.go(orbit, at_once);
             }
@@ -121,6 +131,15 @@ pub(super) fn direct(
         }
         Some(_) => {}
     }
+}
+
+/// The view in which the target is in the middle of a display, and not on the seam between two.
+fn off_seams(orbit: Orbit, displays: &Displays) -> Orbit {
+    let whole = displays.whole();
+    let middle = displays.middle().as_rect().center();
+    // What is in the middle of the display now, seen from the target, is as far away from there.
+    let there = orbit.eye(whole.x, whole.y).ground(middle);
+    there.map_or(orbit, |there| Orbit { target: orbit.target - (there - orbit.target), ..orbit })
 }
 
 /// Lights the place of the alarm, or that of a chosen incident.
@@ -160,6 +179,17 @@ mod tests {
         let mut state = LiveState::default();
         state.apply(serde_json::from_value::<LiveMessage>(message).unwrap(), Instant::now());
         state
+    }
+
+    #[test]
+    fn an_alarm_is_in_the_middle_of_a_display_and_not_on_a_seam() {
+        let size = UVec2::new(1920, 1080);
+        let wall = Displays { size, grid: UVec2::new(4, 2), gap: UVec2::new(30, 30), shown: None };
+        let place = bevy::math::DVec2::new(2000.0, -700.0);
+        let orbit = Orbit { target: place, distance: 5500.0, bearing: 40.0, pitch: PITCH_DEG };
+        let (at, _) = off_seams(orbit, &wall).eye(wall.whole().x, wall.whole().y).project(place.extend(0.0)).unwrap();
+        assert!((at - wall.middle().as_rect().center()).length() < 0.1, "{at}");
+        assert!((off_seams(orbit, &Displays::one(size)).target - place).length() < 1e-6, "one display has no seam");
     }
 
     #[test]

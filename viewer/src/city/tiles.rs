@@ -3,6 +3,7 @@
 use crate::{
     camera::Rig,
     city::{City, PictureSize, WallClock},
+    displays::Displays,
     geo::{CityPlane, TileId},
     lod::{Pyramid, Selection, TileCache},
     net::{TileLoader, TilePlan},
@@ -146,11 +147,17 @@ pub(super) fn receive(mut tiles: ResMut<Tiles>, mut picture: ResMut<Picture>, mu
     }
 }
 
-pub(super) fn choose(mut tiles: ResMut<Tiles>, mut picture: ResMut<Picture>, rig: Res<Rig>, size: Res<PictureSize>, clock: Res<WallClock>) {
+pub(super) fn choose(
+    mut tiles: ResMut<Tiles>,
+    mut picture: ResMut<Picture>,
+    rig: Res<Rig>,
+    (size, displays): (Res<PictureSize>, Res<Displays>),
+    clock: Res<WallClock>,
+) {
     let tiles = &mut *tiles;
     let (Some(pyramid), Some(plan)) = (&tiles.pyramid, &tiles.plan) else { return };
     let Ok(pyramid) = pyramid.lock() else { return };
-    let view = rig.orbit.eye(size.0.x, size.0.y).lod_view(tiles.tile_px * f64::from(size.0.y) / 1080.0);
+    let view = rig.orbit.eye(size.0.x, size.0.y).pane(displays.pane()).lod_view(tiles.tile_px * f64::from(size.0.y) / 1080.0);
     let selection = pyramid.select(&view, &|t| tiles.cache.is_ready(t));
     let stale = tiles.cache.stale(&selection.draw);
     for tile in selection.fetch.iter().copied().chain(stale) {

@@ -55,7 +55,14 @@ pub struct Track {
     pub heading_deg: f64,
     /// When it was there, by its own clock.
     pub time: Option<Timestamp>,
+    /// What it is in words: those of its properties by which panels count.
+    pub words: Vec<(&'static str, String)>,
 }
+
+/// Properties by which objects are counted.
+const WORDS: [&str; 4] = ["kind", "type", "status", "state"];
+/// Longest such property, bytes.
+const WORD_BYTES_MAX: usize = 32;
 
 impl Track {
     /// An object as a message has it, given what was known; `None` if it has no place or is gone.
@@ -67,11 +74,18 @@ impl Track {
         }
         let place = super::place_of(feature.geometry.as_ref()?)?;
         let time: Option<Timestamp> = feature.properties.get("time").and_then(|t| t.as_str()).and_then(|t| t.parse().ok());
+        let words = || {
+            let word = |name: &'static str| {
+                let word = feature.properties.get(name)?.as_str().filter(|w| !w.is_empty() && w.len() <= WORD_BYTES_MAX)?;
+                Some((name, word.to_owned()))
+            };
+            WORDS.into_iter().filter_map(word).collect()
+        };
         let reported = feature.properties.get("heading").and_then(serde_json::Value::as_f64).filter(|h| h.is_finite());
         let Some(known) = known.filter(|_| is_news) else {
             let age = time.map_or(Duration::ZERO, |t| Duration::try_from(Timestamp::now().duration_since(t)).unwrap_or_default());
             let (heading_deg, set_out) = (reported.unwrap_or(0.0), now.checked_sub(age).unwrap_or(now));
-            return Some(Self { is, from: place, place, set_out, travel: Duration::ZERO, heading_deg, time });
+            return Some(Self { is, from: place, place, set_out, travel: Duration::ZERO, heading_deg, time, words: words() });
         };
         let from = known.at(now);
         let way = (place.0 - from.0, place.1 - from.1);
@@ -90,7 +104,14 @@ impl Track {
             travel: if jumps { Duration::ZERO } else { pace.clamp(TRAVEL.0, TRAVEL.1) },
             heading_deg: reported.unwrap_or_else(|| if moved { direction() } else { known.heading_deg }),
             time,
+            words: words(),
         })
+    }
+
+    /// A property by which it is counted.
+    #[must_use]
+    pub fn word(&self, name: &str) -> Option<&str> {
+        self.words.iter().find(|(known, _)| *known == name).map(|(_, word)| word.as_str())
     }
 
     /// Where it is on the wall at a moment: longitude, latitude in degrees.

@@ -55,16 +55,16 @@ impl LiveUpdate {
     }
 }
 
-/// Starts the line of the wall of a name.
+/// Starts the line of the wall of a name; `past` is replayed unless the wall is told another window.
 #[must_use]
-pub fn spawn_live(server: Server, name: String) -> LiveUpdate {
+pub fn spawn_live(server: Server, name: String, past: Option<Replay>) -> LiveUpdate {
     let update = LiveUpdate::default();
     let shared = update.clone();
     let spawned = thread::Builder::new().name("live".to_owned()).spawn(move || {
         let mut wait = RETRY.0;
         loop {
             let started = Instant::now();
-            let reason = follow(&server, &shared, &name).err().unwrap_or_default();
+            let reason = follow(&server, &shared, &name, past.as_ref()).err().unwrap_or_default();
             bevy::log::info!("the live line is down: {reason}");
             shared.state().lost(reason);
             wait = if started.elapsed() > RETRY.1 { RETRY.0 } else { (wait * 2).min(RETRY.1) };
@@ -80,7 +80,7 @@ pub fn spawn_live(server: Server, name: String) -> LiveUpdate {
 type Line = WebSocket<MaybeTlsStream<TcpStream>>;
 
 /// Follows the live line until it breaks.
-fn follow(server: &Server, shared: &LiveUpdate, name: &str) -> Result<(), String> {
+fn follow(server: &Server, shared: &LiveUpdate, name: &str, past: Option<&Replay>) -> Result<(), String> {
     let mut request = server.live_address().into_client_request().map_err(|e| e.to_string())?;
     if let Some(token) = server.token() {
         let value = format!("Bearer {token}").parse().map_err(|_| "the token has characters that no header can have".to_owned())?;
@@ -96,7 +96,7 @@ fn follow(server: &Server, shared: &LiveUpdate, name: &str) -> Result<(), String
     let mut collections = followed(&city);
     let is_new = shared.state().follow(&collections);
     let after = shared.state().revision.filter(|_| !is_new);
-    let mut replay = shared.told().order().replay.clone();
+    let mut replay = shared.told().order().replay.clone().or_else(|| past.cloned());
     subscribe(&mut line, &collections, after.filter(|_| replay.is_none() && shared.state().replay.is_none()), replay.clone())?;
     let walls = || Subscribe { id: Some(WALLS.to_owned()), collections: vec![WALLS.to_owned()], ..Subscribe::default() };
     if is_controlled {
@@ -123,7 +123,7 @@ fn follow(server: &Server, shared: &LiveUpdate, name: &str) -> Result<(), String
             if again {
                 say(&mut line, &LiveRequest::Subscribe(walls()))?;
             }
-            let wanted = shared.told().order().replay.clone();
+            let wanted = shared.told().order().replay.clone().or_else(|| past.cloned());
             if wanted != replay {
                 replay = wanted;
                 subscribe(&mut line, &collections, None, replay.clone())?;

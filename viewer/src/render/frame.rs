@@ -37,11 +37,12 @@ impl FrameUniform {
         let three = |v: [f32; 3]| [v[0], v[1], v[2], 1.0];
         let axis = |v: bevy::math::DVec3, w: f64| [v.x as f32, v.y as f32, v.z as f32, w as f32];
         let distance = eye.distance as f32;
-        put([eye.size.x as f32, eye.size.y as f32, (eye.size.y / 1080.0) as f32, eye.px_per_metre_at_1m() as f32]);
+        put([eye.size.x as f32, eye.size.y as f32, (eye.lines / 1080.0) as f32, eye.px_per_metre_at_1m() as f32]);
         put(axis(eye.right, eye.half.x));
         put(axis(eye.up, eye.half.y));
         put(axis(eye.forward, eye.distance));
         put([eye.position.x as f32, eye.position.y as f32, eye.position.z as f32, seconds]);
+        put([eye.lens.x as f32, eye.lens.y as f32, eye.corner.x as f32, eye.corner.y as f32]);
         put([HAZE_FROM * distance, HAZE_REACH * distance, scheme.foot_glow, scheme.facing]);
         for colour in [scheme.ground, scheme.haze, scheme.zenith, scheme.wall_low, scheme.wall_high, scheme.roof] {
             put(three(colour));
@@ -51,7 +52,7 @@ impl FrameUniform {
         for colour in [scheme.things, scheme.moving, [scheme.plate[0], scheme.plate[1], scheme.plate[2]], scheme.ink, scheme.heat] {
             put(three(colour));
         }
-        let metres_per_px = eye.distance / eye.px_per_metre_at_1m() * (eye.size.y / 1080.0);
+        let metres_per_px = eye.distance / eye.px_per_metre_at_1m() * (eye.lines / 1080.0);
         // Powers of two, so that cells are the same from frame to frame while the camera moves.
         let side = |px: f64| (metres_per_px * px).log2().floor().exp2();
         let target = eye.position + eye.forward * eye.distance;

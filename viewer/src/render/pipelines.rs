@@ -126,7 +126,7 @@ impl Layouts {
 }
 
 /// The size of the frame's uniform.
-pub(super) const FRAME_BYTES: u64 = (16 + 4 * (13 + 5 + 8 + 2 * 13)) * 4;
+pub(super) const FRAME_BYTES: u64 = (16 + 4 * (14 + 5 + 8 + 2 * 13)) * 4;
 
 /// How a pipeline treats depth.
 #[derive(Clone, Copy, PartialEq)]

@@ -135,10 +135,18 @@ impl Sources<'_> {
         self.collection(id).is_some_and(|c| Followed::of_kind(&c.kind) == Some(Followed::Incidents))
     }
 
-    /// How many objects of a collection the wall follows; `None` for what it does not follow.
-    fn followed(&self, id: &str) -> Option<u64> {
-        let is = *self.live.followed().get(id)?;
-        (is != Followed::Incidents).then(|| self.live.tracks(id).len() as u64)
+    /// True if the items of a collection are objects that the wall follows.
+    fn moves(&self, id: &str) -> bool {
+        self.live.followed().get(id).is_some_and(|is| *is != Followed::Incidents)
+    }
+
+    /// How many objects of a collection have some properties.
+    fn objects(&self, id: &str, filter: &BTreeMap<String, String>) -> u64 {
+        let tracks = self.live.tracks(id);
+        if filter.is_empty() {
+            return tracks.len() as u64;
+        }
+        tracks.filter(|(_, track)| filter.iter().all(|(k, v)| track.word(k) == Some(v))).count() as u64
     }
 
     /// The incidents of a panel: those of its collection that fit its filter and the scene's classes.
@@ -360,10 +368,10 @@ fn inset(s: &Sources<'_>) -> Body {
 /// The number of a panel's items now.
 fn number(panel: &ScenePanel, filter: &BTreeMap<String, String>, s: &Sources<'_>) -> (Option<u64>, Answer) {
     let id = panel.collection.as_deref().unwrap_or_default();
-    let objects = s.followed(id).filter(|_| filter.is_empty());
-    if objects.is_some() || s.happens(id) {
+    let moves = s.moves(id);
+    if moves || s.happens(id) {
         let panel = ScenePanel { filter: filter.clone(), ..panel.clone() };
-        let count = objects.unwrap_or_else(|| s.incidents(&panel).count() as u64);
+        let count = if moves { s.objects(id, filter) } else { s.incidents(&panel).count() as u64 };
         let at = s.live.heard;
         let failure = (!s.live.is_current(s.now.0)).then(String::new);
         return (s.live.revision.map(|_| count), Answer { page: None, at, failure });
@@ -444,9 +452,10 @@ fn groups(panel: &ScenePanel, s: &Sources<'_>) -> Content {
     let id = panel.collection.as_deref().unwrap_or_default();
     let by = panel.by.as_deref().unwrap_or_default();
     let mut answers = Vec::new();
-    let mut counted: Vec<(String, u64)> = if s.happens(id) {
+    let is_known = s.happens(id) || s.moves(id);
+    let mut counted: Vec<(String, u64)> = if is_known {
         answers.push(Answer { page: None, at: s.live.heard, failure: (!s.live.is_current(s.now.0)).then(String::new) });
-        occurring(panel, by, s)
+        if s.moves(id) { objects_by(panel, by, s) } else { occurring(panel, by, s) }
     } else {
         let count = |g: &Group| {
             let filter = panel.filter.clone().into_iter().chain([(by.to_owned(), g.value.clone())]).collect();
@@ -459,7 +468,7 @@ fn groups(panel: &ScenePanel, s: &Sources<'_>) -> Content {
     };
     let is_current = s.is_fresh(&answers);
     let at = answers.iter().filter_map(|a| a.at).min();
-    let complete = s.happens(id) || counted.len() == panel.groups.len();
+    let complete = is_known || counted.len() == panel.groups.len();
     if panel.kind == PanelKind::Ranking {
         counted.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     }
@@ -478,6 +487,20 @@ fn groups(panel: &ScenePanel, s: &Sources<'_>) -> Content {
         Body::Rows(counted.into_iter().map(line).collect())
     };
     Content { body, at, is_current, source: String::new() }
+}
+
+/// The groups of objects: those that the panel names, or all that occur.
+fn objects_by(panel: &ScenePanel, by: &str, s: &Sources<'_>) -> Vec<(String, u64)> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for (_, track) in s.live.tracks(panel.collection.as_deref().unwrap_or_default()) {
+        if panel.filter.iter().all(|(k, v)| track.word(k) == Some(v)) {
+            *counts.entry(track.word(by).unwrap_or("未知")).or_default() += 1;
+        }
+    }
+    if panel.groups.is_empty() {
+        return counts.into_iter().map(|(value, n)| (value.to_owned(), n)).collect();
+    }
+    panel.groups.iter().map(|g| (g.name().to_owned(), counts.get(g.value.as_str()).copied().unwrap_or(0))).collect()
 }
 
 /// The groups of incidents: those that the panel names, or all that occur.

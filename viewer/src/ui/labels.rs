@@ -1,12 +1,14 @@
 //! Names of the largest areas, written on the ground without overlap.
 
 use super::{
-    layout::{BAR_PX, SIDES_PX, SceneRoot},
+    layout::SceneRoot,
+    room::{Room, width_of},
     style::{FontFaces, ink_alpha, text},
 };
 use crate::{
     camera::Rig,
     city::{City, PictureSize},
+    displays::Displays,
     scene::Scheme,
 };
 use bevy::{prelude::*, ui::UiTransform};
@@ -18,6 +20,17 @@ const BOX_PX: Vec2 = Vec2::new(260.0, 34.0);
 const SIZE_PX: f32 = 22.0;
 /// Farther than this many distances to the target, names would lie in the haze.
 const DEPTH_MAX: f64 = 3.2;
+
+/// What is written over the picture.
+#[derive(Resource, Default, Debug)]
+pub struct Placed {
+    /// Names of areas.
+    pub areas: usize,
+    /// Names around an alarm.
+    pub around_alarm: usize,
+    /// Where they, the alarm's banner and its facts are.
+    pub taken: Vec<Rect>,
+}
 
 /// A name's place in the pool.
 #[derive(Component)]
@@ -38,6 +51,8 @@ pub(super) fn build(commands: &mut Commands, faces: &FontFaces, scheme: &Scheme)
                     ..default()
                 },
                 UiTransform::default(),
+                // Names lie on the ground, below everything else.
+                GlobalZIndex(-2),
                 Visibility::Hidden,
                 LabelSlot(i),
                 SceneRoot,
@@ -51,39 +66,42 @@ pub(super) fn build(commands: &mut Commands, faces: &FontFaces, scheme: &Scheme)
 }
 
 /// Which names are written where: the larger area first, none over another or under a panel.
-fn place(city: &City, rig: &Rig, size: UVec2, scale: f32) -> Vec<(usize, Vec2)> {
+fn place(city: &City, rig: &Rig, size: UVec2, scale: f32, room: &mut Room) -> Vec<(usize, Vec2)> {
     let Some(plane) = city.plane else { return Vec::new() };
     let eye = rig.orbit.eye(size.x, size.y);
-    let screen = Vec2::new(size.x as f32, size.y as f32) / scale;
-    let (left, right) = (SIDES_PX.0 + 32.0, screen.x - SIDES_PX.1 - 32.0);
-    let mut taken: Vec<(Rect, usize)> = Vec::new();
+    let mut taken: Vec<(usize, Vec2)> = Vec::new();
     for (i, label) in city.labels.iter().enumerate() {
         if taken.len() == LABELS_MAX {
             break;
         }
         let Some((px, depth)) = eye.project(plane.forward(label.place.0, label.place.1).extend(0.0)) else { continue };
-        let at = px / scale;
-        let width = label.text.chars().count() as f32 * (SIZE_PX + 3.0);
-        let rect = Rect::from_center_size(at, Vec2::new(width + 18.0, BOX_PX.y + 10.0));
-        let fits = rect.min.x > left && rect.max.x < right && rect.min.y > BAR_PX + 8.0 && rect.max.y < screen.y - 64.0;
-        if fits && depth < rig.orbit.distance * DEPTH_MAX && taken.iter().all(|(other, _)| other.intersect(rect).is_empty()) {
-            taken.push((rect, i));
+        if depth >= rig.orbit.distance * DEPTH_MAX {
+            continue;
+        }
+        let width = width_of(&label.text, SIZE_PX + 3.0);
+        if let Some(rect) = room.take([Rect::from_center_size(px / scale, Vec2::new(width, BOX_PX.y + 10.0))]) {
+            taken.push((i, rect.center()));
         }
     }
-    taken.into_iter().map(|(rect, i)| (i, rect.center())).collect()
+    taken
 }
 
 pub(super) fn update(
     city: Res<City>,
     rig: Res<Rig>,
-    size: Res<PictureSize>,
+    (size, displays): (Res<PictureSize>, Res<Displays>),
     windows: Query<&Window>,
     scale: Res<UiScale>,
+    mut written: ResMut<Placed>,
     mut slots: Query<(&LabelSlot, &mut UiTransform, &mut Visibility, &Children)>,
     mut texts: Query<&mut Text>,
 ) {
-    let factor = scale.0 * windows.iter().next().map_or(1.0, Window::scale_factor);
-    let placed = place(&city, &rig, size.0, factor.max(1e-3));
+    let factor = (scale.0 * windows.iter().next().map_or(1.0, Window::scale_factor)).max(1e-3);
+    let mut room = Room::beside_panels(&displays, factor, &written.taken);
+    let placed = place(&city, &rig, size.0, factor, &mut room);
+    if written.areas != placed.len() {
+        written.areas = placed.len();
+    }
     for (slot, mut transform, mut visibility, children) in &mut slots {
         let Some((label, at)) = placed.get(slot.0) else {
             visibility.set_if_neq(Visibility::Hidden);

@@ -5,6 +5,7 @@
 use super::{board::Board, kit::Kit, labels, mode, panel, style::FontFaces};
 use crate::{
     city::CurrentScheme,
+    displays::Displays,
     scene::{Mode, Scenes, Side},
 };
 use bevy::prelude::*;
@@ -55,7 +56,8 @@ pub struct SceneRoot;
 pub const BAR_PX: f32 = 92.0;
 /// The width of the left and right panels.
 pub const SIDES_PX: (f32, f32) = (372.0, 432.0);
-const MARGIN_PX: f32 = 24.0;
+/// Between panels and the edge of the wall.
+pub const MARGIN_PX: f32 = 24.0;
 
 /// Builds the interface for the scene, and anew whenever another one is shown.
 pub(super) fn build(
@@ -64,6 +66,7 @@ pub(super) fn build(
     scheme: Res<CurrentScheme>,
     scenes: Res<Scenes>,
     roots: Query<Entity, With<SceneRoot>>,
+    displays: Res<Displays>,
     mut board: ResMut<Board>,
     mut built: Local<Option<u32>>,
 ) {
@@ -72,22 +75,36 @@ pub(super) fn build(
     }
     roots.iter().for_each(|root| commands.entity(root).despawn());
     let kit = Kit { faces: &faces, scheme: &scheme.0 };
+    let middle = middle(&displays);
     let scene = scenes.current();
     // Names lie on the ground, below everything else.
     labels::build(&mut commands, &faces, &scheme.0);
-    mode::frame(&mut commands, &kit, scenes.mode());
-    bar(&mut commands, &kit, scenes.mode());
+    mode::frame(&mut commands, &kit, scenes.mode(), middle.clone());
+    bar(&mut commands, &kit, scenes.mode(), middle.clone());
     for side in [Side::Left, Side::Right] {
         commands.spawn((column(side), SceneRoot)).with_children(|parent| {
             scene.panels(side).into_iter().for_each(|panel| panel::spawn(parent, &kit, panel));
         });
     }
-    foot(&mut commands, &kit);
+    foot(&mut commands, &kit, middle);
     // Its texts are new and empty.
     board.set_changed();
 }
 
-fn bar(commands: &mut Commands, kit: &Kit<'_>, now: Mode) {
+/// A line across the display in the middle of the wall, whose content is in its middle: over a seam
+/// nothing could be read.
+pub(super) fn middle(displays: &Displays) -> Node {
+    let (left, width) = displays.middle_across();
+    Node {
+        position_type: PositionType::Absolute,
+        left: percent(left * 100.0),
+        width: percent(width * 100.0),
+        justify_content: JustifyContent::Center,
+        ..default()
+    }
+}
+
+fn bar(commands: &mut Commands, kit: &Kit<'_>, now: Mode, middle: Node) {
     let third =
         |justify| Node { width: percent(33.3), align_items: AlignItems::Center, justify_content: justify, column_gap: px(14), ..default() };
     commands
@@ -115,10 +132,12 @@ fn bar(commands: &mut Commands, kit: &Kit<'_>, now: Mode) {
                 ))
                 .with_child((kit.text("", 22.0, false, kit.soft()), Field::Link));
             });
-            let title = Node { flex_direction: FlexDirection::Column, align_items: AlignItems::Center, flex_shrink: 0.0, ..default() };
-            bar.spawn((title, Button, super::menu::MenuButton)).with_children(|middle| {
-                middle.spawn((kit.text("", 38.0, true, kit.ink()), Field::Title(0), bevy::text::LetterSpacing::Px(2.0)));
-                middle.spawn((kit.text("", 20.0, false, kit.faint()), Field::Title(1), bevy::text::LetterSpacing::Px(0.6)));
+            let title = Node { flex_direction: FlexDirection::Column, align_items: AlignItems::Center, ..default() };
+            bar.spawn(Node { top: px(0), height: percent(100), align_items: AlignItems::Center, ..middle }).with_children(|line| {
+                line.spawn((title, Button, super::menu::MenuButton)).with_children(|middle| {
+                    middle.spawn((kit.text("", 38.0, true, kit.ink()), Field::Title(0), bevy::text::LetterSpacing::Px(2.0)));
+                    middle.spawn((kit.text("", 20.0, false, kit.faint()), Field::Title(1), bevy::text::LetterSpacing::Px(0.6)));
+                });
             });
             bar.spawn(third(JustifyContent::End)).with_children(|right| {
                 right.spawn((kit.text("", 22.0, false, kit.soft()), Field::Date));
@@ -145,14 +164,8 @@ fn column(side: Side) -> impl Bundle {
     }
 }
 
-fn foot(commands: &mut Commands, kit: &Kit<'_>) {
-    let line = |bottom: f32| Node {
-        position_type: PositionType::Absolute,
-        bottom: px(bottom),
-        width: percent(100),
-        justify_content: JustifyContent::Center,
-        ..default()
-    };
+fn foot(commands: &mut Commands, kit: &Kit<'_>, middle: Node) {
+    let line = |bottom: f32| Node { bottom: px(bottom), ..middle.clone() };
     let plate =
         Node { padding: UiRect::axes(px(14), px(4)), border: UiRect::all(px(1)), border_radius: BorderRadius::all(px(4)), ..default() };
     for (shown, field, bottom) in [(Shown::Notice, Field::Notice, 18.0), (Shown::Complaint, Field::Complaint, 62.0)] {
@@ -161,33 +174,17 @@ fn foot(commands: &mut Commands, kit: &Kit<'_>) {
         });
     }
     // The past has a broad frame in reverse, so that no photograph of the wall can be mistaken for now.
-    let whole = Node {
-        position_type: PositionType::Absolute,
-        width: percent(100),
-        height: percent(100),
-        border: UiRect::all(px(18)),
-        align_items: AlignItems::End,
-        justify_content: JustifyContent::Center,
-        ..default()
-    };
+    let whole =
+        Node { position_type: PositionType::Absolute, width: percent(100), height: percent(100), border: UiRect::all(px(18)), ..default() };
     let paper = super::style::ink([kit.scheme.plate[0], kit.scheme.plate[1], kit.scheme.plate[2]]);
     commands.spawn((whole, BorderColor::all(kit.ink()), GlobalZIndex(21), Shown::Replay, SceneRoot)).with_children(|frame| {
         let tag = Node { padding: UiRect::axes(px(28), px(6)), ..default() };
-        frame.spawn((tag, BackgroundColor(kit.ink()))).with_child((kit.text("", 40.0, true, paper), Field::Replay));
+        frame.spawn(line(0.0)).with_children(|line| {
+            line.spawn((tag, BackgroundColor(kit.ink()))).with_child((kit.text("", 40.0, true, paper), Field::Replay));
+        });
     });
     commands
-        .spawn((
-            Node {
-                position_type: PositionType::Absolute,
-                width: percent(100),
-                height: percent(100),
-                align_items: AlignItems::Center,
-                justify_content: JustifyContent::Center,
-                ..default()
-            },
-            Shown::Waiting,
-            SceneRoot,
-        ))
+        .spawn((Node { height: percent(100), align_items: AlignItems::Center, ..middle.clone() }, Shown::Waiting, SceneRoot))
         .with_children(|middle| {
             let node = Node {
                 padding: UiRect::axes(px(36), px(24)),

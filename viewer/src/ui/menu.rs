@@ -3,6 +3,7 @@
 use super::{kit::Kit, style::FontFaces};
 use crate::{
     city::CurrentScheme,
+    displays::Displays,
     scene::{Named, Scenes},
 };
 use bevy::prelude::*;
@@ -99,7 +100,7 @@ pub(super) fn show(
     mut commands: Commands,
     open: Res<MenuOpen>,
     menus: Query<Entity, With<Menu>>,
-    (faces, scheme, scenes): (Res<FontFaces>, Res<CurrentScheme>, Res<Scenes>),
+    (faces, scheme, scenes, displays): (Res<FontFaces>, Res<CurrentScheme>, Res<Scenes>, Res<Displays>),
 ) {
     if open.0 != menus.is_empty() {
         return;
@@ -109,14 +110,7 @@ pub(super) fn show(
         return;
     }
     let kit = Kit { faces: &faces, scheme: &scheme.0 };
-    let whole = Node {
-        position_type: PositionType::Absolute,
-        width: percent(100),
-        height: percent(100),
-        align_items: AlignItems::Center,
-        justify_content: JustifyContent::Center,
-        ..default()
-    };
+    let whole = Node { height: percent(100), align_items: AlignItems::Center, ..super::layout::middle(&displays) };
     commands.spawn((whole, GlobalZIndex(30), Menu)).with_children(|middle| {
         let plate = Node {
             flex_wrap: FlexWrap::Wrap,

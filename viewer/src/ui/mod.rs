@@ -13,11 +13,14 @@ mod layout;
 mod menu;
 mod mode;
 mod panel;
+mod room;
 mod stage;
 mod style;
 mod sync;
+mod whole;
 mod words;
 
+pub use labels::Placed;
 pub use menu::MenuOpen;
 pub use panel::{PanelDesk, PanelsReady};
 
@@ -35,7 +38,8 @@ impl Plugin for WallUiPlugin {
         app.init_resource::<board::Board>()
             .init_resource::<PanelsReady>()
             .init_resource::<MenuOpen>()
-            .add_systems(PreStartup, style::load_fonts)
+            .init_resource::<Placed>()
+            .add_systems(PreStartup, (style::load_fonts, whole::build))
             .add_systems(
                 Update,
                 (
@@ -45,9 +49,11 @@ impl Plugin for WallUiPlugin {
                     panel::update,
                     sync::texts,
                     sync::plates,
+                    stage::update,
                     labels::update,
-                    (stage::update, card::show, menu::show).chain(),
+                    (card::show, menu::show).chain(),
                     style::scale,
+                    (whole::follow, whole::adopt).chain(),
                 )
                     .chain()
                     .in_set(WallSystems::Write),

@@ -39,7 +39,7 @@ pub(super) fn tag(parent: &mut ChildSpawnerCommands<'_>, kit: &Kit<'_>, mode: Mo
 
 /// The frame around the wall: none on an ordinary day, full in an emergency, dashed in a drill,
 /// with the word along the sides, so that no photograph of the wall can be mistaken.
-pub(super) fn frame(commands: &mut Commands, kit: &Kit<'_>, mode: Mode) {
+pub(super) fn frame(commands: &mut Commands, kit: &Kit<'_>, mode: Mode, middle: Node) {
     let whole = Node { position_type: PositionType::Absolute, width: percent(100), height: percent(100), ..default() };
     match mode {
         Mode::Ordinary => {}
@@ -72,13 +72,7 @@ pub(super) fn frame(commands: &mut Commands, kit: &Kit<'_>, mode: Mode) {
                         }));
                     }
                 }
-                let words = Node {
-                    position_type: PositionType::Absolute,
-                    width: percent(100),
-                    bottom: px(64),
-                    justify_content: JustifyContent::Center,
-                    ..default()
-                };
+                let words = Node { bottom: px(64), ..middle };
                 frame.spawn(words).with_child((
                     kit.text("演　练　·　DRILL　·　演　练", 40.0, true, kit.ink()),
                     TextShadow { offset: Vec2::new(0.0, 2.0), color: ink(kit.scheme.ground) },

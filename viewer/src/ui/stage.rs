@@ -2,14 +2,17 @@
 
 use super::{
     kit::Kit,
-    layout::{BAR_PX, SIDES_PX},
+    labels::Placed,
+    layout::{BAR_PX, middle},
     panel::PanelDesk,
+    room::{Room, width_of},
     style::{FontFaces, ink},
     words::{LEVEL_GLYPHS, LEVEL_NAMES, cut, grouped, when},
 };
 use crate::{
     camera::{Eye, Rig},
     city::{City, CurrentScheme, PictureSize, Stage, StageAlarm, WallClock},
+    displays::Displays,
     geo::CityPlane,
     net::{Desk, encode, items_path},
     scene::{SceneAlarm, SceneQuery, Scenes},
@@ -31,10 +34,20 @@ const SEARCH_MAX: usize = 1_000;
 const RING_CORNERS: u32 = 64;
 /// Alarms that wait and are named beside the one on the stage.
 const NAMED_MAX: usize = 3;
-/// The box of a name at the end of a line, pixels at 1080 lines.
-const NAME_PX: Vec2 = Vec2::new(330.0, 30.0);
+/// The box of a name at the end of a line, and the size of its letters, pixels at 1080 lines.
+const NAME_PX: Vec2 = Vec2::new(360.0, 30.0);
+const LETTERS_PX: f32 = 22.0;
 /// Characters of full width of such a name.
 const NAME_CHARS: f32 = 10.0;
+/// Where the banner begins, and how high it is; what waits below it; pixels at 1080 lines.
+const BANNER_PX: (f32, f32) = (BAR_PX + 20.0, 124.0);
+const WAITING_PX: Vec2 = Vec2::new(720.0, 52.0);
+/// Characters of full width of the banner's title, the size of its letters, and the room beside them.
+const TITLE: (f32, f32, f32) = (20.0, 40.0, 150.0);
+/// The line under the title is not longer than this.
+const TITLE_PX_MIN: f32 = 540.0;
+/// The facts at the foot: width, height and distance from the lower edge.
+const FACTS_PX: (f32, f32, f32) = (720.0, 190.0, 108.0);
 
 /// The banner of the alarm.
 #[derive(Component)]
@@ -70,6 +83,7 @@ pub(super) fn update(
     (stage, city, scenes, desk): (Res<Stage>, Res<City>, Res<Scenes>, Res<PanelDesk>),
     (faces, scheme, clock): (Res<FontFaces>, Res<CurrentScheme>, Res<WallClock>),
     (rig, size, scale, windows): (Res<Rig>, Res<PictureSize>, Res<UiScale>, Query<&Window>),
+    (displays, mut placed): (Res<Displays>, ResMut<Placed>),
     roots: Query<Entity, With<StageRoot>>,
     marks: Query<Entity, With<StageMark>>,
     mut built: Local<Built>,
@@ -87,9 +101,10 @@ pub(super) fn update(
     if is_new {
         roots.iter().for_each(|root| commands.entity(root).despawn());
         if let Some(alarm) = &next.alarm {
-            banner(&mut commands, &kit, alarm, &next.waiting, &when(&alarm.time, city.time_zone(), clock.time()));
+            let across = middle(&displays);
+            banner(&mut commands, &kit, across.clone(), alarm, &next.waiting, &when(&alarm.time, city.time_zone(), clock.time()));
             if place.is_some() {
-                facts(&mut commands, &kit, &next.around, spec.ring);
+                facts(&mut commands, &kit, across, &next.around, spec.ring);
             }
         }
         *built = next;
@@ -98,11 +113,17 @@ pub(super) fn update(
     if is_new || *drawn != seen {
         *drawn = seen;
         marks.iter().for_each(|mark| commands.entity(mark).despawn());
+        let factor = (scale.0 * windows.iter().next().map_or(1.0, Window::scale_factor)).max(1e-3);
+        let mut taken = stage.on().map_or_else(Vec::new, |alarm| own_places(&displays, factor, alarm, &stage, place.is_some()));
+        let mut names = Vec::new();
         if let (Some(place), Some(plane)) = (place, city.plane) {
-            let factor = scale.0 * windows.iter().next().map_or(1.0, Window::scale_factor);
             let eye = rig.orbit.eye(size.0.x, size.0.y);
-            draw(&mut commands, &kit, &eye, plane.forward(place.0, place.1), spec.ring, &built.around, factor.max(1e-3));
+            let mut room = Room::beside_panels(&displays, factor, &taken);
+            names = draw(&mut commands, &kit, &eye, plane.forward(place.0, place.1), spec.ring, &built.around, factor, &mut room);
         }
+        placed.around_alarm = names.len();
+        taken.append(&mut names);
+        placed.taken = taken;
     }
 }
 
@@ -165,18 +186,29 @@ fn metres(m: f64) -> String {
     if m < 1000.0 { format!("{m:.0} 米") } else { format!("{:.1} 公里", m / 1000.0) }
 }
 
+/// Where the banner, what waits and the facts are.
+fn own_places(displays: &Displays, factor: f32, alarm: &StageAlarm, stage: &Stage, has_facts: bool) -> Vec<Rect> {
+    let display = displays.middle().as_rect();
+    let (middle, height) = (display.center().x / factor, displays.whole().y as f32 / factor);
+    let at = |width: f32, tall: f32, top: f32| Rect::new(middle - width / 2.0, top, middle + width / 2.0, top + tall);
+    let title = width_of(&cut(in_chinese(&alarm.title), TITLE.0), TITLE.1) + TITLE.2;
+    let banner = at(title.max(TITLE_PX_MIN), BANNER_PX.1, BANNER_PX.0);
+    let waiting = (!stage.waiting().is_empty()).then(|| at(WAITING_PX.x, WAITING_PX.y, banner.max.y));
+    let facts = has_facts.then(|| at(FACTS_PX.0, FACTS_PX.1, height - FACTS_PX.2 - FACTS_PX.1));
+    [Some(banner), waiting, facts].into_iter().flatten().collect()
+}
+
 /// In the middle under the bar: what has happened, and how many wait.
-fn banner(commands: &mut Commands, kit: &Kit<'_>, alarm: &StageAlarm, waiting: &[StageAlarm], time: &str) {
+fn banner(commands: &mut Commands, kit: &Kit<'_>, across: Node, alarm: &StageAlarm, waiting: &[StageAlarm], time: &str) {
     let level = usize::from(alarm.level.min(4));
     let colour = ink(kit.scheme.levels[level]);
     let line = Node {
-        position_type: PositionType::Absolute,
-        top: px(BAR_PX + 20.0),
-        width: percent(100),
+        top: px(BANNER_PX.0),
         flex_direction: FlexDirection::Column,
         align_items: AlignItems::Center,
         row_gap: px(8),
-        ..default()
+        justify_content: JustifyContent::Start,
+        ..across
     };
     commands.spawn((line, GlobalZIndex(10), StageRoot)).with_children(|middle| {
         let plate = Node {
@@ -191,7 +223,7 @@ fn banner(commands: &mut Commands, kit: &Kit<'_>, alarm: &StageAlarm, waiting: &
         middle.spawn((plate, kit.plate())).insert(BorderColor::all(colour)).with_children(|plate| {
             plate.spawn(kit.text(LEVEL_GLYPHS[level], 54.0, true, colour));
             plate.spawn(Node { flex_direction: FlexDirection::Column, ..default() }).with_children(|text| {
-                text.spawn(kit.text(&cut(&alarm.title, 20.0), 40.0, true, kit.ink()));
+                text.spawn(kit.text(&cut(in_chinese(&alarm.title), TITLE.0), TITLE.1, true, kit.ink()));
                 let place = if alarm.place.is_none() { "　位置未知" } else { "" };
                 text.spawn(kit.text(&format!("告警　{}　{time}　待确认{place}", LEVEL_NAMES[level]), 24.0, false, kit.soft()));
             });
@@ -212,23 +244,21 @@ fn banner(commands: &mut Commands, kit: &Kit<'_>, alarm: &StageAlarm, waiting: &
                 let level = usize::from(next.level.min(4));
                 row.spawn(Node { column_gap: px(6), ..default() }).with_children(|one| {
                     one.spawn(kit.text(LEVEL_GLYPHS[level], 22.0, true, ink(kit.scheme.levels[level])));
-                    one.spawn(kit.text(&cut(&next.title, 8.0), 22.0, false, kit.soft()));
+                    one.spawn(kit.text(&cut(in_chinese(&next.title), 8.0), 22.0, false, kit.soft()));
                 });
             }
         });
     });
 }
 
+/// The first of the languages of a title that is written in two: `火情 / Fire`.
+fn in_chinese(title: &str) -> &str {
+    title.split_once(" / ").map_or(title, |(zh, _)| zh)
+}
+
 /// At the foot: who is nearest, and who is inside the inner ring.
-fn facts(commands: &mut Commands, kit: &Kit<'_>, around: &Around, ring_m: f64) {
-    let line = Node {
-        position_type: PositionType::Absolute,
-        bottom: px(108),
-        width: percent(100),
-        justify_content: JustifyContent::Center,
-        column_gap: px(16),
-        ..default()
-    };
+fn facts(commands: &mut Commands, kit: &Kit<'_>, across: Node, around: &Around, ring_m: f64) {
+    let line = Node { bottom: px(FACTS_PX.2), align_items: AlignItems::End, column_gap: px(16), ..across };
     let plate = || Node {
         flex_direction: FlexDirection::Column,
         padding: UiRect::axes(px(20), px(10)),
@@ -262,30 +292,52 @@ fn facts(commands: &mut Commands, kit: &Kit<'_>, around: &Around, ring_m: f64) {
     });
 }
 
-/// Lines from the alarm to the nearest, their names, and the rings' radii.
-fn draw(commands: &mut Commands, kit: &Kit<'_>, eye: &Eye, here: DVec2, ring_m: f64, around: &Around, factor: f32) {
+/// Lines from the alarm to the nearest, their names, and the rings' radii; returns where names are.
+#[expect(clippy::too_many_arguments, reason = "what is drawn, on what, and where there is room")]
+fn draw(
+    commands: &mut Commands,
+    kit: &Kit<'_>,
+    eye: &Eye,
+    here: DVec2,
+    ring_m: f64,
+    around: &Around,
+    factor: f32,
+    room: &mut Room,
+) -> Vec<Rect> {
     let on_screen = |at: DVec2| eye.project(at.extend(0.0)).map(|(px, _)| px / factor);
-    let Some(start) = on_screen(here) else { return };
+    let Some(start) = on_screen(here) else { return Vec::new() };
     let screen = eye.size.as_vec2() / factor;
-    let free = Rect::new(SIDES_PX.0 + 40.0, BAR_PX + 190.0, screen.x - SIDES_PX.1 - 40.0, screen.y - 300.0);
-    let mut taken: Vec<Rect> = Vec::new();
-    let mut name = |commands: &mut Commands, at: Vec2, text: &str, colour: Color| {
-        let rect = Rect::from_center_size(at, Vec2::new(text.chars().count() as f32 * 20.0, NAME_PX.y));
-        if !free.contains(at) || taken.iter().any(|t| !t.intersect(rect).is_empty()) {
-            return;
-        }
-        taken.push(rect);
+    // The alarm's own marker, from its ring on the ground to its head.
+    room.keep(Rect::new(start.x - 44.0, start.y - 150.0, start.x + 44.0, start.y + 26.0));
+    let mut names = Vec::new();
+    let mut name = |commands: &mut Commands, at: &[Vec2], text: &str, colour: Color| {
+        let size = Vec2::new(width_of(text, LETTERS_PX), NAME_PX.y);
+        let Some(rect) = room.take(at.iter().map(|at| Rect::from_center_size(*at, size))) else { return };
+        names.push(rect);
         let node = Node {
             position_type: PositionType::Absolute,
-            left: px(at.x - NAME_PX.x / 2.0),
-            top: px(at.y - NAME_PX.y / 2.0),
+            left: px(rect.center().x - NAME_PX.x / 2.0),
+            top: px(rect.center().y - NAME_PX.y / 2.0),
             width: px(NAME_PX.x),
             justify_content: JustifyContent::Center,
             ..default()
         };
         let shadow = TextShadow { offset: Vec2::new(0.0, 2.0), color: ink(kit.scheme.ground) };
-        commands.spawn((node, GlobalZIndex(5), StageMark)).with_child((kit.text(text, 22.0, true, colour), shadow));
+        commands.spawn((node, GlobalZIndex(5), StageMark)).with_child((kit.text(text, LETTERS_PX, true, colour), shadow));
     };
+    // The rings first: each has one name, and there is room for it somewhere along the ring.
+    let ahead = eye.forward.truncate().normalize_or(DVec2::Y);
+    for k in [1.0, 2.0, 4.0] {
+        // From where the ring is nearest to the eye, so that nothing of the city covers it, to the far side.
+        const STEPS: u32 = 72;
+        let turn = |i: u32| {
+            let side = if i.is_multiple_of(2) { 1.0 } else { -1.0 };
+            f64::from(i.div_ceil(2)) / f64::from(STEPS) * std::f64::consts::TAU * side
+        };
+        let places: Vec<Vec2> =
+            (0..STEPS).filter_map(|i| on_screen(here - DVec2::from_angle(turn(i)).rotate(ahead) * ring_m * k)).collect();
+        name(commands, &places, &metres(ring_m * k), kit.soft());
+    }
     for (title, item, at, away) in &around.nearest {
         let Some(end) = on_screen(*at) else { continue };
         let span = end - start;
@@ -293,11 +345,11 @@ fn draw(commands: &mut Commands, kit: &Kit<'_>, eye: &Eye, here: DVec2, ring_m: 
         if !length.is_finite() || length < 4.0 || length > 8.0 * screen.x {
             continue;
         }
-        let middle = (start + end) / 2.0;
+        let line = (start + end) / 2.0;
         commands.spawn((
             Node { position_type: PositionType::Absolute, width: px(length), height: px(2), ..default() },
             UiTransform {
-                translation: Val2::px(middle.x - length / 2.0, middle.y - 1.0),
+                translation: Val2::px(line.x - length / 2.0, line.y - 1.0),
                 rotation: Rot2::radians(span.y.atan2(span.x)),
                 ..default()
             },
@@ -306,20 +358,15 @@ fn draw(commands: &mut Commands, kit: &Kit<'_>, eye: &Eye, here: DVec2, ring_m: 
             GlobalZIndex(-1),
             StageMark,
         ));
-        name(
-            commands,
-            end + Vec2::Y * 24.0,
-            &format!("{} {}", cut(if item.is_empty() { title } else { item }, NAME_CHARS), metres(*away)),
-            kit.ink(),
-        );
+        let text = format!("{} {}", cut(if item.is_empty() { title } else { item }, NAME_CHARS), metres(*away));
+        // At the end of the line, then beside it, then nearer and nearer along the line.
+        let aside = width_of(&text, LETTERS_PX) / 2.0 + 14.0;
+        let along = [0.85, 0.7, 0.55, 0.4].map(|share| start + span * share + Vec2::Y * 24.0);
+        let beside = [Vec2::Y * 24.0, Vec2::Y * -24.0, Vec2::X * aside, Vec2::X * -aside].map(|step| end + step);
+        let places: Vec<Vec2> = beside.into_iter().chain(along).collect();
+        name(commands, &places, &text, kit.ink());
     }
-    for k in [1.0, 2.0, 4.0] {
-        // Where the ring is nearest to the eye, so that nothing of the city covers it.
-        let ahead = eye.forward.truncate().normalize_or(DVec2::Y);
-        if let Some(at) = on_screen(here - ahead * ring_m * k) {
-            name(commands, at, &metres(ring_m * k), kit.soft());
-        }
-    }
+    names
 }
 
 #[cfg(test)]

@@ -17,6 +17,9 @@ struct Frame {
     forward: vec4f,
     // The eye: metres east and north of the city's home, above the ground; w: seconds.
     eye: vec4f,
+    // The middle of this display's view, right and up of straight ahead at one metre; its upper left corner in
+    // pixels of the whole wall.
+    lens: vec4f,
     // Where haze begins, metres; its reach, metres; strength of the foot's glow; of facing.
     haze_reach: vec4f,
     ground: vec4f,
@@ -52,6 +55,12 @@ struct Tile {
 fn haze_at(distance: f32) -> f32 {
     let x = max(distance - frame.haze_reach.x, 0.0) / frame.haze_reach.y;
     return 1.0 - exp(-x * x);
+}
+
+// The ray through a place on the screen, -1 to 1 to the right and upwards; its part along the view is 1 long.
+fn ray_at(screen: vec2f) -> vec3f {
+    let at = frame.lens.xy + screen * vec2f(frame.right.w, frame.up.w);
+    return frame.forward.xyz + frame.right.xyz * at.x + frame.up.xyz * at.y;
 }
 
 fn clip_of(relative: vec3f) -> vec4f {

@@ -23,8 +23,8 @@ fn fill_vertex(@builtin(vertex_index) index: u32) -> FillVaryings {
 @fragment
 fn fill_fragment(in: FillVaryings) -> @location(0) vec4f {
     // position.w is one over the depth; the ray's length makes a distance of it.
-    let screen = in.position.xy / frame.viewport.xy * 2.0 - 1.0;
-    let ray = length(vec3f(screen * vec2f(frame.right.w, frame.up.w), 1.0));
+    let screen = (in.position.xy / frame.viewport.xy * 2.0 - 1.0) * vec2f(1.0, -1.0);
+    let ray = length(vec3f(frame.lens.xy + screen * vec2f(frame.right.w, frame.up.w), 1.0));
     return vec4f(mix(in.colour.rgb, frame.haze.rgb, haze_at(ray / in.position.w)), 1.0);
 }
 

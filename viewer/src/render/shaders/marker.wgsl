@@ -162,7 +162,8 @@ fn head_vertex(@builtin(vertex_index) index: u32) -> Varyings {
         let size = (11.0 + 4.2 * f32(figures_of(m.count))) * frame.viewport.z;
         let clip = clip_of(m.foot);
         let half_view = frame.viewport.xy * 0.5;
-        let middle = floor(clip.xy / clip.w * half_view);
+        // Whole pixels are counted from the corner, which is one for every display.
+        let middle = floor((clip.xy / clip.w + 1.0) * half_view) - half_view;
         let reach = ceil(size + 3.0);
         out.position = vec4f((middle + corner * reach) / half_view * clip.w, clip.zw);
         out.place = corner * reach;

@@ -14,7 +14,7 @@ fn vertex(@builtin(vertex_index) index: u32) -> Varyings {
     let corner = vec2f(f32(index & 1u) * 4.0 - 1.0, f32(index >> 1u) * 4.0 - 1.0);
     var out: Varyings;
     out.position = vec4f(corner, 1.0, 1.0);
-    out.ray = frame.forward.xyz + frame.right.xyz * (corner.x * frame.right.w) + frame.up.xyz * (corner.y * frame.up.w);
+    out.ray = ray_at(corner);
     return out;
 }
 
@@ -59,8 +59,13 @@ fn fragment(in: Varyings) -> @location(0) vec4f {
             let at = abs(away - f32(1u << k)) / max(grain, 1e-6);
             ring = max(ring, 1.0 - smoothstep(0.6 * frame.viewport.z, 1.6 * frame.viewport.z, at));
         }
-        colour = mix(mix(colour, frame.plate.rgb, select(1.0, dim, alpha > 0.0)), frame.ink.rgb, ring);
-        alpha = max(max(alpha, dim), ring * 0.75 * frame.stage.w * clear);
+        // The dimming lies over the density, the rings over both.
+        let light = ring * 0.75 * frame.stage.w * clear;
+        let under = alpha * (1.0 - dim);
+        let both = under + dim;
+        let below = mix(frame.plate.rgb, colour, under / max(both, 1e-4));
+        alpha = light + both * (1.0 - light);
+        colour = mix(below, frame.ink.rgb, light / max(alpha, 1e-4));
     }
     return vec4f(colour, alpha);
 }
