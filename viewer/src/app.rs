@@ -5,8 +5,8 @@ use crate::{
     camera::CameraPlugin,
     city::{CityFeed, CityPlugin, CurrentScheme, PictureSize, ThingBook, Tiles, WallClock, Wish},
     displays::Displays,
-    doctor,
-    net::{Desk, Server, ThingsReader, TileLoader, spawn_city_watch, spawn_live},
+    doctor, measure,
+    net::{Desk, Follower, Leader, Server, ThingsReader, TileLoader, spawn_city_watch, spawn_live},
     render::{self, CityRenderPlugin, Quality},
     scene::{Scenes, Scheme},
     shot,
@@ -15,9 +15,10 @@ use crate::{
 use anyhow::Context;
 use bevy::{
     app::PluginsState,
+    camera::RenderTarget,
     log::LogPlugin,
     prelude::*,
-    render::{RenderPlugin, pipelined_rendering::PipelinedRenderingPlugin, renderer::RenderAdapterInfo},
+    render::{RenderPlugin, pipelined_rendering::PipelinedRenderingPlugin, render_resource::TextureFormat, renderer::RenderAdapterInfo},
     window::{ExitCondition, PrimaryWindow, WindowResolution},
     winit::{UpdateMode, WinitPlugin, WinitSettings},
 };
@@ -42,6 +43,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         Some(Command::Doctor) => return doctor::run(args),
         None => {}
+    }
+    if args.empty {
+        return measure::empty(empty(args)?, args);
     }
     let server = Server::at(&args.server, args.token.clone()).context("--server")?;
     let scenes = Scenes::open(args.scene.as_deref()).context("--scene")?;
@@ -95,26 +99,50 @@ fn build(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<App> {
             CityRenderPlugin { quality },
             CityPlugin { tour: args.tour },
             CameraPlugin { interactive: !headless, moving: !args.is_still() },
-            WallUiPlugin { interactive: !headless },
+            WallUiPlugin { interactive: !headless, diagnosed: args.diagnostics },
         ));
+    if let Some(address) = args.lead {
+        app.insert_resource(Leader::listen(address).with_context(|| format!("--lead {address}"))?);
+    }
+    if let Some(address) = args.follow {
+        app.insert_resource(Follower::of(address).with_context(|| format!("--follow {address}"))?);
+    }
     if headless {
         app.add_systems(Startup, shot::spawn_camera);
     } else {
-        app.insert_resource(WinitSettings {
-            focused_mode: UpdateMode::reactive(IDLE_FRAME),
-            unfocused_mode: UpdateMode::reactive(IDLE_FRAME),
-        })
-        .add_systems(Startup, move |mut commands: Commands| {
-            commands.spawn((render::camera(quality), IsDefaultUiCamera));
-        })
-        .add_systems(PreUpdate, follow_window)
-        .add_systems(Update, say_what_draws);
+        // Walls that go together draw whenever the display is ready for a frame.
+        let together = args.lead.is_some() || args.follow.is_some();
+        let mode = if together { UpdateMode::Continuous } else { UpdateMode::reactive(IDLE_FRAME) };
+        app.insert_resource(WinitSettings { focused_mode: mode, unfocused_mode: mode })
+            .add_systems(Startup, move |mut commands: Commands| {
+                commands.spawn((render::camera(quality), IsDefaultUiCamera));
+            })
+            .add_systems(PreUpdate, follow_window)
+            .add_systems(Update, say_what_draws);
     }
-    // Plugins that wait for the graphics device are ready at once on the desktop; be sure of it.
+    wait_for_plugins(&mut app);
+    Ok(app)
+}
+
+/// Plugins that wait for the graphics device are ready at once on the desktop; this is to be sure of it.
+fn wait_for_plugins(app: &mut App) {
     while app.plugins_state() == PluginsState::Adding {
         bevy::tasks::tick_global_task_pools_on_main_thread();
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Bevy with a camera and nothing else.
+fn empty(args: &Args) -> anyhow::Result<App> {
+    let mut app = App::new();
+    plugins(&mut app, args, true);
+    app.insert_resource(args.displays()?).insert_resource(Quality { msaa: Msaa::Off });
+    app.add_systems(Startup, |mut commands: Commands, mut images: ResMut<Assets<Image>>, displays: Res<Displays>| {
+        let size = displays.pane().size();
+        let image = images.add(Image::new_target_texture(size.x, size.y, TextureFormat::Rgba8UnormSrgb, None));
+        commands.spawn((Camera2d, Msaa::Off, RenderTarget::Image(image.into())));
+    });
+    wait_for_plugins(&mut app);
     Ok(app)
 }
 

@@ -4,7 +4,7 @@ use crate::displays::{DISPLAYS_MAX, Displays};
 use bevy::math::UVec2;
 use citywall_wire::Replay;
 use clap::Parser;
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 /// The operations wall: the whole city on one screen, from a Citywall server.
 ///
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 /// the list flies there, a click on the city tells what stands there. Keys: W A S D or arrows move, Q E turn, R F tilt, + - zoom, Home goes
 /// home, 1–9 fly to bookmarks, Space starts and stops the tour of them, N and P go to the next and
 /// previous incident, M opens the menu of
-/// scenes (then a key or a click shows one), F11 full screen, Esc closes what is open.
+/// scenes (then a key or a click shows one), F3 the diagnostics, F11 full screen, Esc closes what is open.
 #[derive(Parser, Debug, Clone)]
 #[command(name = "citywall-viewer", version, verbatim_doc_comment)]
 pub struct Args {
@@ -68,6 +68,16 @@ pub struct Args {
     /// counted from 1. Without it the whole wall is drawn as one picture.
     #[arg(long, value_name = "COL,ROW", value_parser = display)]
     pub display: Option<(u32, u32)>,
+    /// Lead other walls: tell those that follow, frame by frame, what to draw. They are listened for at
+    /// this address (UDP).
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub lead: Option<SocketAddr>,
+    /// Of a leader without a window: followers to wait for, which then take their picture of the same frame.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "lead")]
+    pub followers: usize,
+    /// Follow the wall that leads at this address: its camera, scene and clock.
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "lead")]
+    pub follow: Option<SocketAddr>,
     /// What the frames hide between the pictures of two displays, across and down, and the size of
     /// a display's picture, in millimetres.
     #[arg(long, value_name = "X,Y,WIDTH,HEIGHT", value_parser = bezel)]
@@ -78,6 +88,16 @@ pub struct Args {
     /// Without a window: once the picture is whole, go on until the server is lost, then end.
     #[arg(long, hide = true)]
     pub until_lost: bool,
+    /// Without a window: once the picture is whole, say of every incident when the frame that shows it was
+    /// finished, for ever.
+    #[arg(long, hide = true)]
+    pub watch: bool,
+    /// Show what is drawn, how fast, and how far a follower is behind its leader (F3 shows and hides it).
+    #[arg(long)]
+    pub diagnostics: bool,
+    /// Draw frames without a city, as a yardstick.
+    #[arg(long, hide = true)]
+    pub empty: bool,
     /// Print what was drawn, and how fast, as JSON on standard output at the end.
     #[arg(long)]
     pub stats: bool,
@@ -226,7 +246,7 @@ impl Args {
     /// True if no window is to be opened.
     #[must_use]
     pub fn is_headless(&self) -> bool {
-        self.screenshot.is_some() || self.pictures.is_some() || self.record.is_some() || self.frames.is_some()
+        self.screenshot.is_some() || self.pictures.is_some() || self.record.is_some() || self.watch || self.frames.is_some()
     }
 }
 

@@ -13,6 +13,7 @@ mod doctor;
 mod geo;
 mod live;
 mod lod;
+mod measure;
 mod net;
 mod record;
 mod render;

@@ -4,6 +4,8 @@ use crate::{
     args::Args,
     city::{City, CityFeed, MarkerBook, Pick, Stage, ThingBook, Tiles},
     displays::Displays,
+    measure::{self, Frames, share},
+    net::{Follower, Leader},
     record,
     render::{self, Picture, Quality, bucket},
     scene::Scenes,
@@ -73,10 +75,21 @@ pub fn run(mut app: App, args: &Args) -> anyhow::Result<()> {
             thread::sleep(PAUSE);
         }
     }
-    let frames = measure(&mut app, args.frames.unwrap_or(0));
+    if args.watch {
+        eprintln!("the picture is whole");
+        return measure::watch(&mut app);
+    }
+    let frames = measure::frames(&mut app, args.frames.unwrap_or(0));
+    let wait = Duration::from_secs(args.wait);
+    if app.world().contains_resource::<Leader>() {
+        await_followers(&mut app, args.followers, wait)?;
+    } else if app.world().contains_resource::<Follower>() {
+        await_leader(&mut app, wait)?;
+    }
     if let Some(path) = &args.screenshot {
         take(&mut app, path)?;
     }
+    part(&mut app, args.followers, wait);
     if let Some(path) = &args.record {
         record::run(&mut app, args, path)?;
     }
@@ -90,6 +103,49 @@ pub fn run(mut app: App, args: &Args) -> anyhow::Result<()> {
         println!("{}", stats(&app, whole_after, &frames, missing.as_deref()));
     }
     Ok(())
+}
+
+/// Runs frames until something is so, or the wait is over.
+fn until(app: &mut App, wait: Duration, is_so: impl Fn(&mut World) -> bool) -> bool {
+    let deadline = Instant::now() + wait;
+    while Instant::now() < deadline {
+        app.update();
+        if is_so(app.world_mut()) {
+            return true;
+        }
+        thread::sleep(PAUSE);
+    }
+    false
+}
+
+/// Leads on until the followers' pictures are whole, then has everyone take the same frame's.
+fn await_followers(app: &mut App, followers: usize, wait: Duration) -> anyhow::Result<()> {
+    let ready = |world: &mut World| world.resource::<Leader>().followers().1;
+    if !until(app, wait, |world| ready(world) >= followers) {
+        anyhow::bail!("{} of {followers} followers are whole after {} s", ready(app.world_mut()), wait.as_secs());
+    }
+    app.world_mut().resource_mut::<Leader>().picture = true;
+    Ok(())
+}
+
+/// Follows until the frame comes of which everyone takes a picture.
+fn await_leader(app: &mut App, wait: Duration) -> anyhow::Result<()> {
+    app.world_mut().resource_mut::<Follower>().ready = true;
+    let is_held = until(app, wait, |world| world.resource::<Follower>().is_held());
+    // Another scene or place may have come with it.
+    let missing = if is_held { settle(app, wait) } else { Some("the leader asks for no picture".to_owned()) };
+    missing.map_or(Ok(()), |missing| Err(anyhow::anyhow!("{missing}")))
+}
+
+/// The picture is taken: a follower says so, a leader waits until all have.
+fn part(app: &mut App, followers: usize, wait: Duration) {
+    if app.world().contains_resource::<Leader>() {
+        until(app, wait, |world| world.resource::<Leader>().followers().2 >= followers);
+    } else if let Some(mut follower) = app.world_mut().get_resource_mut::<Follower>() {
+        follower.pictured = true;
+        // A greeting may be lost.
+        (0..3).for_each(|_| follower.greet());
+    }
 }
 
 /// Writes the picture as PNG.
@@ -119,7 +175,7 @@ fn every_scene(app: &mut App, folder: &Path, args: &Args) -> anyhow::Result<()> 
         take(app, &folder.join(format!("{name}.png")))?;
         if args.stats {
             let path = folder.join(format!("{name}.json"));
-            let text = serde_json::to_string_pretty(&stats(app, whole_after, &[], missing.as_deref()))?;
+            let text = serde_json::to_string_pretty(&stats(app, whole_after, &Frames::default(), missing.as_deref()))?;
             std::fs::write(&path, text).with_context(|| format!("{}", path.display()))?;
         }
     }
@@ -171,6 +227,9 @@ fn missing(app: &App) -> Option<String> {
     if city.plane.is_none() {
         return Some("the city has no items yet".to_owned());
     }
+    if world.get_resource::<Follower>().is_some_and(|follower| follower.frame.is_none()) {
+        return Some("a word from the leader".to_owned());
+    }
     let broken = picture.stats.broken.load(std::sync::atomic::Ordering::Relaxed);
     if broken > 0 {
         return Some(format!("{broken} pipelines could not be compiled"));
@@ -200,18 +259,6 @@ fn missing(app: &App) -> Option<String> {
     }
     let areas_named = city.document.as_ref().is_some_and(|d| d.area_levels.is_empty()) || city.labels_version > 0;
     (!areas_named).then(|| "the names of the areas".to_owned())
-}
-
-/// Draws frames one after the other and measures each to its end on the device.
-fn measure(app: &mut App, frames: u32) -> Vec<f64> {
-    (0..frames)
-        .map(|_| {
-            let start = Instant::now();
-            app.update();
-            wait_for_device(app);
-            start.elapsed().as_secs_f64() * 1000.0
-        })
-        .collect()
 }
 
 /// Without this, a frame's time would be that of writing it down.
@@ -247,15 +294,13 @@ fn capture(app: &mut App) -> anyhow::Result<Image> {
     anyhow::bail!("the picture did not come back from the graphics device")
 }
 
-fn stats(app: &App, whole_after: Duration, frames: &[f64], missing: Option<&str>) -> serde_json::Value {
+fn stats(app: &App, whole_after: Duration, frames: &Frames, missing: Option<&str>) -> serde_json::Value {
     let world = app.world();
     let picture = world.resource::<Picture>();
     let [tiles, buildings, markers] = picture.stats.counts();
     let size = world.resource::<Displays>().pane().size();
     let known = world.resource::<Tiles>().stats();
-    let mut sorted = frames.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let at = |q: f64| sorted.get(((sorted.len() as f64 - 1.0) * q).round().max(0.0) as usize).copied();
+    let at = |q: f64| share(&frames.clock_ms, q);
     let live = world.resource::<CityFeed>().live.state();
     serde_json::json!({
         "adapter": world.get_resource::<RenderAdapterInfo>().map(|a| a.name.clone()),
@@ -282,7 +327,11 @@ fn stats(app: &App, whole_after: Duration, frames: &[f64], missing: Option<&str>
         "whole_after_ms": whole_after.as_secs_f64() * 1000.0,
         "missing": missing,
         "complaints": world.resource::<City>().complaints.iter().map(|c| c.0.clone()).collect::<Vec<_>>(),
-        "frames": frames.len(),
+        "frame": world.get_resource::<Leader>().map(|l| l.number).or_else(|| Some(world.get_resource::<Follower>()?.frame.as_ref()?.number)),
+        "skew_ms": world.get_resource::<Follower>().map(|f| f.skews_ms()).map(|skews| serde_json::json!({"median": share(&skews, 0.5), "p99": share(&skews, 0.99)})),
+        "frames": frames.clock_ms.len(),
+        "own_ms": {"median": share(&frames.own_ms, 0.5), "p95": share(&frames.own_ms, 0.95)},
+        "building_bytes": picture.stats.building_bytes.load(std::sync::atomic::Ordering::Relaxed),
         "frame_ms": {"median": at(0.5), "p95": at(0.95), "max": at(1.0)},
     })
 }

@@ -55,6 +55,16 @@ impl WallClock {
         }
     }
 
+    /// Goes by another wall's clock: its seconds, and the time if that is stopped.
+    pub fn follow(&mut self, seconds: f32, fixed: Option<Timestamp>) {
+        self.fixed = fixed;
+        if fixed.is_none() {
+            let own = self.seconds();
+            self.started = self.now.checked_sub(Duration::try_from_secs_f32(seconds).unwrap_or_default()).unwrap_or(self.now);
+            self.epoch += u32::from((own - seconds).abs() > 1.0);
+        }
+    }
+
     /// True if the clock is stopped.
     #[must_use]
     pub fn is_fixed(&self) -> bool {

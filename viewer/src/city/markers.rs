@@ -34,6 +34,8 @@ pub struct MarkerBook {
     written_for: (u32, u32),
     incidents: SceneIncidents,
     moving: SceneMoving,
+    /// Incidents that got a marker since somebody last asked, if anybody does.
+    pub arrivals: Option<Vec<Key>>,
 }
 
 impl MarkerBook {
@@ -50,6 +52,9 @@ impl MarkerBook {
                 let slot = self.keys[bucket].len() as u32;
                 self.keys[bucket].push(key.clone());
                 self.slots.insert(key.clone(), (bucket, slot));
+                if let (Some(arrivals), true) = (&mut self.arrivals, bucket != bucket::MOVING) {
+                    arrivals.push(key.clone());
+                }
                 slot
             }
         };
@@ -101,7 +106,8 @@ pub(super) fn update(
     let written_for = (scenes.version, clock.epoch);
     if changes.is_none() || book.plane != Some(plane) || book.written_for != written_for {
         let (incidents, moving) = (scenes.current().incidents.clone(), scenes.current().moving.clone());
-        *book = MarkerBook { plane: Some(plane), chosen: chosen.0.clone(), written_for, incidents, moving, ..Default::default() };
+        let arrivals = book.arrivals.take();
+        *book = MarkerBook { arrivals, plane: Some(plane), chosen: chosen.0.clone(), written_for, incidents, moving, ..Default::default() };
         let objects = state.followed().keys().flat_map(|c| state.tracks(c).map(|(id, _)| (c.clone(), id.clone())));
         let mut keys: Vec<Key> = state.incidents().map(key_of).chain(objects).collect();
         // The same state is the same picture, whatever the order of its maps.

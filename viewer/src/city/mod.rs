@@ -2,6 +2,7 @@
 
 mod clock;
 mod feed;
+mod lead;
 mod markers;
 mod orders;
 mod pick;
@@ -61,10 +62,21 @@ impl Plugin for CityPlugin {
             .configure_sets(Update, (WallSystems::Receive, WallSystems::Move, WallSystems::Choose, WallSystems::Write).chain())
             .add_systems(
                 Update,
-                (clock::tick, orders::obey, scenes::follow, orders::travel, feed::receive, stage::direct, orders::tour, tiles::receive)
+                (
+                    clock::tick,
+                    lead::follow,
+                    orders::obey,
+                    scenes::follow,
+                    orders::travel,
+                    feed::receive,
+                    stage::direct,
+                    orders::tour,
+                    tiles::receive,
+                )
                     .chain()
                     .in_set(WallSystems::Receive),
             )
+            .add_systems(Update, (lead::look, lead::lead).chain().after(WallSystems::Move).before(WallSystems::Choose))
             .add_systems(
                 Update,
                 (tiles::choose, pick::answer, markers::update, things::update, stage::light, write_frame)

@@ -2,14 +2,14 @@
 
 use crate::scene::Mode;
 use citywall_wire::{LiveMessage, Replay};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 /// The collection of walls.
 pub const WALLS: &str = "walls";
 
 /// A place for the camera.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToldView {
     /// Degrees.
     pub longitude: f64,

@@ -6,6 +6,7 @@
 mod city;
 mod desk;
 mod http;
+mod lead;
 mod live;
 mod loader;
 mod things;
@@ -15,6 +16,7 @@ pub use city::{CityUpdate, Label, spawn_city_watch};
 pub use desk::Page;
 pub use desk::{Answer, Desk, encode, items_path};
 pub use http::{HttpError, Server};
+pub use lead::{Follower, LeadFrame, Leader};
 pub use live::{LiveUpdate, spawn_live};
 pub use loader::{LayerPlan, TileLoader, TilePlan};
 pub use things::{THINGS_MAX, Thing, Things, ThingsKey, ThingsReader};

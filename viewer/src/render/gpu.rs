@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     geo::TileId,
-    tiles::{DrawKind, TileGeometry},
+    tiles::{DrawKind, Record, TileGeometry},
 };
 use bevy::{
     math::DVec2,
@@ -177,6 +177,9 @@ pub(super) fn prepare(
     stats.broken.store(progress.1, Ordering::Relaxed);
     stats.tiles.store(city.draw.len() as u32, Ordering::Relaxed);
     stats.buildings.store(city.draw.iter().filter_map(|t| city.tiles.get(t)).map(|t| t.buildings).sum(), Ordering::Relaxed);
+    let drawn = city.draw.iter().filter_map(|t| city.tiles.get(t));
+    let records = drawn.flat_map(|t| [DrawKind::Wall, DrawKind::Roof].map(|kind| t.records(kind).len() as u64)).sum::<u64>();
+    stats.building_bytes.store(records * size_of::<Record>() as u64, Ordering::Relaxed);
     stats.markers.store(city.markers.iter().map(|m| m.count).sum(), Ordering::Relaxed);
 }
 

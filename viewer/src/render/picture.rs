@@ -5,7 +5,7 @@ use crate::{geo::TileId, tiles::TileGeometry};
 use bevy::{math::DVec3, prelude::*, render::MainWorld};
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU32, Ordering},
+    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
 /// A tile to draw in this frame.
@@ -22,6 +22,8 @@ pub struct PictureStats {
     pub tiles: AtomicU32,
     /// Buildings in them.
     pub buildings: AtomicU32,
+    /// Bytes that their walls and roofs take on the GPU.
+    pub building_bytes: AtomicU64,
     /// Markers drawn.
     pub markers: AtomicU32,
     /// True once every pipeline is compiled.

@@ -6,5 +6,5 @@ mod mvt;
 mod style;
 
 pub use build::{LayerInput, TileBuilder};
-pub use geometry::{DrawKind, TileGeometry};
+pub use geometry::{DrawKind, Record, TileGeometry};
 pub use style::{ROLE_STYLES, Role};

@@ -4,6 +4,9 @@ use super::words::span;
 use crate::{
     city::{City, CityFeed, Tiles, WallClock},
     live::{Link, LiveState},
+    measure::share,
+    net::Follower,
+    render::Picture,
     scene::Scenes,
 };
 use bevy::prelude::*;
@@ -32,8 +35,15 @@ pub struct Board {
     pub complaint: String,
     /// That this is not now, and which instant it is.
     pub replay: String,
+    /// What is drawn, how fast, and how far behind the leader; empty unless it is asked for.
+    pub diagnostics: String,
 }
 
+/// Whether the diagnostics are shown: F3 shows and hides them.
+#[derive(Resource, Default, Debug)]
+pub struct Diagnosed(pub bool);
+
+#[expect(clippy::too_many_arguments, reason = "what a system asks the world for")]
 pub(super) fn update(
     mut board: ResMut<Board>,
     feed: Res<CityFeed>,
@@ -41,7 +51,12 @@ pub(super) fn update(
     clock: Res<WallClock>,
     scenes: Res<Scenes>,
     tiles: Res<Tiles>,
+    (diagnosed, time): (Res<Diagnosed>, Res<Time<Real>>),
+    (picture, follower): (Res<Picture>, Option<Res<Follower>>),
+    mut frame_s: Local<f32>,
 ) {
+    // A mean over the last second or so.
+    *frame_s += (time.delta_secs() - *frame_s) * 0.05;
     let now = clock.moment();
     let local = clock.local(city.time_zone());
     let live = feed.live.state();
@@ -69,6 +84,7 @@ pub(super) fn update(
         is_current,
         waiting: waiting_words(&city, &feed, &tiles),
         notice: notice_words(&city),
+        diagnostics: if diagnosed.0 { diagnostics_words(*frame_s, &picture, follower.as_deref()) } else { String::new() },
         replay: replay_words(&live, city.time_zone()),
         complaint: city.complaints.last().map_or_else(String::new, |c| match city.complaints.len() {
             1 => c.0.clone(),
@@ -89,6 +105,17 @@ fn link_words(live: &LiveState, is_current: bool, now: Instant) -> String {
         (Link::Up, _) if live.revision.is_none() => "连接中".to_owned(),
         (_, Some(age)) => format!("数据中断 {}", span(age)),
         _ => "连接中".to_owned(),
+    }
+}
+
+fn diagnostics_words(frame_s: f32, picture: &Picture, follower: Option<&Follower>) -> String {
+    let [tiles, buildings, markers] = picture.stats.counts();
+    let drawn = format!("每帧 {:.0} 毫秒　瓦片 {tiles}　建筑 {buildings}　标记 {markers}", frame_s * 1e3);
+    let Some(follower) = follower else { return drawn };
+    let skews = follower.skews_ms();
+    match (share(&skews, 0.5), share(&skews, 0.99)) {
+        (Some(median), Some(p99)) => format!("{drawn}　落后主屏 {median:.1} 毫秒（99%：{p99:.1}）"),
+        _ => format!("{drawn}　没有收到主屏"),
     }
 }
 

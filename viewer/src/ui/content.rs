@@ -358,7 +358,7 @@ fn inset(s: &Sources<'_>) -> Body {
     let mut marks: Vec<([f32; 2], usize)> = s
         .live
         .incidents()
-        .filter(|i| s.scene.incidents.includes(&i.class) && (1..=3).contains(&i.level))
+        .filter(|i| s.scene.incidents.shown && s.scene.incidents.includes(&i.class) && (1..=3).contains(&i.level))
         .filter_map(|i| i.place.map(|(lon, lat)| (plane.forward(lon, lat).as_vec2().to_array(), usize::from(i.level))))
         .collect();
     marks.sort_by(|a, b| b.1.cmp(&a.1).then(a.0[0].total_cmp(&b.0[0])).then(a.0[1].total_cmp(&b.0[1])));

@@ -89,9 +89,7 @@ fn place(city: &City, rig: &Rig, size: UVec2, scale: f32, room: &mut Room) -> Ve
 pub(super) fn update(
     city: Res<City>,
     rig: Res<Rig>,
-    (size, displays): (Res<PictureSize>, Res<Displays>),
-    windows: Query<&Window>,
-    scale: Res<UiScale>,
+    (size, displays, scale, windows): (Res<PictureSize>, Res<Displays>, Res<UiScale>, Query<&Window>),
     mut written: ResMut<Placed>,
     mut slots: Query<(&LabelSlot, &mut UiTransform, &mut Visibility, &Children)>,
     mut texts: Query<&mut Text>,

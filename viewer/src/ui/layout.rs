@@ -29,6 +29,8 @@ pub enum Field {
     Complaint,
     /// That this is not now.
     Replay,
+    /// What is drawn, and how fast.
+    Diagnostics,
 }
 
 /// A node that is there only while it has something to say.
@@ -42,6 +44,8 @@ pub enum Shown {
     Complaint,
     /// While the past is shown.
     Replay,
+    /// While it is asked for.
+    Diagnostics,
 }
 
 /// The tag of the live line, which stands out while the line is down.
@@ -62,9 +66,7 @@ pub const MARGIN_PX: f32 = 24.0;
 /// Builds the interface for the scene, and anew whenever another one is shown.
 pub(super) fn build(
     mut commands: Commands,
-    faces: Res<FontFaces>,
-    scheme: Res<CurrentScheme>,
-    scenes: Res<Scenes>,
+    (faces, scheme, scenes): (Res<FontFaces>, Res<CurrentScheme>, Res<Scenes>),
     roots: Query<Entity, With<SceneRoot>>,
     displays: Res<Displays>,
     mut board: ResMut<Board>,
@@ -168,7 +170,9 @@ fn foot(commands: &mut Commands, kit: &Kit<'_>, middle: Node) {
     let line = |bottom: f32| Node { bottom: px(bottom), ..middle.clone() };
     let plate =
         Node { padding: UiRect::axes(px(14), px(4)), border: UiRect::all(px(1)), border_radius: BorderRadius::all(px(4)), ..default() };
-    for (shown, field, bottom) in [(Shown::Notice, Field::Notice, 18.0), (Shown::Complaint, Field::Complaint, 62.0)] {
+    let plates =
+        [(Shown::Notice, Field::Notice, 18.0), (Shown::Complaint, Field::Complaint, 62.0), (Shown::Diagnostics, Field::Diagnostics, 106.0)];
+    for (shown, field, bottom) in plates {
         commands.spawn((line(bottom), shown, SceneRoot)).with_children(|l| {
             l.spawn((plate.clone(), kit.plate())).with_child((kit.text("", 20.0, false, kit.soft()), field));
         });

@@ -31,11 +31,14 @@ use bevy::prelude::*;
 pub struct WallUiPlugin {
     /// True if there is a mouse and a keyboard.
     pub interactive: bool,
+    /// True if the diagnostics are shown from the start.
+    pub diagnosed: bool,
 }
 
 impl Plugin for WallUiPlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<board::Board>()
+            .insert_resource(board::Diagnosed(self.diagnosed))
             .init_resource::<PanelsReady>()
             .init_resource::<MenuOpen>()
             .init_resource::<Placed>()
@@ -61,7 +64,7 @@ impl Plugin for WallUiPlugin {
         if self.interactive {
             app.add_systems(PreUpdate, menu::choose.after(bevy::input::InputSystems))
                 .add_systems(Update, card::picks.before(WallSystems::Move).after(WallSystems::Receive))
-                .add_systems(Update, (sync::clicks, sync::keys, sync::full_screen).in_set(WallSystems::Move));
+                .add_systems(Update, (sync::clicks, sync::keys, sync::diagnose, sync::full_screen).in_set(WallSystems::Move));
         }
     }
 }

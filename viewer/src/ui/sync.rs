@@ -1,7 +1,7 @@
 //! Brings the screen in line with the board, and the list's rows under the hand.
 
 use super::{
-    board::Board,
+    board::{Board, Diagnosed},
     layout::{Field, LinkTag, Shown},
     panel::EventRow,
     style::{ink, ink_alpha},
@@ -38,6 +38,7 @@ pub(super) fn texts(board: Res<Board>, scheme: Res<CurrentScheme>, mut texts: Qu
             Field::Notice => &board.notice,
             Field::Complaint => &board.complaint,
             Field::Replay => &board.replay,
+            Field::Diagnostics => &board.diagnostics,
         };
         if text.0 != wanted {
             wanted.clone_into(&mut text.0);
@@ -57,6 +58,7 @@ pub(super) fn plates(
             Shown::Notice => !board.notice.is_empty(),
             Shown::Complaint => !board.complaint.is_empty(),
             Shown::Replay => !board.replay.is_empty(),
+            Shown::Diagnostics => !board.diagnostics.is_empty(),
         };
         let wanted = if is_shown { Display::Flex } else { Display::None };
         if node.display != wanted {
@@ -117,6 +119,13 @@ pub(super) fn keys(
     let at = list.iter().position(|key| chosen.0.as_ref() == Some(*key)).map(|i| i as i32);
     let next = at.map_or(if step > 0 { 0 } else { count - 1 }, |i| (i + step).rem_euclid(count));
     choose(list[next as usize], &feed, &city, (&mut chosen, &mut pick), &mut rig);
+}
+
+/// F3 shows and hides the diagnostics.
+pub(super) fn diagnose(keys: Res<ButtonInput<KeyCode>>, mut diagnosed: ResMut<Diagnosed>) {
+    if keys.just_pressed(KeyCode::F3) {
+        diagnosed.0 = !diagnosed.0;
+    }
 }
 
 /// F11 fills the screen.
