@@ -26,8 +26,7 @@ const SOUTH: f64 = 39.0;
 const SIZE: (f64, f64) = (0.694, 0.540);
 /// 15 m in degrees of latitude.
 const STEP: f64 = 15.0 / 111_195.0;
-/// Rounds before the first one that is timed: an object looks for borders eight steps ahead, and
-/// at first all do so at the same time.
+/// Rounds before the first one that is timed.
 const WARM_UP_ROUNDS: usize = 8;
 /// Moves that are timed, at least sixteen of each object.
 const MOVES: usize = 2_000_000;

@@ -5,81 +5,31 @@ use geo::{
     Coord, Geometry, LineString, Polygon,
     kernels::{Kernel, Orientation, RobustKernel},
 };
+use std::ops::Range;
 
-/// From this many edges on, an area keeps its edges by slabs of latitude.
+/// From this many edges on, a part keeps its edges by slabs of latitude.
 const SLABS_FROM_EDGES: usize = 24;
 /// About so many edges start in each slab.
 const EDGES_PER_SLAB: usize = 6;
 /// Slabs may repeat an edge, on average at most so many times.
 const REPEATS_MAX: usize = 4;
 
-/// What an area knows of a point.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Located {
-    /// True if the area holds the point, border included.
-    pub(super) inside: bool,
-    /// The square of the distance to the nearest edge, degrees²; infinite if none is in reach.
-    pub(super) clear2: f64,
-}
-
 /// The area of a polygon, or of several that may overlap.
 #[derive(Debug)]
 pub(super) struct Area {
     pub(super) bounds: Bbox,
+    /// The rings of all parts one after the other, each closed.
+    pub(super) vertices: Box<[Coord]>,
+    /// The position of each ring's last vertex, at which no edge begins.
+    ends: Box<[u32]>,
     parts: Box<[Part]>,
 }
 
-impl Area {
-    /// Prepares the polygons of a geometry, also those in a collection; `None` if it has none.
-    /// O(vertices) for usual polygons, O(vertices log vertices) at worst.
-    pub(super) fn new(geometry: &Geometry) -> Option<Self> {
-        let mut parts = Vec::new();
-        gather(geometry, &mut parts);
-        let bounds = parts.iter().fold(Bbox::EMPTY, |all, part| all.union(part.bounds));
-        (!parts.is_empty()).then(|| Self { bounds, parts: parts.into() })
-    }
-
-    /// Where a point is, with the distance to the edges that are at most `reach` away.
-    pub(super) fn locate(&self, p: Coord, reach: f64) -> Located {
-        let mut all = Located { inside: false, clear2: f64::INFINITY };
-        for part in &self.parts {
-            let located = part.locate(p, reach);
-            all = Located { inside: all.inside || located.inside, clear2: all.clear2.min(located.clear2) };
-        }
-        all
-    }
-
-    /// True if the area holds the point, border included.
-    pub(super) fn holds(&self, p: Coord) -> bool {
-        self.parts.iter().any(|part| has(&part.bounds, p) && part.locate(p, 0.0).inside)
-    }
-
-    /// True if a line between two points shares a point with an edge.
-    pub(super) fn meets(&self, a: Coord, b: Coord) -> bool {
-        self.parts.iter().any(|part| part.meets(a, b))
-    }
-}
-
-fn has(bounds: &Bbox, p: Coord) -> bool {
-    bounds.x_min <= p.x && p.x <= bounds.x_max && bounds.y_min <= p.y && p.y <= bounds.y_max
-}
-
-fn gather(geometry: &Geometry, parts: &mut Vec<Part>) {
-    match geometry {
-        Geometry::Polygon(polygon) => parts.extend(Part::new(polygon)),
-        Geometry::MultiPolygon(polygons) => parts.extend(polygons.iter().filter_map(Part::new)),
-        Geometry::GeometryCollection(members) => members.iter().for_each(|member| gather(member, parts)),
-        _ => {}
-    }
-}
-
-/// One polygon: its rings one after the other, each closed.
+/// One polygon of an area.
 #[derive(Debug)]
 struct Part {
     bounds: Bbox,
-    vertices: Box<[Coord]>,
-    /// The position of each ring's last vertex, at which no edge begins.
-    ends: Box<[u32]>,
+    rings: Range<usize>,
     slabs: Option<Slabs>,
 }
 
@@ -91,42 +41,69 @@ struct Slabs {
     edges: Box<[u32]>,
 }
 
-impl Part {
-    fn new(polygon: &Polygon) -> Option<Self> {
-        let rings = || std::iter::once(polygon.exterior()).chain(polygon.interiors()).filter(|ring| ring.0.len() > 3);
-        if polygon.exterior().0.len() <= 3 {
-            return None;
+impl Area {
+    /// Prepares the polygons of a geometry, also those in a collection; `None` if it has none.
+    /// O(vertices) for usual polygons, O(vertices log vertices) at worst.
+    pub(super) fn new(geometry: &Geometry) -> Option<Self> {
+        let mut polygons = Vec::new();
+        gather(geometry, &mut polygons);
+        let (mut vertices, mut ends, mut parts) = (Vec::<Coord>::new(), Vec::new(), Vec::new());
+        for polygon in polygons {
+            let (first, ring) = (vertices.len(), ends.len());
+            for ring in rings(polygon) {
+                vertices.extend(ring.coords());
+                ends.push(u32::try_from(vertices.len() - 1).ok()?);
+            }
+            let bounds = vertices[first..].iter().fold(Bbox::EMPTY, |all, v| all.with(v.x, v.y));
+            parts.push(Part { bounds, rings: ring..ends.len(), slabs: None });
         }
-        let vertices: Box<[Coord]> = rings().flat_map(LineString::coords).copied().collect();
-        let ends = rings().scan(0, |end, ring| {
-            *end += ring.0.len();
-            u32::try_from(*end - 1).ok()
-        });
-        let bounds = vertices.iter().fold(Bbox::EMPTY, |all, v| all.with(v.x, v.y));
-        let mut part = Self { bounds, ends: ends.collect(), vertices, slabs: None };
-        part.slabs = part.cut();
-        Some(part)
+        let bounds = parts.iter().fold(Bbox::EMPTY, |all, part| all.union(part.bounds));
+        let mut area = Self { bounds, vertices: vertices.into(), ends: ends.into(), parts: Box::default() };
+        for part in &mut parts {
+            part.slabs = area.cut(part);
+        }
+        area.parts = parts.into();
+        (!area.parts.is_empty()).then_some(area)
     }
 
-    /// The positions at which edges begin.
-    fn edges(&self) -> impl Iterator<Item = u32> {
-        self.ends.iter().scan(0, |start, end| Some(std::mem::replace(start, end + 1)..*end)).flatten()
+    /// True if the area holds the point, border included. O(edges at its latitude).
+    pub(super) fn holds(&self, p: Coord) -> bool {
+        self.parts.iter().any(|part| has(&part.bounds, p) && self.part_holds(part, p))
     }
 
-    /// Sorts the edges into slabs, into fewer ones if long edges would repeat too often.
-    fn cut(&self) -> Option<Slabs> {
-        let count = self.vertices.len();
-        let height = self.bounds.y_max - self.bounds.y_min;
+    /// True if a point is in exactly when a line from outside crosses an odd number of edges.
+    pub(super) fn is_one_part(&self) -> bool {
+        self.parts.len() == 1
+    }
+
+    /// The edges of each ring, by the position of their first vertex.
+    pub(super) fn rings(&self) -> impl Iterator<Item = Range<u32>> {
+        self.edges_of(0..self.ends.len())
+    }
+
+    fn edges_of(&self, rings: Range<usize>) -> impl Iterator<Item = Range<u32>> {
+        rings.map(|ring| ring.checked_sub(1).map_or(0, |before| self.ends[before] + 1)..self.ends[ring])
+    }
+
+    fn edge(&self, at: u32) -> (Coord, Coord) {
+        (self.vertices[at as usize], self.vertices[at as usize + 1])
+    }
+
+    /// Sorts a part's edges into slabs, into fewer ones if long edges would repeat too often.
+    fn cut(&self, part: &Part) -> Option<Slabs> {
+        let edges = || self.edges_of(part.rings.clone()).flatten();
+        let count = edges().count();
+        let height = part.bounds.y_max - part.bounds.y_min;
         let mut slabs = count / EDGES_PER_SLAB;
         while count >= SLABS_FROM_EDGES && height > 0.0 && slabs > 1 {
             let per_degree = slabs as f64 / height;
             let span = |edge: u32| {
                 let (a, b) = self.edge(edge);
-                slab(a.y.min(b.y), &self.bounds, per_degree, slabs)..=slab(a.y.max(b.y), &self.bounds, per_degree, slabs)
+                slab(a.y.min(b.y), &part.bounds, per_degree, slabs)..=slab(a.y.max(b.y), &part.bounds, per_degree, slabs)
             };
             let mut starts = vec![0u32; slabs + 1];
             let mut total = 0;
-            for edge in self.edges() {
+            for edge in edges() {
                 let span = span(edge);
                 total += span.end() - span.start() + 1;
                 if total > count * REPEATS_MAX {
@@ -140,94 +117,57 @@ impl Part {
             }
             (1..=slabs).for_each(|slab| starts[slab] += starts[slab - 1]);
             let mut next = starts.clone();
-            let mut edges = vec![0u32; total];
-            for edge in self.edges() {
+            let mut sorted = vec![0u32; total];
+            for edge in edges() {
                 for slab in span(edge) {
-                    edges[next[slab] as usize] = edge;
+                    sorted[next[slab] as usize] = edge;
                     next[slab] += 1;
                 }
             }
-            return Some(Slabs { per_degree, starts: starts.into(), edges: edges.into() });
+            return Some(Slabs { per_degree, starts: starts.into(), edges: sorted.into() });
         }
         None
     }
 
-    fn edge(&self, at: u32) -> (Coord, Coord) {
-        (self.vertices[at as usize], self.vertices[at as usize + 1])
-    }
-
-    /// Visits every edge that meets a range of latitudes, some more than once, until `visit` returns false.
-    fn edges_between(&self, y_min: f64, y_max: f64, mut visit: impl FnMut(Coord, Coord) -> bool) {
-        let Some(slabs) = &self.slabs else {
-            let mut start = 0;
-            for end in &self.ends {
-                let ring = &self.vertices[start..=*end as usize];
-                if !ring.windows(2).all(|edge| visit(edge[0], edge[1])) {
-                    return;
-                }
-                start = *end as usize + 1;
+    fn part_holds(&self, part: &Part, p: Coord) -> bool {
+        let mut crossings = false;
+        let mut is_border = |edge: u32| {
+            let (a, b) = self.edge(edge);
+            match side(p, a, b) {
+                Side::Border => return true,
+                Side::Crossing => crossings = !crossings,
+                Side::Off => {}
             }
-            return;
+            false
         };
-        let last = slabs.starts.len() - 1;
-        let range = slab(y_min, &self.bounds, slabs.per_degree, last)..=slab(y_max, &self.bounds, slabs.per_degree, last);
-        let range = slabs.starts[*range.start()] as usize..slabs.starts[range.end() + 1] as usize;
-        for edge in &slabs.edges[range] {
-            let (a, b) = self.edge(*edge);
-            if !visit(a, b) {
-                return;
+        let on_border = match &part.slabs {
+            Some(slabs) => {
+                let slab = slab(p.y, &part.bounds, slabs.per_degree, slabs.starts.len() - 1);
+                let range = slabs.starts[slab] as usize..slabs.starts[slab + 1] as usize;
+                slabs.edges[range].iter().any(|edge| is_border(*edge))
             }
-        }
-    }
-
-    fn locate(&self, p: Coord, reach: f64) -> Located {
-        let mut clear2 = f64::INFINITY;
-        let mut near = |a: Coord, b: Coord| {
-            let out_of_reach =
-                a.x.min(b.x) - p.x > reach || p.x - a.x.max(b.x) > reach || a.y.min(b.y) - p.y > reach || p.y - a.y.max(b.y) > reach;
-            if !out_of_reach {
-                clear2 = clear2.min(distance2(p, a, b));
-            }
+            None => self.edges_of(part.rings.clone()).flatten().any(is_border),
         };
-        let (mut crossings, mut on_border) = (false, false);
-        let mut test = |a: Coord, b: Coord| match side(p, a, b) {
-            Side::Border => on_border = true,
-            Side::Crossing => crossings = !crossings,
-            Side::Off => {}
-        };
-        if self.slabs.is_some() {
-            // An edge is met once in the slab of the point, but may repeat over several slabs.
-            self.edges_between(p.y, p.y, |a, b| {
-                test(a, b);
-                true
-            });
-            if reach > 0.0 {
-                self.edges_between(p.y - reach, p.y + reach, |a, b| {
-                    near(a, b);
-                    true
-                });
-            }
-        } else {
-            self.edges_between(p.y, p.y, |a, b| {
-                test(a, b);
-                near(a, b);
-                true
-            });
-        }
-        Located { inside: on_border || crossings, clear2 }
+        on_border || crossings
     }
+}
 
-    fn meets(&self, a: Coord, b: Coord) -> bool {
-        let line = Bbox::EMPTY.with(a.x, a.y).with(b.x, b.y);
-        let mut met = false;
-        if self.bounds.intersects(&line) {
-            self.edges_between(line.y_min, line.y_max, |c, d| {
-                met = Bbox::EMPTY.with(c.x, c.y).with(d.x, d.y).intersects(&line) && segments_meet(a, b, c, d);
-                !met
-            });
-        }
-        met
+fn has(bounds: &Bbox, p: Coord) -> bool {
+    bounds.x_min <= p.x && p.x <= bounds.x_max && bounds.y_min <= p.y && p.y <= bounds.y_max
+}
+
+fn gather<'g>(geometry: &'g Geometry, polygons: &mut Vec<&'g Polygon>) {
+    let has_area = |polygon: &&Polygon| polygon.exterior().0.len() > 3;
+    match geometry {
+        Geometry::Polygon(polygon) => polygons.extend(Some(polygon).filter(has_area)),
+        Geometry::MultiPolygon(parts) => polygons.extend(parts.iter().filter(has_area)),
+        Geometry::GeometryCollection(members) => members.iter().for_each(|member| gather(member, polygons)),
+        _ => {}
     }
+}
+
+fn rings(polygon: &Polygon) -> impl Iterator<Item = &LineString> {
+    std::iter::once(polygon.exterior()).chain(polygon.interiors()).filter(|ring| ring.0.len() > 3)
 }
 
 /// The slab that a latitude falls into; the outermost ones go on for ever.
@@ -262,20 +202,31 @@ fn side(p: Coord, a: Coord, b: Coord) -> Side {
     }
 }
 
-/// The square of the distance from a point to a segment, in the plane of degrees.
-fn distance2(p: Coord, a: Coord, b: Coord) -> f64 {
-    let (d, v) = (b - a, p - a);
-    let length2 = d.x * d.x + d.y * d.y;
-    let t = if length2 > 0.0 { ((v.x * d.x + v.y * d.y) / length2).clamp(0.0, 1.0) } else { 0.0 };
-    let away = v - d * t;
-    away.x * away.x + away.y * away.y
+/// What a way from one point to another is to an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Meeting {
+    /// It crosses the edge, and neither begins, ends nor turns on it.
+    Crosses,
+    /// They share a point that is an end of the one or the other.
+    Touches,
 }
 
-/// True if two segments whose rectangles meet share a point.
-fn segments_meet(a: Coord, b: Coord, c: Coord, d: Coord) -> bool {
-    let same_side = |a, b, c, d| {
-        let (s, t) = (RobustKernel::orient2d(a, b, c), RobustKernel::orient2d(a, b, d));
-        s == t && s != Orientation::Collinear
-    };
-    !same_side(a, b, c, d) && !same_side(c, d, a, b)
+/// How the way from `from` to `to` meets the edge between `a` and `b`, if it does.
+#[inline]
+pub(super) fn meeting(from: Coord, to: Coord, a: Coord, b: Coord) -> Option<Meeting> {
+    let apart = |p: f64, q: f64, a: f64, b: f64| (p < a && p < b && q < a && q < b) || (p > a && p > b && q > a && q > b);
+    if apart(from.x, to.x, a.x, b.x) || apart(from.y, to.y, a.y, b.y) {
+        return None;
+    }
+    let (of_a, of_b) = (RobustKernel::orient2d(from, to, a), RobustKernel::orient2d(from, to, b));
+    if of_a == of_b && of_a != Orientation::Collinear {
+        return None;
+    }
+    let (of_from, of_to) = (RobustKernel::orient2d(a, b, from), RobustKernel::orient2d(a, b, to));
+    if of_from == of_to && of_from != Orientation::Collinear {
+        return None;
+    }
+    // Their rectangles meet, so that points on one line are points of each other.
+    let touches = [of_a, of_b, of_from, of_to].contains(&Orientation::Collinear);
+    Some(if touches { Meeting::Touches } else { Meeting::Crosses })
 }

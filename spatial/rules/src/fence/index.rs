@@ -1,6 +1,10 @@
 //! All fences of one kind, ready for points.
 
-use super::{Presence, area::Area};
+use super::{
+    Presence,
+    area::{Area, Meeting},
+    edges::{EdgeTree, Met, Step},
+};
 use citywall_index::{LiveIndex, WindowIndex};
 use citywall_model::{Bbox, geometry};
 use geo::Coord;
@@ -10,14 +14,6 @@ use std::collections::VecDeque;
 /// The number that stands for a fence in its [`FenceIndex`]; used again once the fence is gone.
 pub type FenceKey = u32;
 
-/// Borders are looked for so many times as far away as an object's last step was long.
-const REACH_STEPS: f64 = 8.0;
-/// Borders are looked for at least so far away, degrees: about a metre.
-const REACH_MIN: f64 = 1e-5;
-/// Borders are looked for at most so far away, degrees: about 2 km.
-const REACH_MAX: f64 = 0.02;
-/// What rounding may add to a distance between places on the globe, degrees; ten micrometres.
-const ROUNDING: f64 = 1e-10;
 /// So many changes of fences are remembered; objects that saw fewer are located anew.
 const CHANGES_MAX: usize = 64;
 
@@ -47,6 +43,11 @@ pub enum Transition {
 /// Fences that come and go, and what moves do to them. Places are longitude, latitude in
 /// degrees; borders are straight in the plane of degrees, and decided exactly.
 ///
+/// A move is compared with the edges along its way and with nothing else: who crosses a border an
+/// odd number of times is on its other side then. The signs of the crossings are exact (J. R.
+/// Shewchuk, “Adaptive Precision Floating-Point Arithmetic and Fast Robust Geometric Predicates”,
+/// 1997); where a way begins, ends or turns on a border, the whole fence is asked.
+///
 /// ```
 /// use citywall_rules::fence::{FenceIndex, Presence, Transition};
 /// use citywall_model::Wkb;
@@ -66,7 +67,9 @@ pub enum Transition {
 pub struct FenceIndex {
     areas: Vec<Option<Area>>,
     free: Vec<FenceKey>,
+    /// The fences by their envelopes.
     tree: LiveIndex,
+    edges: EdgeTree,
     /// How many fences came or went so far.
     changes: u64,
     /// Where the last of them were.
@@ -75,7 +78,7 @@ pub struct FenceIndex {
 
 impl FenceIndex {
     /// Loads many fences at once, each from checked WKB. The keys are 0, 1, … in order; what is
-    /// no fence uses its key up, and is reported. O(n log n).
+    /// no fence uses its key up, and is reported. O(vertices log vertices).
     pub fn bulk<'a>(geometries: impl IntoIterator<Item = &'a [u8]>) -> (Self, Vec<(FenceKey, FenceError)>) {
         let (mut areas, mut errors) = (Vec::new(), Vec::new());
         for (key, wkb) in (0..).zip(geometries) {
@@ -83,7 +86,9 @@ impl FenceIndex {
         }
         let bounds = areas.iter().enumerate().filter_map(|(key, area)| Some((key as u64, area.as_ref()?.bounds)));
         let tree = LiveIndex::bulk(bounds);
-        (Self { tree, areas, changes: 1, ..Self::default() }, errors)
+        let mut edges = EdgeTree::default();
+        edges.insert((0..).zip(&areas).filter(|(_, area)| area.is_some()).map(|(key, _)| key), &areas);
+        (Self { tree, edges, areas, changes: 1, ..Self::default() }, errors)
     }
 
     /// The number of fences.
@@ -99,7 +104,7 @@ impl FenceIndex {
     }
 
     /// Adds a fence from checked WKB: a polygon, several, or a collection with some.
-    /// O(log n + vertices).
+    /// O(vertices log vertices).
     ///
     /// # Errors
     /// The geometry has no area; see [`FenceError`].
@@ -112,17 +117,19 @@ impl FenceIndex {
             FenceKey::try_from(self.areas.len() - 1).unwrap_or(FenceKey::MAX)
         });
         self.areas[key as usize] = Some(area);
+        self.edges.insert(std::iter::once(key), &self.areas);
         self.tree.update(u64::from(key), None, Some(bounds));
         self.note(bounds);
         Ok(key)
     }
 
-    /// Takes a fence away; false if there is none. O(log n).
+    /// Takes a fence away; false if there is none. O(its cells).
     pub fn remove(&mut self, key: FenceKey) -> bool {
         let Some(area) = self.areas.get_mut(key as usize).and_then(Option::take) else {
             return false;
         };
         self.free.push(key);
+        self.edges.remove(key, &area);
         self.tree.update(u64::from(key), Some(area.bounds), None);
         self.note(area.bounds);
         true
@@ -140,8 +147,8 @@ impl FenceIndex {
 
     /// Moves an object and appends what that changes, ascending by fence. An object that was
     /// nowhere enters what holds its first place. The fences that hold it now are
-    /// [`Presence::inside`]. O(1) while it stays clear of all borders, else as
-    /// [`FenceIndex::containing`] for the fences around its way.
+    /// [`Presence::inside`]. O(1) while no border is near, else O(log n + the
+    /// edges near its way).
     pub fn moved(&self, object: &mut Presence, (x, y): (f64, f64), changes: &mut Vec<(FenceKey, Transition)>) {
         let to = Coord { x, y };
         let Some(from) = object.at else {
@@ -149,64 +156,53 @@ impl FenceIndex {
             changes.extend(object.inside.iter().map(|key| (*key, Transition::Enter)));
             return;
         };
-        if self.knows(object) {
-            if square(to - object.centre) < object.clear2 {
-                object.at = Some(to);
-                return;
-            }
-        } else {
+        if object.seen == self.changes && object.clear.is_some_and(|clear| clear.has(Step::of(to))) {
+            object.at = Some(to);
+            return;
+        }
+        if !self.knows(object, from) {
             self.place(object, (from.x, from.y));
         }
-        let step = square(to - from).sqrt();
-        let reach = (step * REACH_STEPS).clamp(REACH_MIN, REACH_MAX);
-        let near = grown(to, reach);
-        let way = Bbox::EMPTY.with(from.x, from.y).with(to.x, to.y);
-        let mut inside = SmallVec::new();
-        let mut clear2 = reach * reach;
-        let first = changes.len();
-        self.around(&near.union(way), |key, area| {
-            let was = object.inside.binary_search(&key).is_ok();
-            let mut is = false;
-            if area.bounds.intersects(&near) {
-                let located = area.locate(to, reach);
-                clear2 = clear2.min(located.clear2);
-                is = located.inside;
+        let mut met = Met::new();
+        object.clear = self.edges.along(from, to, &self.areas, &mut met);
+        object.at = Some(to);
+        object.seen = self.changes;
+        for edges in met.chunk_by(|(a, ..), (b, ..)| a == b) {
+            let key = edges[0].0;
+            let Some(Some(area)) = self.areas.get(key as usize) else { continue };
+            let at = object.inside.binary_search(&key);
+            let crosses = area.is_one_part() && edges.iter().all(|(_, _, how)| *how == Meeting::Crosses);
+            let is = if crosses { at.is_ok() ^ (edges.len() % 2 == 1) } else { area.holds(to) };
+            match (at, is) {
+                (Err(at), true) => {
+                    object.inside.insert(at, key);
+                    changes.push((key, Transition::Enter));
+                }
+                (Ok(at), false) => {
+                    object.inside.remove(at);
+                    changes.push((key, Transition::Exit));
+                }
+                (Err(_), false) => changes.push((key, Transition::Cross)),
+                (Ok(_), true) => {}
             }
-            if is {
-                inside.push(key);
-            }
-            match (was, is) {
-                (false, true) => changes.push((key, Transition::Enter)),
-                (true, false) => changes.push((key, Transition::Exit)),
-                (false, false) if area.bounds.intersects(&way) && area.meets(from, to) => changes.push((key, Transition::Cross)),
-                _ => {}
-            }
-        });
-        changes[first..].sort_unstable();
-        self.settle(object, to, inside, clear2, reach);
+        }
     }
 
     /// Puts an object somewhere without asking where it was: nothing is entered or left.
-    /// O(log n + the edges of fences around it).
+    /// O(log n + the edges at its latitude of fences around it).
     pub fn place(&self, object: &mut Presence, (x, y): (f64, f64)) {
         let at = Coord { x, y };
-        let reach = if object.reach > 0.0 { object.reach } else { REACH_MIN };
         let mut inside = SmallVec::new();
-        let mut clear2 = reach * reach;
-        self.around(&grown(at, reach), |key, area| {
-            let located = area.locate(at, reach);
-            clear2 = clear2.min(located.clear2);
-            if located.inside {
-                inside.push(key);
-            }
-        });
-        self.settle(object, at, inside, clear2, reach);
+        self.containing((x, y), |key| inside.push(key));
+        inside.sort_unstable();
+        let clear = self.edges.along(at, at, &self.areas, &mut Met::new());
+        *object = Presence { at: Some(at), clear, seen: self.changes, inside };
     }
 
     /// Takes an object away and appends the fences that it leaves, ascending.
     pub fn gone(&self, object: &mut Presence, changes: &mut Vec<(FenceKey, Transition)>) {
         if let Some(at) = object.at
-            && !self.knows(object)
+            && !self.knows(object, at)
         {
             self.place(object, (at.x, at.y));
         }
@@ -214,18 +210,11 @@ impl FenceIndex {
         *object = Presence::default();
     }
 
-    fn settle(&self, object: &mut Presence, at: Coord, mut inside: SmallVec<[FenceKey; 2]>, clear2: f64, reach: f64) {
-        inside.sort_unstable();
-        let clear = clear2.sqrt() - ROUNDING;
-        let clear2 = if clear > 0.0 { clear * clear } else { 0.0 };
-        *object = Presence { at: Some(at), centre: at, clear2, reach, seen: self.changes, inside };
-    }
-
-    /// True if no fence came or went around the object since it was last located.
-    fn knows(&self, object: &Presence) -> bool {
+    /// True if no fence came or went where the object is since it was last located.
+    fn knows(&self, object: &Presence, at: Coord) -> bool {
         let missed = usize::try_from(self.changes - object.seen).unwrap_or(usize::MAX);
-        let circle = grown(object.centre, object.clear2.sqrt());
-        missed == 0 || (missed <= self.recent.len() && self.recent.iter().rev().take(missed).all(|bounds| !bounds.intersects(&circle)))
+        let place = Bbox::new(at.x, at.y, at.x, at.y);
+        missed == 0 || (missed <= self.recent.len() && self.recent.iter().rev().take(missed).all(|bounds| !bounds.intersects(&place)))
     }
 
     fn note(&mut self, bounds: Bbox) {
@@ -249,12 +238,4 @@ impl FenceIndex {
 
 fn read(wkb: &[u8]) -> Result<Area, FenceError> {
     Area::new(&geometry::to_geo(wkb).ok_or(FenceError::Unreadable)?).ok_or(FenceError::NoArea)
-}
-
-fn square(d: Coord) -> f64 {
-    d.x * d.x + d.y * d.y
-}
-
-fn grown(p: Coord, reach: f64) -> Bbox {
-    Bbox::new(p.x - reach, p.y - reach, p.x + reach, p.y + reach)
 }

@@ -7,6 +7,7 @@
 //! This module knows nothing of rules, collections or time.
 
 mod area;
+mod edges;
 mod index;
 mod presence;
 

@@ -1,20 +1,16 @@
 //! What is remembered of one moving object.
 
-use super::FenceKey;
+use super::{FenceKey, edges::Clear};
 use geo::Coord;
 use smallvec::SmallVec;
 
-/// Where an object is, in which fences, and how far it may go until that can change.
+/// Where an object is and in which fences.
 #[derive(Clone, Debug, Default)]
 pub struct Presence {
     /// Longitude and latitude, degrees; `None` while it is nowhere.
     pub(super) at: Option<Coord>,
-    /// The centre of a circle that no border meets.
-    pub(super) centre: Coord,
-    /// The square of the circle's radius, degrees²; 0 if there is no such circle.
-    pub(super) clear2: f64,
-    /// How far around its place borders were looked for, degrees.
-    pub(super) reach: f64,
+    /// A rectangle around it without any border, if there is one.
+    pub(super) clear: Option<Clear>,
     /// The number of changes of fences that it knows of.
     pub(super) seen: u64,
     pub(super) inside: SmallVec<[FenceKey; 2]>,
