@@ -5,7 +5,7 @@ use super::{
     keys, object,
 };
 use citywall_model::{Bbox, LiveItem, Wkb, geometry};
-use citywall_query::City;
+use citywall_query::{City, Measure, Vantage};
 use geo::{Contains, Coord, Distance, Geometry, HaversineMeasure, Intersects, LineString, Point, Polygon, Rect, Relate};
 
 /// The corners of the polygon that stands for a circle where it is compared with what is no point.
@@ -166,15 +166,37 @@ pub fn distance(a: Point, b: Point) -> f64 {
     SPHERE.distance(a, b)
 }
 
-/// The distance from a place to an item, metres: to its nearest vertex or side, taken straight in
-/// degrees; 0 inside.
-pub fn distance_to(from: Point, item: &LiveItem) -> Option<f64> {
-    let wkb = item.geometry()?;
-    if let Some((x, y)) = geometry::as_point(wkb) {
-        return Some(distance(from, Point::new(x, y)));
+/// Metres from a place, as Tile38 measures them: to the nearest place of an item's envelope, taken
+/// straight in degrees; 0 inside.
+pub struct From {
+    place: Point,
+    from: Vantage,
+}
+
+impl From {
+    /// From a place.
+    pub fn new(place: Point) -> Self {
+        Self { place, from: Vantage::new(place.x(), place.y()) }
     }
-    let b = geometry::bounds(wkb);
-    (!b.is_empty()).then(|| distance(from, Point::new(from.x().clamp(b.x_min, b.x_max), from.y().clamp(b.y_min, b.y_max))))
+}
+
+impl Measure for From {
+    fn from(&self) -> &Vantage {
+        &self.from
+    }
+
+    fn radian_m(&self) -> f64 {
+        RADIUS
+    }
+
+    fn to(&self, wkb: &[u8]) -> Option<f64> {
+        if let Some((x, y)) = geometry::as_point(wkb) {
+            return Some(distance(self.place, Point::new(x, y)));
+        }
+        let b = geometry::bounds(wkb);
+        let nearest = || Point::new(self.place.x().clamp(b.x_min, b.x_max), self.place.y().clamp(b.y_min, b.y_max));
+        (!b.is_empty()).then(|| distance(self.place, nearest()))
+    }
 }
 
 /// The windows in which everything lies that is at most so far away.

@@ -5,7 +5,7 @@
 //! by the centre of its envelope.
 
 use super::{
-    area::Area,
+    area::{Area, From},
     arguments::{Arguments, Fault},
     keys,
     object::{self, Form, Object, quoted},
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::limits;
 use citywall_model::{Change, CollectionId, LifeState, LiveItem};
-use citywall_query::{City, Commit};
+use citywall_query::{City, Commit, Measure};
 use citywall_rules::fence::{FenceIndex, FenceKey, Presence, Transition};
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -283,7 +283,8 @@ fn message(fence: &Fence, command: &str, detect: &str, item: &LiveItem) -> Strin
     let fields = fields.map_or(String::new(), |fields| format!(",{fields}"));
     let distance = match &fence.search.target {
         Target::Near(place, _) if fence.search.distance => {
-            super::area::distance_to(*place, item).map_or(String::new(), |metres| format!(",\"distance\":{metres}"))
+            let metres = item.geometry().and_then(|wkb| From::new(*place).to(wkb));
+            metres.map_or(String::new(), |metres| format!(",\"distance\":{metres}"))
         }
         _ => String::new(),
     };

@@ -8,7 +8,7 @@ use super::{
     keys,
     object::{Form, Object, quoted},
 };
-use citywall_model::{Bbox, LiveItem};
+use citywall_model::LiveItem;
 use citywall_query::{City, CollectionView};
 use geo::Point;
 use std::collections::BTreeSet;
@@ -200,8 +200,8 @@ impl Search {
         self.write(&found, json)
     }
 
-    /// What it finds. O(log n + k log k) for k items in the windows of the area; NEARBY without a
-    /// distance looks at a few times as many items as it tells; SCAN is O(n log n).
+    /// What it finds. O(log n + k log k) for k items in the windows of the area; NEARBY is
+    /// O(log n + k) for the k items that it tells; SCAN is O(n log n).
     fn find(&self, view: &CollectionView) -> Found {
         let limit = self.limit.unwrap_or(if self.form == Form::Count { usize::MAX } else { LIMIT });
         let mut found = Found::default();
@@ -226,39 +226,17 @@ impl Search {
         found
     }
 
-    /// What is near, the nearest first. Without a distance the circle grows until it holds enough.
+    /// What is near, the nearest first: as many as are told, or more where the filter leaves some out.
     fn nearest(&self, view: &CollectionView, place: Point, metres: Option<f64>, limit: usize) -> Vec<(LiveItem, f64)> {
         let wanted = self.cursor.saturating_add(limit);
-        let within = |metres: f64| {
-            let measured = view.open_items_in(&area::around(place, metres)).into_iter().filter_map(|item| {
-                let distance = area::distance_to(place, &item)?;
-                (distance <= metres).then_some((item, distance))
-            });
-            let mut items: Vec<_> = measured.collect();
-            let order = |(a, near): &(LiveItem, f64), (b, far): &(LiveItem, f64)| near.total_cmp(far).then_with(|| a.fid().cmp(&b.fid()));
-            // Without a filter no more than these are told, and only these need be sorted.
-            if self.filter.is_empty() && items.len() > wanted {
-                items.select_nth_unstable_by(wanted, order);
-                items.truncate(wanted);
-            }
-            items.sort_unstable_by(order);
-            items
-        };
-        if let Some(metres) = metres {
-            return within(metres);
-        }
-        let meta = view.meta();
-        let extent = meta.extent.unwrap_or(Bbox::WORLD);
-        let area = ((extent.x_max - extent.x_min) * (extent.y_max - extent.y_min)).max(1e-9);
-        // A degree is about 111 km; half as much again as an even spread would need.
-        let mut reach = 111_000.0 * (1.5 * (wanted.min(1 << 20) as f64 + 1.0) * area / (meta.count.max(1) as f64)).sqrt();
+        let mut asked = wanted;
         loop {
-            let items = within(reach);
-            let enough = items.iter().filter(|(item, _)| self.filter.holds(item)).take(wanted).count() == wanted;
-            if enough || reach > HALF_WAY_ROUND {
+            let items = view.open_items_near(&area::From::new(place), asked, metres.unwrap_or(f64::INFINITY));
+            let is_all = items.len() < asked;
+            if is_all || items.iter().filter(|(item, _)| self.filter.holds(item)).take(wanted).count() == wanted {
                 return items;
             }
-            reach *= 2.0;
+            asked = asked.saturating_mul(4);
         }
     }
 
@@ -345,9 +323,6 @@ impl Search {
         out + &format!(",\"count\":{count},\"cursor\":{},\"elapsed\":\"0s\"}}", found.cursor)
     }
 }
-
-/// Nothing is farther away, metres.
-const HALF_WAY_ROUND: f64 = 20_100_000.0;
 
 fn words(list: &str) -> Result<BTreeSet<String>, Fault> {
     let mut words = BTreeSet::new();

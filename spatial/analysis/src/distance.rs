@@ -5,7 +5,7 @@ use geo::{CoordsIter, Distance, Geodesic, Geometry, Intersects, Line, LinesIter,
 
 /// Below the smallest radius of curvature of WGS 84, in metres: an angle that it gives is too
 /// large rather than too small.
-const RADIUS_MIN_M: f64 = 6_334_800.0;
+pub(crate) const RADIUS_MIN_M: f64 = 6_334_800.0;
 /// No two places are further apart, in metres.
 pub const DISTANCE_MAX_M: f64 = 20_003_932.0;
 /// Edges are looked at in pieces of at most this many degrees.

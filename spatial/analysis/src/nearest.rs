@@ -2,9 +2,8 @@
 
 use crate::{AnalysisError, Budget, distance};
 use citywall_model::limits;
-use citywall_query::{CollectionView, ItemsQuery};
+use citywall_query::{CollectionView, ItemsQuery, Measure, Vantage};
 use geo::Point;
-use rustc_hash::FxHashSet;
 
 /// An item and how far away it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,8 +23,9 @@ pub struct Neighbour {
 /// Items without a geometry are nowhere. Fewer come if there are no more, or none nearer than
 /// `within_m` metres.
 ///
-/// The tree is asked for windows that hold a disk, which grows until it has enough: what lies
-/// outside of it is further away than its radius. O(log n + k) for items spread evenly.
+/// The tree is walked best first: no item is measured that is farther away than the last one
+/// found, going by its envelope. O(log n + k) for items spread evenly; where a filter leaves few,
+/// it is tried on four times as many items each time until there are enough.
 ///
 /// # Errors
 /// A limit is passed ([`limits::ANALYSIS_NEAREST_MAX`] or the budget's).
@@ -42,64 +42,51 @@ pub fn nearest(
             format!("{count} is not between 1 and ANALYSIS_NEAREST_MAX ({})", limits::ANALYSIS_NEAREST_MAX),
         ));
     }
-    let farthest = within_m.unwrap_or(distance::DISTANCE_MAX_M).min(distance::DISTANCE_MAX_M);
-    let mut radius = first_radius(collections, count).min(farthest);
-    loop {
-        let mut found = within(collections, place, radius, budget)?;
-        if found.len() >= count || radius >= farthest {
-            found.truncate(count);
-            return Ok(found);
-        }
-        radius = (radius * if found.is_empty() { 8.0 } else { 2.0 }).min(farthest);
-    }
-}
-
-/// Every item within `radius_m` metres of a place, in the order of [`nearest`].
-///
-/// # Errors
-/// The budget's limits are passed.
-pub fn within(
-    collections: &[(CollectionView, ItemsQuery)],
-    place: Point,
-    radius_m: f64,
-    budget: &mut Budget,
-) -> Result<Vec<Neighbour>, AnalysisError> {
-    let mut found = Vec::new();
-    let windows = distance::windows_within(place, radius_m);
+    let geodesic = Geodesic { place, from: Vantage::new(place.x(), place.y()) };
+    let mut best: Vec<Neighbour> = Vec::new();
     for (collection, (view, query)) in collections.iter().enumerate() {
-        let mut stopped = None;
-        // What meets both halves of a window across the antimeridian comes twice.
-        let mut seen = FxHashSet::default();
-        let query = ItemsQuery { windows: windows.clone(), ..query.clone() };
-        view.each(&query, |item| {
-            if let Err(error) = budget.rows(1) {
-                stopped = Some(error);
-                return false;
+        let last = best.last().filter(|_| best.len() == count).map(|last| last.distance_m);
+        let farthest = last.or(within_m).unwrap_or(f64::INFINITY);
+        let mut asked = count;
+        loop {
+            let (mut found, mut looked) = (Vec::new(), 0);
+            view.nearest(&geodesic, asked, farthest, |item, distance_m| {
+                looked += 1;
+                if found.len() < count && query.holds(item) {
+                    found.push(Neighbour { collection, fid: item.fid(), id: item.id().into_owned(), distance_m });
+                }
+            });
+            budget.rows(looked as u64)?;
+            if found.len() == count || looked < asked {
+                best.append(&mut found);
+                break;
             }
-            let distance = item.geometry().and_then(|wkb| distance::to_wkb_m(place, wkb)).filter(|distance| *distance <= radius_m);
-            if let Some(distance_m) = distance
-                && seen.insert(item.fid())
-            {
-                found.push(Neighbour { collection, fid: item.fid(), id: item.id().into_owned(), distance_m });
-            }
-            true
-        });
-        if let Some(error) = stopped {
-            return Err(error);
+            asked *= 4;
         }
+        best.sort_by(|a, b| a.distance_m.total_cmp(&b.distance_m).then(a.collection.cmp(&b.collection)).then(a.fid.cmp(&b.fid)));
+        best.truncate(count);
     }
-    found.sort_by(|a, b| a.distance_m.total_cmp(&b.distance_m).then(a.collection.cmp(&b.collection)).then(a.fid.cmp(&b.fid)));
-    Ok(found)
+    Ok(best)
 }
 
-/// The radius in metres that would hold enough items if they were spread evenly.
-fn first_radius(collections: &[(CollectionView, ItemsQuery)], count: usize) -> f64 {
-    let radius = collections.iter().filter_map(|(view, _)| {
-        let meta = view.meta();
-        let extent = meta.extent?;
-        let metres = 111_195.0;
-        let area = (extent.x_max - extent.x_min) * metres * extent.center().1.to_radians().cos() * (extent.y_max - extent.y_min) * metres;
-        Some((area * (count as f64 + 1.0) / (std::f64::consts::PI * view.counts().total.max(1) as f64)).sqrt())
-    });
-    radius.min_by(f64::total_cmp).unwrap_or(1_000.0).clamp(20.0, distance::DISTANCE_MAX_M)
+/// Metres on WGS 84 from a place.
+struct Geodesic {
+    place: Point,
+    from: Vantage,
+}
+
+impl Measure for Geodesic {
+    fn from(&self) -> &Vantage {
+        &self.from
+    }
+
+    /// A way on the ellipsoid is nowhere shorter than on the sphere that its smallest radius of
+    /// curvature makes of longitude and latitude.
+    fn radian_m(&self) -> f64 {
+        distance::RADIUS_MIN_M
+    }
+
+    fn to(&self, wkb: &[u8]) -> Option<f64> {
+        distance::to_wkb_m(self.place, wkb)
+    }
 }

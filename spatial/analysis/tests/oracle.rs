@@ -105,6 +105,23 @@ fn soak_the_nearest_are_those_of_brute_force_anywhere_on_the_globe() {
     }
 }
 
+#[test]
+fn on_one_spot_the_first_items_come_however_many_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut shapes = vec![Geometry::Point(Point::new(117.0, 39.0)); 50_000];
+    shapes.push(Geometry::Point(Point::new(117.001, 39.0)));
+    let (_city, view) = layer(&folder, &shapes);
+    let collections = [(view, ItemsQuery::default())];
+    // At the spot, and where other points are nearer and farther than it.
+    for (place, first) in [(Point::new(117.0, 39.0), 1), (Point::new(117.002, 39.0), 50_001)] {
+        let found = nearest(&collections, place, 5, None, &mut Budget::default()).unwrap();
+        let expected: Vec<u64> = if first == 1 { (1..=5).collect() } else { std::iter::once(first).chain(1..=4).collect() };
+        assert_eq!(found.iter().map(|n| n.fid).collect::<Vec<_>>(), expected);
+    }
+    let within = nearest(&collections, Point::new(117.002, 39.0), 5, Some(100.0), &mut Budget::default()).unwrap();
+    assert_eq!(within.iter().map(|n| n.fid).collect::<Vec<_>>(), [50_001]);
+}
+
 /// PostGIS finds the nearest place of an edge on a sphere and measures the way there on the ellipsoid,
 /// which may be a little longer than the shortest, and is never shorter.
 fn agrees(found: f64, expected: f64) -> bool {

@@ -2,17 +2,19 @@
 //!
 //! A window query on 115,436 buildings runs four times as fast on a packed Hilbert R-tree as on
 //! an R*-tree, but a packed tree cannot change. So a layer gets [`PackedIndex`] and a live
-//! collection [`LiveIndex`]; both answer through [`WindowIndex`].
+//! collection [`LiveIndex`]; both answer through [`WindowIndex`] and [`NearestIndex`].
 //!
 //! [`PointLocator`] answers which polygon a point lies in; the others know nothing of geometry
 //! beyond its envelope. None knows of attributes.
 
 mod live;
 mod locator;
+mod nearest;
 mod packed;
 
 pub use live::LiveIndex;
 pub use locator::PointLocator;
+pub use nearest::{NearestIndex, Vantage};
 pub use packed::PackedIndex;
 
 use citywall_model::Bbox;

@@ -1,8 +1,11 @@
 //! The index of a live collection: points in strips, an R*-tree of what fills a rectangle.
 
-use crate::{Inside, WindowIndex};
+use crate::{
+    Inside, NearestIndex, Vantage, WindowIndex,
+    nearest::{Child, best_first},
+};
 use citywall_model::Bbox;
-use rstar::{AABB, RTree, RTreeObject};
+use rstar::{AABB, ParentNode, RTree, RTreeNode, RTreeObject};
 use std::collections::BTreeMap;
 
 /// Strips of latitude per degree: each is about 111 m high, so that a city has some hundred.
@@ -138,6 +141,121 @@ impl WindowIndex for LiveIndex {
         let area = AABB::from_corners([window.x_min, window.y_min], [window.x_max, window.y_max]);
         for entry in self.shapes.locate_in_envelope_intersecting(area) {
             visit(entry.fid, if window.contains(&entry.envelope) { Inside::Whole } else { Inside::Maybe });
+        }
+    }
+}
+
+/// What of the index waits to be looked at on the way from a place outward.
+enum Part<'t> {
+    /// A node of the tree of shapes.
+    Shapes(&'t ParentNode<Entry>),
+    /// A strip and all that lie beyond it, to the north or to the south.
+    Strips(u32, Heading),
+    /// What is left of a strip from one longitude to another one, in this order.
+    Run { from: u128, to: u128 },
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Heading {
+    North,
+    South,
+}
+
+/// So many points of a strip are told at once.
+const RUN: usize = 16;
+
+/// The rectangle of a strip between two longitudes, a little higher than it is.
+fn span(strip: u32, west: f64, east: f64) -> Bbox {
+    let south = f64::from(strip) / STRIPS_PER_DEGREE - 90.0;
+    Bbox::new(west, (south - 1e-9).max(-90.0), east, (south + 1.0 / STRIPS_PER_DEGREE + 1e-9).min(90.0))
+}
+
+/// The longitude in a spot: the inverse of [`ordered`].
+fn longitude(spot: u128) -> f64 {
+    let bits = (spot >> 32) as u64;
+    f64::from_bits(if bits >> 63 == 1 { bits & !(1 << 63) } else { !bits })
+}
+
+fn strip_of(spot: u128) -> u32 {
+    (spot >> 96) as u32
+}
+
+impl LiveIndex {
+    /// The first strip with points that is no nearer than this one.
+    fn strip_from(&self, strip: u32, heading: Heading) -> Option<u32> {
+        let spot = match heading {
+            Heading::North => self.points.range(spot(strip, 0, 0)..).next(),
+            Heading::South => self.points.range(..=spot(strip, u64::MAX, u32::MAX)).next_back(),
+        };
+        spot.map(|(spot, _)| strip_of(*spot))
+    }
+
+    fn open<'t>(&'t self, part: Part<'t>, lon: f64, tell: &mut dyn FnMut(&Bbox, Child<Part<'t>>)) {
+        match part {
+            Part::Shapes(node) => open_shapes(node, tell),
+            Part::Strips(strip, heading) => {
+                let next = if heading == Heading::North { strip.checked_add(1) } else { strip.checked_sub(1) };
+                if let Some(next) = next.and_then(|next| self.strip_from(next, heading)) {
+                    tell(&span(next, -180.0, 180.0), Child::Node(Part::Strips(next, heading)));
+                }
+                // From the place's meridian to both sides, and from the antimeridian back to what
+                // is nearer over it.
+                let at = |x: f64| spot(strip, ordered(x), 0);
+                let (first, last) = (spot(strip, 0, 0), spot(strip, u64::MAX, u32::MAX));
+                let over = at(if lon >= 0.0 { lon - 180.0 } else { lon + 180.0 });
+                let here = at(lon);
+                let runs =
+                    if lon >= 0.0 { [(here, last), (here, over), (first, over)] } else { [(here, over), (here, first), (last, over)] };
+                for (from, to) in runs {
+                    self.tell_run(from, to, tell);
+                }
+            }
+            Part::Run { from, to } => self.tell_run(from, to, tell),
+        }
+    }
+
+    /// Tells of some points of a strip from one spot on to another; of the two the greater is left out.
+    fn tell_run<'t>(&'t self, from: u128, to: u128, tell: &mut dyn FnMut(&Bbox, Child<Part<'t>>)) {
+        let strip = strip_of(from);
+        let mut tell = |points: &mut dyn Iterator<Item = (&u128, &f64)>, is_west: bool| {
+            for (at, (spot, y)) in points.enumerate() {
+                let x = longitude(*spot);
+                if at == RUN {
+                    let from = if is_west { *spot + 1 } else { *spot };
+                    return tell(&span(strip, x, x), Child::Node(Part::Run { from, to }));
+                }
+                tell(&Bbox::new(x, *y, x, *y), Child::Entry(u64::from(*spot as u32)));
+            }
+        };
+        if from <= to {
+            tell(&mut self.points.range(from..to), false);
+        } else {
+            tell(&mut self.points.range(to..from).rev(), true);
+        }
+    }
+}
+
+impl NearestIndex for LiveIndex {
+    fn nearest(&self, from: &Vantage, farthest: f64, visit: impl FnMut(u64) -> f64) {
+        let (lon, lat) = from.degrees();
+        let here = strip(lat);
+        let north = self.strip_from(here, Heading::North).map(|strip| Part::Strips(strip, Heading::North));
+        let south =
+            here.checked_sub(1).and_then(|strip| self.strip_from(strip, Heading::South)).map(|strip| Part::Strips(strip, Heading::South));
+        let parts = [Some(Part::Shapes(self.shapes.root())), north, south];
+        best_first(parts.into_iter().flatten(), from, farthest, |part, tell| self.open(part, lon, tell), visit);
+    }
+}
+
+/// Tells of a node's children.
+fn open_shapes<'t>(node: &'t ParentNode<Entry>, tell: &mut dyn FnMut(&Bbox, Child<Part<'t>>)) {
+    for child in node.children() {
+        match child {
+            RTreeNode::Leaf(entry) => tell(&entry.envelope, Child::Entry(entry.fid)),
+            RTreeNode::Parent(node) => {
+                let (low, high) = (node.envelope().lower(), node.envelope().upper());
+                tell(&Bbox::new(low[0], low[1], high[0], high[1]), Child::Node(Part::Shapes(node)));
+            }
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The packed Hilbert R-tree of a layer.
 
-use crate::{Inside, WindowIndex};
+use crate::{
+    Inside, NearestIndex, Vantage, WindowIndex,
+    nearest::{Child, best_first},
+};
 use citywall_model::Bbox;
 use geo_index::rtree::{RTree, RTreeBuilder, RTreeIndex, sort::HilbertSort};
 
@@ -83,6 +86,28 @@ impl WindowIndex for PackedIndex {
                 }
             }
         }
+    }
+}
+
+impl NearestIndex for PackedIndex {
+    fn nearest(&self, from: &Vantage, farthest: f64, visit: impl FnMut(u64) -> f64) {
+        let (boxes, indices, levels) = (self.tree.boxes(), self.tree.indices(), self.tree.level_bounds());
+        if self.is_empty() {
+            return;
+        }
+        let node_floats = self.tree.node_size() as usize * 4;
+        let leaf_end = self.len() * 4;
+        // As in a search: (offset of a node's first child, level of the children).
+        let open = |(start, level): (usize, usize), tell: &mut dyn FnMut(&Bbox, Child<(usize, usize)>)| {
+            let end = (start + node_floats).min(levels[level]);
+            for (at, child) in (start..end).step_by(4).zip(boxes[start..end].as_chunks::<4>().0) {
+                let [x_min, y_min, x_max, y_max] = *child;
+                let index = indices.get(at >> 2);
+                let child = if at < leaf_end { Child::Entry(self.row(index)) } else { Child::Node((index, level - 1)) };
+                tell(&Bbox::new(x_min, y_min, x_max, y_max), child);
+            }
+        };
+        best_first([(boxes.len() - 4, levels.len() - 1)], from, farthest, open, visit);
     }
 }
 

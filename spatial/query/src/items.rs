@@ -271,8 +271,9 @@ impl Candidates<'_> {
 }
 
 impl ItemsQuery {
-    /// What no tree has answered: properties and the filter.
-    fn holds(&self, item: FeatureRef<'_>) -> bool {
+    /// True if properties, filter and words hold of an item: all that is no window.
+    #[must_use]
+    pub fn holds(&self, item: FeatureRef<'_>) -> bool {
         self.equals.iter().all(|equals| equals.holds(item))
             && self.filter.as_ref().is_none_or(|filter| filter.holds(item))
             && self.search.as_ref().is_none_or(|search| search.holds(item))

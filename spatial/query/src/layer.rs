@@ -1,7 +1,7 @@
 //! A layer ready to be asked.
 
 use crate::order::Orders;
-use citywall_index::{Inside, PackedIndex, WindowIndex};
+use citywall_index::{Inside, NearestIndex, PackedIndex, Vantage, WindowIndex};
 use citywall_model::{Bbox, CollectionMeta, FeatureTable, geometry};
 
 /// One version of a layer: its table and the tree over it. Immutable.
@@ -26,5 +26,10 @@ impl Layer {
     pub(crate) fn search(&self, window: &Bbox, mut visit: impl FnMut(u32, Inside)) {
         // Rows are numbered in 32 bits when the table is built.
         self.index.search(window, |row, inside| visit(u32::try_from(row).unwrap_or(u32::MAX), inside));
+    }
+
+    /// Visits rows about the nearest first; see [`NearestIndex`].
+    pub(crate) fn nearest(&self, from: &Vantage, farthest: f64, mut visit: impl FnMut(u32) -> f64) {
+        self.index.nearest(from, farthest, |row| visit(u32::try_from(row).unwrap_or(u32::MAX)));
     }
 }

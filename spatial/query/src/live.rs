@@ -1,6 +1,6 @@
 //! A live collection ready to be asked.
 
-use citywall_index::{Inside, LiveIndex, WindowIndex};
+use citywall_index::{Inside, LiveIndex, NearestIndex, Vantage, WindowIndex};
 use citywall_model::{Areas, Bbox, CollectionMeta, LifeState, LiveItem, Revision};
 use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
 use jiff::Timestamp;
@@ -249,6 +249,13 @@ impl LiveState {
                 _ => {}
             }
         });
+    }
+}
+
+impl LiveState {
+    /// Visits items about the nearest first; see [`NearestIndex`].
+    pub(crate) fn nearest(&self, from: &Vantage, farthest: f64, mut visit: impl FnMut(Option<&LiveItem>) -> f64) {
+        self.index.nearest(from, farthest, |fid| visit(get(&self.pages, fid)));
     }
 }
 

@@ -1,0 +1,178 @@
+//! The nearest entries of a place, the best first.
+
+use citywall_model::Bbox;
+use std::{cmp::Ordering, collections::BinaryHeap};
+
+/// An index that finds entries by how far their envelopes are.
+pub trait NearestIndex {
+    /// Visits the entries whose envelopes are at most `farthest` away, as an angle in radians,
+    /// those of near nodes first (G. R. Hjaltason, H. Samet, “Distance browsing in spatial
+    /// databases”, ACM TODS 24(2), 1999). `visit` answers what is near enough from then on.
+    /// O(log n + visited).
+    fn nearest(&self, from: &Vantage, farthest: f64, visit: impl FnMut(u64) -> f64);
+}
+
+/// What stands in a node.
+pub(crate) enum Child<N> {
+    Node(N),
+    Entry(u64),
+}
+
+/// A node that waits, with how far away it is at least. The greatest is the nearest.
+struct Waiting<N>(f64, N);
+
+impl<N> PartialEq for Waiting<N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl<N> Eq for Waiting<N> {}
+
+impl<N> PartialOrd for Waiting<N> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<N> Ord for Waiting<N> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.0.total_cmp(&self.0)
+    }
+}
+
+/// Walks an index as [`NearestIndex::nearest`] says; `open` tells of a node's children.
+pub(crate) fn best_first<N>(
+    roots: impl IntoIterator<Item = N>,
+    from: &Vantage,
+    mut farthest: f64,
+    open: impl Fn(N, &mut dyn FnMut(&Bbox, Child<N>)),
+    mut visit: impl FnMut(u64) -> f64,
+) {
+    let mut waiting: BinaryHeap<_> = roots.into_iter().map(|root| Waiting(0.0, root)).collect();
+    while let Some(Waiting(least, node)) = waiting.pop()
+        && least <= farthest
+    {
+        open(node, &mut |envelope, child| {
+            let least = from.angle_to(envelope);
+            match child {
+                _ if least > farthest => {}
+                Child::Node(node) => waiting.push(Waiting(least, node)),
+                Child::Entry(entry) => farthest = visit(entry),
+            }
+        });
+    }
+}
+
+/// A place on a sphere from which things are near and far.
+#[derive(Clone, Copy, Debug)]
+pub struct Vantage {
+    /// Longitude, degrees.
+    lon: f64,
+    /// Latitude, radians.
+    lat: f64,
+    sin: f64,
+    cos: f64,
+}
+
+/// Angles are told this much too small, so that rounding never tells too large a one.
+const ROUNDING: f64 = 1.0 - 1e-8;
+
+impl Vantage {
+    /// The one at a longitude and a latitude, degrees.
+    #[must_use]
+    pub fn new(lon: f64, lat: f64) -> Self {
+        let lat = lat.to_radians();
+        Self { lon, lat, sin: lat.sin(), cos: lat.cos() }
+    }
+
+    /// Its longitude and latitude, degrees.
+    pub(crate) fn degrees(&self) -> (f64, f64) {
+        (self.lon, self.lat.to_degrees())
+    }
+
+    /// The least angle, seen from the centre of the sphere, between the place and an envelope of
+    /// longitudes and latitudes in degrees; radians. Across the antimeridian and over the poles
+    /// too. Never too large, and too small by at most a hundred millionth.
+    #[must_use]
+    pub fn angle_to(&self, envelope: &Bbox) -> f64 {
+        let (low, high) = (envelope.y_min.to_radians(), envelope.y_max.to_radians());
+        let (width, east) = (envelope.x_max - envelope.x_min, (self.lon - envelope.x_min).rem_euclid(360.0));
+        if east <= width {
+            return (self.lat - self.lat.clamp(low, high)).abs() * ROUNDING;
+        }
+        // The nearer one of the two meridians that bound it is nearer at every latitude.
+        let turn = (east - width).min(360.0 - east).to_radians();
+        let around = (turn / 2.0).sin().powi(2) * self.cos;
+        // The haversine of the angle to a latitude of this meridian.
+        let haversine = |lat: f64| ((lat - self.lat) / 2.0).sin().powi(2) + around * lat.cos();
+        let nearest = if low == high {
+            haversine(low)
+        } else {
+            let foot = self.sin.atan2(self.cos * turn.cos());
+            if (low..=high).contains(&foot) { haversine(foot) } else { haversine(low).min(haversine(high)) }
+        };
+        2.0 * nearest.sqrt().min(1.0).asin() * ROUNDING
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LiveIndex, PackedIndex};
+    use geo::{Distance, HaversineMeasure, Point};
+    use proptest::prelude::*;
+
+    fn degrees(lon: f64, lat: f64, to_lon: f64, to_lat: f64) -> f64 {
+        HaversineMeasure::new(1.0).distance(Point::new(lon, lat), Point::new(to_lon, to_lat))
+    }
+
+    proptest! {
+        #[test]
+        fn no_point_of_an_envelope_is_nearer_than_it_and_one_is_as_near(
+            (lon, lat) in (-180.0..180.0f64, -90.0..90.0f64),
+            (west, south, width, height) in (-180.0..180.0f64, -90.0..90.0f64, 0.0..359.0f64, 0.0..180.0f64),
+        ) {
+            let envelope = Bbox::new(west, south, (west + width).min(180.0), (south + height).min(90.0));
+            let least = Vantage::new(lon, lat).angle_to(&envelope);
+            let steps = 60;
+            let at = |n: u32, low: f64, high: f64| low + (high - low) * f64::from(n) / f64::from(steps);
+            let points = (0..=steps).flat_map(|x| (0..=steps).map(move |y| (at(x, envelope.x_min, envelope.x_max), at(y, envelope.y_min, envelope.y_max))));
+            let nearest = points.map(|(x, y)| degrees(lon, lat, x, y)).fold(f64::INFINITY, f64::min);
+            prop_assert!(least <= nearest + 1e-12);
+            // The raster's points are at most so far from each other.
+            let raster = ((envelope.x_max - envelope.x_min) + (envelope.y_max - envelope.y_min)).to_radians() / f64::from(steps);
+            prop_assert!(nearest <= least + raster + 1e-6, "{nearest} {least}");
+        }
+
+        #[test]
+        fn both_trees_find_the_nearest_that_brute_force_finds(
+            places in prop::collection::vec((-1800i32..=1800, -900i32..=900), 0..400),
+            (lon, lat) in (-180.0..180.0f64, -90.0..90.0f64),
+            count in 1usize..20,
+        ) {
+            let places: Vec<_> = places.into_iter().map(|(x, y)| (f64::from(x) / 10.0, f64::from(y) / 10.0)).collect();
+            let far = |at: usize| degrees(lon, lat, places[at].0, places[at].1);
+            let mut expected: Vec<f64> = (0..places.len()).map(far).collect();
+            expected.sort_by(f64::total_cmp);
+            expected.truncate(count);
+            let envelopes = places.iter().map(|(x, y)| Bbox::new(*x, *y, *x, *y));
+            let place = Vantage::new(lon, lat);
+            for packed in [true, false] {
+                let mut found: Vec<f64> = Vec::new();
+                let visit = |at: u64| {
+                    found.push(far(usize::try_from(at).unwrap()));
+                    found.sort_by(f64::total_cmp);
+                    found.truncate(count);
+                    if found.len() == count { found[count - 1] } else { f64::INFINITY }
+                };
+                if packed {
+                    PackedIndex::new(envelopes.clone()).nearest(&place, f64::INFINITY, visit);
+                } else {
+                    LiveIndex::bulk((0..).zip(envelopes.clone())).nearest(&place, f64::INFINITY, visit);
+                }
+                prop_assert_eq!(&found, &expected);
+            }
+        }
+    }
+}
