@@ -1,4 +1,5 @@
 //! A PostgreSQL of the test's own: in a temporary folder, on a socket, as a user without rights.
+#![allow(dead_code, reason = "each test takes what it needs")]
 
 use std::{
     fs,
@@ -54,6 +55,20 @@ impl Postgres {
         // A server that is started keeps what it inherits open.
         let status = self.command(program).args(arguments).current_dir("/").stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
         assert!(status.success(), "{program}: {}", fs::read_to_string(self.path("log")).unwrap_or_default());
+    }
+
+    /// How often a second so many clients with prepared statements run a pgbench script.
+    pub fn bench(&self, script: &str, clients: usize, seconds: u32) -> f64 {
+        let file = self.path("script.sql");
+        fs::write(file, script).unwrap();
+        let (clients, seconds) = (clients.to_string(), seconds.to_string());
+        let arguments =
+            ["-h", self.path(""), "-U", "test", "-n", "-M", "prepared", "-c", &clients, "-j", &clients, "-T", &seconds, "-f", file];
+        let output = self.command("pgbench").args(arguments).arg("postgres").current_dir("/").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+        rate.unwrap_or_else(|| panic!("{said}"))
     }
 
     /// Runs statements and returns their rows, one per line.

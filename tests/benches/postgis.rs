@@ -1,0 +1,275 @@
+//! The questions of a map and of an analyst on New York's buildings, beside PostGIS on the same
+//! machine: GiST index, analysed, prepared statements, two clients on a local socket (pgbench, which
+//! reads every row). Windows and places are drawn evenly from the same extent on both sides.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot run fails")]
+
+mod common;
+#[path = "../../spatial/cql2/tests/common/postgres.rs"]
+mod postgres;
+
+use citywall_analysis::{
+    Budget,
+    join::{Relation, Side, counts, read},
+    nearest::nearest,
+};
+use citywall_cql2::{Filter, Queryables};
+use citywall_model::{Bbox, CimCategory, CollectionId, FeatureRef, LocalText, Value, ValueRef, Wkb, geometry};
+use citywall_query::{City, CollectionView, ItemsQuery};
+use citywall_store::{GeoPackage, LayerDraft, NewFeature};
+use citywall_tests::Server;
+use geo::{LineString, Point, Polygon};
+use postgres::Postgres;
+use std::{
+    fmt::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// How long each side is asked.
+const SECONDS: u32 = 4;
+const CLIENTS: usize = 2;
+/// Half of 500 m in degrees of latitude, and of longitude at New York.
+const HALF: (f64, f64) = (250.0 / 84_400.0, 250.0 / 111_195.0);
+/// Degrees of a grid's side, about 500 m; grids in a window of 20 km.
+const GRID: (f64, f64) = (500.0 / 84_400.0, 500.0 / 111_195.0);
+const GRIDS: usize = 40;
+
+fn main() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = common::new_york(folder.path());
+    let city = City::open(Arc::new(GeoPackage::open(&file).unwrap())).unwrap();
+    let view = city.view(&CollectionId::new("buildings").unwrap()).unwrap();
+    let extent = view.meta().extent.unwrap();
+    let grids = grids(&city, extent);
+    let postgres = load(&view, &grids);
+    let beside = |what: &str, ours: f64, sql: &str, goal: &str| {
+        let theirs = postgres.bench(&script(extent, sql), CLIENTS, SECONDS);
+        common::row(
+            "postgis",
+            &format!("{what}: {ours:.0}/s, {:.1} ×", ours / theirs),
+            &format!("PostGIS {theirs:.0}/s, {CLIENTS} clients"),
+            goal,
+        );
+        theirs
+    };
+
+    let window = "ST_MakeEnvelope(:x - :hx, :y - :hy, :x + :hx, :y + :hy, 4326)";
+    let ours = rate(|random| {
+        let mut fids = Vec::new();
+        view.window_fids(&around(extent, random), &mut fids);
+        fids.len()
+    });
+    beside("ids in 500 m, in process", ours, &format!("SELECT n FROM buildings WHERE g && {window}"), "40 ×");
+
+    let queryables = Queryables::of(&view.meta());
+    let ours = rate(|random| {
+        let (x, y) = place(extent, random);
+        let ring = star().map(|(dx, dy)| format!("{} {}", x + dx, y + dy)).join(", ");
+        let filter = Filter::from_text(&format!("S_INTERSECTS(geometry, POLYGON(({ring})))")).unwrap().bind(&queryables).unwrap();
+        let query = ItemsQuery { filter: Some(Arc::new(filter)), limit: 10_000, ..ItemsQuery::default() };
+        view.items(&query, |_| ()).unwrap().matched
+    });
+    let ring = star().map(|(dx, dy)| format!("{dx} {dy}")).join(", ");
+    let inside = format!("ST_Intersects(g, ST_Translate('SRID=4326;POLYGON(({ring}))'::geometry, :x, :y))");
+    beside("ids in a polygon of 12 corners, in process", ours, &format!("SELECT n FROM buildings WHERE {inside}"), "10 ×");
+
+    let collections = [(view.clone(), ItemsQuery::default())];
+    let answered = AtomicUsize::new(0);
+    let ours = rate(|random| {
+        let (x, y) = place(extent, random);
+        // Far from everything it may be refused for its time: a question without an answer.
+        nearest(&collections, Point::new(x, y), 10, None, &mut Budget::default()).map_or(0, |found| {
+            answered.fetch_add(1, Ordering::Relaxed);
+            found.len()
+        })
+    });
+    println!("nearest: {} answered", answered.load(Ordering::Relaxed));
+    let ten = "SELECT n FROM buildings ORDER BY g <-> ST_SetSRID(ST_MakePoint(:x, :y), 4326) LIMIT 10";
+    let near = beside("10 nearest (ours in metres, PostGIS' in degrees), in process", ours, ten, "20 ×");
+
+    let grid_view = city.view(&CollectionId::new("grids").unwrap()).unwrap();
+    let ours = rate(|random| {
+        let (x, y) = place(extent, random);
+        let window = Bbox::new(x, y, x + GRIDS as f64 * GRID.0, y + GRIDS as f64 * GRID.1);
+        let query = ItemsQuery { windows: vec![window], ..ItemsQuery::default() };
+        let side = |view| read(&Side { view, query: &query, properties: &[] }, &mut Budget::default()).unwrap();
+        let found = counts(&side(&view), &side(&grid_view), Relation::Intersects, &Budget::default()).unwrap();
+        found.iter().sum::<u64>() as usize
+    });
+    let area = format!("ST_MakeEnvelope(:x, :y, :x + {}, :y + {}, 4326)", GRIDS as f64 * GRID.0, GRIDS as f64 * GRID.1);
+    let sql =
+        format!("SELECT r.n, count(b.n) FROM grids r LEFT JOIN buildings b ON ST_Intersects(r.g, b.g) WHERE r.g && {area} GROUP BY r.n");
+    beside("buildings per grid of 500 m in 20 km, in process", ours, &sql, "50 ×");
+
+    drop(city);
+    let server = Server::start(&file, &[]);
+    let ours = over_http(|random| {
+        let b = around(extent, random);
+        format!(
+            "{}/collections/buildings/items?limit=10000&properties=name,height&bbox={},{},{},{}",
+            server.url, b.x_min, b.y_min, b.x_max, b.y_max
+        )
+    });
+    let feature = "json_build_object('type', 'Feature', 'id', n, 'geometry', ST_AsGeoJSON(g)::json, 'properties', json_build_object('name', name, 'height', height))";
+    let sql = format!(
+        "SELECT json_build_object('type', 'FeatureCollection', 'features', json_agg({feature})) FROM buildings WHERE ST_Intersects(g, {window})"
+    );
+    beside("500 m as GeoJSON with two attributes, over HTTP", ours, &sql, "3 ×");
+    let ours = over_http(|random| {
+        let (x, y) = place(extent, random);
+        format!("{}/query/nearest?collections=buildings&count=10&place={x},{y}", server.url)
+    });
+    common::row(
+        "postgis",
+        &format!("10 nearest, over HTTP: {ours:.0}/s, {:.1} ×", ours / near),
+        &format!("PostGIS {near:.0}/s, {CLIENTS} clients"),
+        "3 ×",
+    );
+}
+
+/// A layer of squares over an extent.
+fn grids(city: &City, extent: Bbox) -> Vec<Polygon> {
+    let mut all = Vec::new();
+    let mut y = extent.y_min;
+    while y < extent.y_max {
+        let mut x = extent.x_min;
+        while x < extent.x_max {
+            let (e, n) = (x + GRID.0, y + GRID.1);
+            all.push(Polygon::new(LineString::from(vec![(x, y), (e, y), (e, n), (x, n), (x, y)]), Vec::new()));
+            x = e;
+        }
+        y += GRID.1;
+    }
+    let draft = LayerDraft {
+        id: CollectionId::new("grids").unwrap(),
+        title: LocalText::new("格网", "Grids"),
+        category: CimCategory::SpatiotemporalBase,
+        source: "generated".into(),
+        source_crs: "EPSG:4326".into(),
+        storage_crs: 4326,
+        generated: true,
+        id_field: None,
+    };
+    let mut stage = city.store().stage(draft).unwrap();
+    for chunk in all.chunks(2_000) {
+        let feature = |shape: &Polygon| NewFeature {
+            geometry: Some(Wkb::from_geo(&shape.clone().into()).unwrap()),
+            values: vec![("size".into(), Value::Integer(500))],
+            solids: Vec::new(),
+        };
+        assert!(stage.write(chunk.iter().map(feature).collect()).unwrap().is_empty());
+    }
+    city.publish(stage).unwrap();
+    all
+}
+
+/// The same buildings and grids in PostGIS.
+fn load(view: &CollectionView, grids: &[Polygon]) -> Postgres {
+    let postgres = Postgres::start();
+    let hex = |wkb: &[u8]| wkb.iter().fold(String::new(), |mut hex, byte| write!(hex, "{byte:02x}").map(|()| hex).unwrap());
+    let mut sql = String::from(
+        "CREATE EXTENSION postgis; CREATE TABLE buildings (n int, name text, height float8, g geometry);\nCOPY buildings FROM stdin;\n",
+    );
+    view.each(&ItemsQuery::default(), |item| {
+        let (name, height) = (value(item, "name"), value(item, "height"));
+        writeln!(sql, "{}\t{name}\t{height}\t{}", item.fid(), hex(item.geometry().unwrap())).unwrap();
+        true
+    });
+    sql.push_str("\\.\nCREATE TABLE grids (n int, g geometry);\nCOPY grids FROM stdin;\n");
+    for (n, grid) in grids.iter().enumerate() {
+        writeln!(sql, "{n}\t{}", hex(&geometry::encode(&grid.clone().into()))).unwrap();
+    }
+    sql.push_str("\\.\n");
+    for table in ["buildings", "grids"] {
+        writeln!(sql, "UPDATE {table} SET g = ST_SetSRID(g, 4326); CREATE INDEX ON {table} USING gist (g); VACUUM FULL ANALYZE {table};")
+            .unwrap();
+    }
+    postgres.run(&sql);
+    postgres
+}
+
+/// A property as COPY writes it.
+fn value(item: FeatureRef<'_>, wanted: &str) -> String {
+    let mut text = "\\N".to_owned();
+    item.each_property(|name, value| match value {
+        ValueRef::Text(own) if name == wanted => text = own.replace('\\', "\\\\").replace(['\t', '\n', '\r'], " "),
+        value if name == wanted => text = value.as_f64().map_or_else(|| text.clone(), |n| n.to_string()),
+        _ => {}
+    });
+    text
+}
+
+/// A script for pgbench: a place in millionths of a degree, then the question.
+fn script(extent: Bbox, sql: &str) -> String {
+    let millionths = |at: f64| (at * 1e6) as i64;
+    let (hx, hy) = HALF;
+    let sql = sql.replace(":hx", &hx.to_string()).replace(":hy", &hy.to_string());
+    let sql = sql.replace(":x", "(:a::float8 / 1e6)").replace(":y", "(:b::float8 / 1e6)");
+    format!(
+        "\\set a random({}, {})\n\\set b random({}, {})\n{sql};\n",
+        millionths(extent.x_min),
+        millionths(extent.x_max),
+        millionths(extent.y_min),
+        millionths(extent.y_max)
+    )
+}
+
+fn place(extent: Bbox, random: &mut fastrand::Rng) -> (f64, f64) {
+    (extent.x_min + random.f64() * (extent.x_max - extent.x_min), extent.y_min + random.f64() * (extent.y_max - extent.y_min))
+}
+
+/// A window of 500 m around any place.
+fn around(extent: Bbox, random: &mut fastrand::Rng) -> Bbox {
+    let (x, y) = place(extent, random);
+    Bbox::new(x - HALF.0, y - HALF.1, x + HALF.0, y + HALF.1)
+}
+
+/// The corners of a star of 500 m, closed.
+fn star() -> [(f64, f64); 13] {
+    std::array::from_fn(|at| {
+        let angle = (at % 12) as f64 / 12.0 * std::f64::consts::TAU;
+        let radius = if at % 2 == 0 { 1.0 } else { 0.6 };
+        (HALF.0 * radius * angle.cos(), HALF.1 * radius * angle.sin())
+    })
+}
+
+/// Questions per second of two threads.
+fn rate(ask: impl Fn(&mut fastrand::Rng) -> usize + Sync) -> f64 {
+    let asked = AtomicUsize::new(0);
+    let start = Instant::now();
+    let end = start + Duration::from_secs(SECONDS.into());
+    std::thread::scope(|scope| {
+        for seed in 0..CLIENTS {
+            let (ask, asked) = (&ask, &asked);
+            scope.spawn(move || {
+                let mut random = fastrand::Rng::with_seed(seed as u64);
+                while Instant::now() < end {
+                    std::hint::black_box(ask(&mut random));
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let asked = asked.into_inner();
+    asked as f64 / start.elapsed().as_secs_f64()
+}
+
+/// Requests per second over two connections that stay open.
+fn over_http(address: impl Fn(&mut fastrand::Rng) -> String + Sync) -> f64 {
+    let agents = [(); CLIENTS].map(|()| ureq::Agent::config_builder().http_status_as_error(false).build().new_agent());
+    let turn = AtomicUsize::new(0);
+    thread_local!(static AGENT: std::cell::Cell<Option<usize>> = const { std::cell::Cell::new(None) });
+    rate(|random| {
+        let own = AGENT.get().unwrap_or_else(|| {
+            let own = turn.fetch_add(1, Ordering::Relaxed) % CLIENTS;
+            AGENT.set(Some(own));
+            own
+        });
+        let request = agents[own].get(address(random)).header("Accept", "application/geo+json").header("Accept-Encoding", "identity");
+        request.call().unwrap().body_mut().with_config().limit(1 << 30).read_to_vec().unwrap().len()
+    })
+}
