@@ -91,6 +91,20 @@ pub fn small_city(folder: &Path) -> PathBuf {
     city
 }
 
+/// A served city with sixty buildings.
+#[must_use]
+pub fn sixty_buildings(folder: &Path) -> Server {
+    let building = |at: u32| {
+        let (x, y) = (117.0 + f64::from(at) * 0.01, 39.0 + f64::from(at) * 0.005);
+        let ring = [[x, y], [x + 0.005, y], [x + 0.005, y + 0.005], [x, y + 0.005], [x, y]];
+        serde_json::json!({"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": {"name": format!("楼{at}"), "height": f64::from(at) / 10.0}})
+    };
+    let (source, city) = (folder.join("buildings.geojsonl"), folder.join("city.gpkg"));
+    std::fs::write(&source, (0..60).map(|at| building(at).to_string() + "\n").collect::<String>()).unwrap();
+    citywall_ok(&["import", source.to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", "buildings"]);
+    Server::start(&city, &[])
+}
+
 /// True in `make soak`, which runs long tests at full length.
 #[must_use]
 pub fn full_length() -> bool {

@@ -3,10 +3,9 @@
 //! It has no test harness: whether it ran is said in any case.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use citywall_tests::{Server, citywall_ok, full_length, post, root};
+use citywall_tests::{Server, full_length, post, root, sixty_buildings};
 use serde_json::json;
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -73,17 +72,9 @@ fn sources(folder: &Path) -> Option<PathBuf> {
     clone.is_ok_and(|status| status.success()).then_some(path)
 }
 
-/// A city with a layer of polygons and some live items, whose ids need no escape in an address.
+/// Sixty buildings and some live items, whose ids need no escape in an address.
 fn serve(folder: &Path) -> Server {
-    let building = |at: u32| {
-        let (x, y) = (117.0 + f64::from(at) * 0.01, 39.0 + f64::from(at) * 0.005);
-        let ring = [[x, y], [x + 0.005, y], [x + 0.005, y + 0.005], [x, y + 0.005], [x, y]];
-        json!({"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": {"name": format!("b{at}"), "height": at}})
-    };
-    let (source, city) = (folder.join("buildings.geojsonl"), folder.join("city.gpkg"));
-    fs::write(&source, (0..60).map(|at| building(at).to_string() + "\n").collect::<String>()).unwrap();
-    citywall_ok(&["import", source.to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", "buildings"]);
-    let server = Server::start(&city, &[]);
+    let server = sixty_buildings(folder);
     for at in 0..20 {
         let event = json!({"type": "Feature", "id": format!("e{at}"), "geometry": {"type": "Point", "coordinates": [117.2 + f64::from(at) * 0.01, 39.1]},
             "properties": {"source": "test", "time": "2026-03-01T08:15:00Z", "title": "t", "level": 1, "status": "open"}});
