@@ -15,6 +15,8 @@ const SHIPPED = {
   zrender: 'LICENSE',
   suncalc: 'LICENSE',
   'swagger-ui-dist': 'LICENSE',
+  three: 'LICENSE',
+  '3d-tiles-renderer': 'LICENSE',
   '@turf/area': 'LICENSE',
   '@turf/length': 'LICENSE',
   '@turf/kinks': 'LICENSE',

@@ -12,8 +12,9 @@ use rust_embed::RustEmbed;
 #[folder = "$CARGO_MANIFEST_DIR/web/dist/"]
 struct Page;
 
-/// Nothing outside the server is ever called; workers come from blobs, styles are set by script.
-const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; \
+/// Nothing outside the server is ever called; workers come from blobs, styles are set by script, and
+/// what unpacks 3D tiles is WebAssembly.
+const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; \
     font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self' blob:; child-src blob:; object-src 'none'; \
     base-uri 'self'; form-action 'self'; frame-ancestors 'self'";
 

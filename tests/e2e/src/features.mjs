@@ -205,6 +205,36 @@ export function featureSteps({ page, city, document, shoot, watch }) {
       await shoot('feature-compare');
       await close(page, 'compare');
     }],
+    ['buildings stand as 3D Tiles, and a click on a wall tells whose it is', async () => {
+      const before = await page.evaluate(() => {
+        const { map } = window.__citywall;
+        return { center: map.getCenter().toArray(), zoom: map.getZoom(), pitch: map.getPitch() };
+      });
+      await page.evaluate(() => window.__citywall.map.jumpTo({ zoom: 15.6, pitch: 55 }));
+      await waitForMap(page);
+      await page.waitForFunction(() => window.__citywall.standing(), null, { timeout: 120_000, polling: 500 });
+      assert.ok(await page.evaluate(() => performance.getEntriesByType('resource').some(({ name }) => name.includes('/3dtiles/content/'))));
+      const found = await page.evaluate(() => {
+        const { map, pick } = window.__citywall;
+        // The building whose wall rises furthest over its own outline.
+        for (let y = 200; y < 600; y += 12) {
+          for (let x = 340; x < 940; x += 12) {
+            const hit = pick(x, y);
+            if (hit && !map.queryRenderedFeatures([x, y]).length) return { x, y, ...hit };
+          }
+        }
+        for (let y = 300; y < 600; y += 12) for (let x = 340; x < 940; x += 12) if (pick(x, y)) return { x, y, ...pick(x, y) };
+        return null;
+      });
+      assert.ok(found, 'no building stands in sight');
+      await page.mouse.click(found.x, found.y);
+      await page.locator('section.inspector dt').first().waitFor();
+      const item = await fetch(city.address(`collections/${found.collection}/items/${encodeURIComponent(found.id)}`), { headers: city.headers });
+      assert.equal(item.status, 200, `${found.id} is an item of ${found.collection}`);
+      await shoot('feature-standing');
+      await page.locator('section.inspector .close').click();
+      await page.evaluate((view) => window.__citywall.map.jumpTo(view), before);
+    }],
     ['the sun of an hour lights the buildings and casts their shadows', async () => {
       await open(page, 'scene');
       await page.locator('[data-act="sun"]').check();

@@ -40,6 +40,10 @@ export const tilesAddress = (collection: string, revision: number, filter = ''):
   `${location.origin}${collectionAddress(collection)}/tiles/WebMercatorQuad/{z}/{y}/{x}?v=${revision}` +
   (filter === '' ? '' : `&filter=${encodeURIComponent(filter)}`);
 
+/** A layer as 3D Tiles at a revision. */
+export const tilesetAddress = (collection: string, revision: number): string =>
+  `${location.origin}${collectionAddress(collection)}/3dtiles/tileset.json?v=${revision}`;
+
 /** The template of an elevation collection's hillshade. */
 export const hillshadeAddress = (collection: string, revision: number): string =>
   `${location.origin}${collectionAddress(collection)}/map/tiles/WebMercatorQuad/{z}/{y}/{x}?v=${revision}`;

@@ -23,6 +23,7 @@ import { HIGHLIGHT_SOURCE } from './style/highlight';
 import { LIVE_SOURCE } from './style/live';
 import { SHADOWS_SOURCE, type Sun } from './style/scene';
 import { SKETCH_SOURCE } from './style/sketch';
+import { StandingBuildings } from './tiles3d/standing';
 import type { View } from './view';
 
 // The worker is a file of its own beside the page: no script is put together at run time.
@@ -50,6 +51,8 @@ const nothing = (): FeatureCollection => ({ type: 'FeatureCollection', features:
 
 export class CityMap {
   readonly map: MapLibre;
+  /** Buildings in three dimensions. */
+  readonly standing: StandingBuildings;
   private liveDrawn = new Set<string>();
   private sketcher: Sketcher | null = null;
   private sun: Sun | null = null;
@@ -81,6 +84,7 @@ export class CityMap {
       fadeDuration: 200,
       canvasContextAttributes: { antialias: by === 'hardware' },
     });
+    this.standing = new StandingBuildings(this.map, input);
     this.map.on('error', (event: ErrorEvent & { sourceId?: string }) => {
       if (event.sourceId !== undefined) this.broken.add(event.sourceId);
       events.error(event.error.message);
@@ -90,7 +94,7 @@ export class CityMap {
     this.map.on('mousemove', ({ lngLat }) => events.cursor([lngLat.lng, lngLat.lat]));
     this.map.on('mouseout', () => events.cursor(null));
     this.map.on('click', ({ point }) => {
-      if (!this.sketcher) events.pick(pick(this.map, point, this.input.layers));
+      if (!this.sketcher) events.pick(pick(this.map, point, this.input.layers, this.standing.pick(point)));
     });
     this.map.on('moveend', () => {
       this.nameAreasSoon();
@@ -116,25 +120,36 @@ export class CityMap {
 
   /** Shows another theme, language, city document or choice of layers. */
   update(input: StyleInput, city: CityDocument): void {
-    // New tiles are asked for in place, so that the old ones stay until the new ones are there.
-    for (const layer of input.layers) {
-      const source = this.map.getSource(layer.id);
-      const address = tilesAddress(layer.id, input.revisionOf(layer), input.presentationOf(layer).filter);
-      if (source instanceof VectorTileSource && source.tiles?.[0] !== address) source.setTiles([address]);
-    }
     this.input = input;
     this.city = city;
     this.map.setStyle(buildStyle(input), {
       diff: true,
       transformStyle: (previous, next) => {
-        // What is drawn from the page's own data stays as it is.
+        // What is drawn from the page's own data stays as it is, and tiles until there are new ones.
         for (const [id, source] of Object.entries(next.sources)) {
-          if (source.type === 'geojson' && previous?.sources[id]) next.sources[id] = previous.sources[id];
+          const known = previous?.sources[id];
+          if (!known) continue;
+          if (source.type === 'geojson') next.sources[id] = known;
+          if (source.type === 'vector' && known.type === 'vector' && known.tiles) source.tiles = known.tiles;
         }
         return next;
       },
     });
+    // Layers that have changed are laid out anew from the tiles that are there; new tiles come after.
+    this.map.once('render', () => this.renewTiles());
+    this.map.triggerRepaint();
+    this.standing.update(input);
     this.nameAreasSoon();
+  }
+
+  /** Asks for new tiles in place, so that the old ones stay until the new ones are there. */
+  private renewTiles(): void {
+    const { layers, revisionOf, presentationOf } = this.input;
+    for (const layer of layers) {
+      const source = this.map.getSource(layer.id);
+      const address = tilesAddress(layer.id, revisionOf(layer), presentationOf(layer).filter);
+      if (source instanceof VectorTileSource && source.tiles?.[0] !== address) source.setTiles([address]);
+    }
   }
 
   /** Asks again for what failed while the server was away. */
@@ -237,10 +252,11 @@ export class CityMap {
     }, RING_MS);
   }
 
-  /** Outlines an item; `height` in metres raises it like its building. */
-  highlight(item: Item | null, height: number | null): void {
+  /** Outlines an item of a collection; `height` in metres raises it like its building. */
+  highlight(collection: string, item: Item | null, height: number | null): void {
+    const stands = this.standing.highlight(item && { collection, id: String(item.id) });
     const features: Feature[] = item?.geometry
-      ? [{ type: 'Feature', geometry: item.geometry, properties: height === null ? {} : { height } }]
+      ? [{ type: 'Feature', geometry: item.geometry, properties: height === null || stands ? {} : { height } }]
       : [];
     this.show(HIGHLIGHT_SOURCE, { type: 'FeatureCollection', features });
   }
@@ -319,7 +335,8 @@ export class CityMap {
 
   private pickCentre(): void {
     const { clientWidth, clientHeight } = this.map.getCanvas();
-    this.events.pick(pick(this.map, { x: clientWidth / 2, y: clientHeight / 2 }, this.input.layers));
+    const point = { x: clientWidth / 2, y: clientHeight / 2 };
+    this.events.pick(pick(this.map, point, this.input.layers, this.standing.pick(point)));
   }
 
   private show(id: string, data: FeatureCollection): void {

@@ -16,7 +16,8 @@ const REACH = 5;
 /** Most hits that are offered. */
 const HITS_MAX = 8;
 
-export function pick(map: MapLibre, point: { x: number; y: number }, layers: readonly Layer[]): Hit[] {
+/** `solid` is what stands there in three dimensions. */
+export function pick(map: MapLibre, point: { x: number; y: number }, layers: readonly Layer[], solid: Hit | null): Hit[] {
   const box: [PointLike, PointLike] = [[point.x - REACH, point.y - REACH], [point.x + REACH, point.y + REACH]];
   const hits = new Map<string, { hit: Hit; order: number }>();
   const byId = new Map(layers.map((layer) => [layer.id, layer]));
@@ -25,6 +26,7 @@ export function pick(map: MapLibre, point: { x: number; y: number }, layers: rea
     if (!hits.has(key) && feature) hits.set(key, { hit, order });
   };
 
+  if (solid) hits.set(`${solid.collection}/${solid.id}`, { hit: solid, order: 1.9 });
   const live = [LIVE_ICONS, LIVE_OTHERS].filter((id) => map.getLayer(id));
   for (const feature of live.length > 0 ? map.queryRenderedFeatures(box, { layers: live }) : []) {
     const { collection, id, title } = feature.properties as Record<string, string>;

@@ -8,7 +8,7 @@ import type { Layer } from '../../layers/catalogue';
 import type { Presentation } from '../../layers/presentation';
 import { palettes, type Theme } from '../palette';
 import { areaLabels, borderLayers, labelSourceOf, landLayers } from './areas';
-import { buildingLabels, buildingLayers } from './buildings';
+import { buildingLabels, buildingLayers, standsAsTiles } from './buildings';
 import type { StyleContext } from './context';
 import { HIGHLIGHT_SOURCE, highlightLayers, highlightSource } from './highlight';
 import { LIVE_SOURCE, liveLayers, liveSource } from './live';
@@ -76,7 +76,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     layer.role.kind === 'area' && layer.role.rank === 0 ? landLayers(layer, context) : []);
   const drawn = (layer: Layer, index: number): LayerSpecification[] => {
     const own = input.styleOf(layer);
-    const layers = own ? keptLayers(layer, own, context) : bodyOf(layer, index, context);
+    const layers = own ? keptLayers(layer, own, context) : bodyOf(layer, index, context, input);
     return layers.map((part) => faded(part, input.presentationOf(layer).opacity));
   };
   const bodies = still.flatMap(drawn);
@@ -119,13 +119,13 @@ function keptLayers(layer: Layer, style: StyleDocument, context: StyleContext): 
   }) as LayerSpecification);
 }
 
-function bodyOf(layer: Layer, index: number, context: StyleContext): LayerSpecification[] {
+function bodyOf(layer: Layer, index: number, context: StyleContext, input: StyleInput): LayerSpecification[] {
   const { role } = layer;
   switch (role.kind) {
     case 'area':
       return borderLayers(layer, role.rank, context);
     case 'buildings':
-      return buildingLayers(layer, role, context);
+      return buildingLayers(layer, role, context, standsAsTiles(layer, input));
     case 'roads':
       return roadLayers(layer, role.classField, context);
     case 'water':

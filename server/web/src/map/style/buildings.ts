@@ -1,7 +1,8 @@
-// Buildings: flat from afar, and from zoom 14 on raised to their height, lighter the higher.
+// Buildings as outlines on the ground. From zoom 14 on they stand up, as 3D Tiles: map/tiles3d.
 import type { ExpressionSpecification, LayerSpecification } from 'maplibre-gl';
 import type { Layer } from '../../layers/catalogue';
 import { STOREY_METRES, UNKNOWN_METRES, type Role } from '../../layers/roles';
+import type { StyleInput } from './build';
 import { FONT, localName, type StyleContext } from './context';
 
 type BuildingsRole = Extract<Role, { kind: 'buildings' }>;
@@ -21,22 +22,30 @@ export function heightExpression(role: BuildingsRole): ExpressionSpecification {
   return typeof byFloors === 'number' ? ['literal', byFloors] as unknown as ExpressionSpecification : byFloors;
 }
 
-export function buildingLayers(layer: Layer, role: BuildingsRole, context: StyleContext): LayerSpecification[] {
+/**
+ * Whether a layer's buildings stand on the map as 3D Tiles. Those hold neither the attributes that a
+ * style of the city's own may ask for nor the outcome of a filter; then vector tiles are raised.
+ */
+export const standsAsTiles = (layer: Layer, input: Pick<StyleInput, 'styleOf' | 'presentationOf'>): boolean =>
+  layer.role.kind === 'buildings' && input.styleOf(layer) === null && input.presentationOf(layer).filter === '';
+
+/** Outlines on the ground, and what is raised from them where the buildings do not stand as 3D Tiles. */
+export function buildingLayers(layer: Layer, role: BuildingsRole, context: StyleContext, stands: boolean): LayerSpecification[] {
   const { palette } = context;
   const height = heightExpression(role);
   const ramp = ['interpolate', ['linear'], height, ...palette.buildingRamp.flat()] as unknown as ExpressionSpecification;
   const base = { source: layer.id, 'source-layer': layer.id } as const;
   const layout = context.layout(layer.id);
-  return [
+  const all: LayerSpecification[] = [
     {
-      ...base, id: `${layer.id}:flat`, type: 'fill', layout, minzoom: layer.minZoom, maxzoom: RAISED_ZOOM + 0.4,
+      ...base, id: `${layer.id}:flat`, type: 'fill', layout, minzoom: layer.minZoom, ...(stands ? {} : { maxzoom: RAISED_ZOOM + 0.4 }),
       filter: ['==', ['geometry-type'], 'Polygon'],
       paint: {
         'fill-color': ramp,
         // From afar an outline would be all that is seen of a house.
         'fill-antialias': ['step', ['zoom'], false, 13, true],
         'fill-outline-color': palette.buildingEdge,
-        'fill-opacity': ['interpolate', ['linear'], ['zoom'], 11, 0.4, 13.2, 1, RAISED_ZOOM, 1, RAISED_ZOOM + 0.4, 0],
+        'fill-opacity': ['interpolate', ['linear'], ['zoom'], 11, 0.4, 13.2, 1, ...(stands ? [] : [RAISED_ZOOM, 1, RAISED_ZOOM + 0.4, 0])],
       },
     },
     {
@@ -53,6 +62,7 @@ export function buildingLayers(layer: Layer, role: BuildingsRole, context: Style
       },
     },
   ];
+  return stands ? all.slice(0, 1) : all;
 }
 
 export function buildingLabels(layer: Layer, context: StyleContext): LayerSpecification[] {
