@@ -30,7 +30,7 @@ use std::{
     sync::{Arc, OnceLock, atomic::Ordering},
     time::Instant,
 };
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tower_http::{
     CompressionLevel,
     compression::CompressionLayer,
@@ -59,6 +59,8 @@ pub struct App {
     pub plans: Plans,
     /// Turns true once the server stops.
     pub closing: watch::Sender<bool>,
+    /// Tells the live lines which style was put or removed; a line that lags behind misses some, and reads them all anyway.
+    pub styled: broadcast::Sender<String>,
     /// When the process started.
     pub started: Instant,
     /// Room for ingest sockets.
@@ -91,6 +93,7 @@ impl App {
             networks: Networks::default(),
             plans: Plans::default(),
             closing: watch::Sender::new(false),
+            styled: broadcast::Sender::new(limits::STYLE_NEWS_MAX),
             started: Instant::now(),
             ingest_sockets: Arc::new(Semaphore::new(limits::INGEST_SOCKETS_MAX)),
             exports: Arc::new(Semaphore::new(limits::EXPORTS_MAX)),

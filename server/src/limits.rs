@@ -55,6 +55,8 @@ pub const SESSION_SECONDS_MAX: u64 = 12 * 3600;
 pub const TILE_COLLECTIONS_MAX: usize = 32;
 /// Most styles of a city.
 pub const STYLES_MAX: usize = 1_000;
+/// Most changes of styles that a live line may be behind.
+pub const STYLE_NEWS_MAX: usize = 16;
 /// Most bytes of one style.
 pub const STYLE_BYTES_MAX: usize = 256 << 10;
 /// Longest id of a style, in bytes.

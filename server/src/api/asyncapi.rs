@@ -96,6 +96,7 @@ fn messages(schemas: &mut SchemaGenerator) -> Value {
             json!({"type": "delta", "after": 42, "revision": 43, "changes": [], "gone": [{"collection": "events", "revision": 43, "id": "2026-03-01/17"}]}),
         ),
         ("layer", json!({"type": "layer_changed", "after": 43, "revision": 44, "collection": "buildings"})),
+        ("styles", json!({"type": "styles_changed", "style": "buildings"})),
         ("resync", json!({"type": "resync", "reason": "revision 7 is too long ago"})),
         ("heartbeat", json!({"type": "heartbeat", "revision": 44, "time": "2026-03-01T00:15:05Z"})),
     ];

@@ -7,7 +7,7 @@ use crate::{
     limits,
     live::{
         Interest,
-        line::{Ended, Line, Said, error, farewell, heartbeat},
+        line::{Ended, Line, Said, error, farewell, heartbeat, styles_changed},
         lines::{Lines, Subscription},
         replay::{Player, Window},
     },
@@ -30,6 +30,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
+use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 const HEARTBEAT: Duration = Duration::from_secs(limits::HEARTBEAT_SECONDS);
@@ -168,7 +169,13 @@ async fn start(app: &Arc<App>, city: &Arc<City>, request: Subscribe, lines: &Lin
 }
 
 /// What a stream of events has to say next.
-async fn next_event(app: &App, city: &City, lines: &mut Lines, beat: &mut tokio::time::Interval) -> (Vec<Said>, bool) {
+async fn next_event(
+    app: &App,
+    city: &City,
+    lines: &mut Lines,
+    beat: &mut tokio::time::Interval,
+    styled: &mut broadcast::Receiver<String>,
+) -> (Vec<Said>, bool) {
     let mut closing = app.closing.subscribe();
     let bare = |text| Said { text, revision: None };
     tokio::select! {
@@ -181,6 +188,7 @@ async fn next_event(app: &App, city: &City, lines: &mut Lines, beat: &mut tokio:
             }
         },
         () = stopping(&mut closing) => (vec![bare(farewell(&Ended::Closing))], true),
+        style = news_of(styled) => (vec![bare(styles_changed(style))], false),
         _ = beat.tick() => {
             let mut said = lines.catch_up(app.hub.delivered());
             if lines.is_of_the_present() {
@@ -194,6 +202,17 @@ async fn next_event(app: &App, city: &City, lines: &mut Lines, beat: &mut tokio:
 /// Returns once the server stops.
 async fn stopping(closing: &mut tokio::sync::watch::Receiver<bool>) {
     let _ = closing.wait_for(|closing| *closing).await;
+}
+
+/// The style that has changed. After more changes than are kept the latest ones that are.
+async fn news_of(styled: &mut broadcast::Receiver<String>) -> String {
+    loop {
+        match styled.recv().await {
+            Ok(style) => return style,
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
 }
 
 fn note_end(app: &App, ended: &Ended) {
@@ -216,6 +235,7 @@ fn event_stream(app: Arc<App>, city: Arc<City>, lines: Lines) -> impl futures::S
         city: Arc<City>,
         lines: Lines,
         beat: tokio::time::Interval,
+        styled: broadcast::Receiver<String>,
         over: bool,
     }
     impl Drop for Sse {
@@ -224,12 +244,13 @@ fn event_stream(app: Arc<App>, city: Arc<City>, lines: Lines) -> impl futures::S
         }
     }
     app.metrics.subscribers.fetch_add(1, Ordering::Relaxed);
-    let start = Sse { app, city, lines, beat: beats(), over: false };
+    let styled = app.styled.subscribe();
+    let start = Sse { app, city, lines, beat: beats(), styled, over: false };
     let events = stream::unfold(start, |mut sse| async move {
         if sse.over {
             return None;
         }
-        let (said, over) = next_event(&sse.app, &sse.city, &mut sse.lines, &mut sse.beat).await;
+        let (said, over) = next_event(&sse.app, &sse.city, &mut sse.lines, &mut sse.beat, &mut sse.styled).await;
         sse.over = over;
         sse.app.metrics.live_messages.fetch_add(said.len() as u64, Ordering::Relaxed);
         let mut events = Vec::with_capacity(said.iter().map(|said| said.text.len() + 32).sum());
@@ -251,6 +272,7 @@ async fn serve_socket(app: &Arc<App>, city: &Arc<City>, mut socket: WebSocket) {
     let mut lines = Lines::default();
     let mut beat = beats();
     let mut closing = app.closing.subscribe();
+    let mut styled = app.styled.subscribe();
     loop {
         let say = tokio::select! {
             message = socket.recv() => match message {
@@ -271,6 +293,7 @@ async fn serve_socket(app: &Arc<App>, city: &Arc<City>, mut socket: WebSocket) {
                 send(app, &mut socket, farewell(&Ended::Closing)).await;
                 return;
             }
+            style = news_of(&mut styled) => Some(styles_changed(style)),
             _ = beat.tick() => {
                 for said in lines.catch_up(app.hub.delivered()) {
                     if !send(app, &mut socket, said.text).await {

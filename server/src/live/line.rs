@@ -304,6 +304,11 @@ pub fn heartbeat(city: &City) -> Bytes {
     message::other(&LiveMessage::Heartbeat { id: None, revision: city.revision().0, time, replay: false, ended: false }).into()
 }
 
+/// That a style was put or removed.
+pub fn styles_changed(style: String) -> Bytes {
+    message::other(&LiveMessage::StylesChanged { style }).into()
+}
+
 /// The last message of a line that ends.
 pub fn farewell(ended: &Ended) -> Bytes {
     let reason = match ended {

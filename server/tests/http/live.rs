@@ -130,6 +130,29 @@ fn a_layer_that_changes_is_told() {
 }
 
 #[test]
+fn a_style_that_changes_is_told_to_every_line() {
+    let city = City::new();
+    let server = city.serve();
+    let mut line = Line::subscribed(&server, &json!({"type": "subscribe", "collections": ["events"]}));
+    assert_eq!(line.next()["type"], "snapshot");
+    let style = json!({
+        "version": 8, "name": "plain", "sources": {"squares": {"type": "vector"}},
+        "layers": [{"id": "fill", "type": "fill", "source": "squares", "source-layer": "squares", "paint": {"fill-color": "#123"}}]
+    });
+    let send = |method: &str, dry: &str| {
+        let path = format!("/collections/squares/styles/squares{dry}");
+        let headers = [("content-type", "application/vnd.mapbox.style+json")];
+        server.send(method, &path, &headers, style.to_string().as_bytes()).status
+    };
+    // A trial changes nothing, and nothing is told of it.
+    assert_eq!(send("PUT", "?dry-run=true"), 204);
+    assert_eq!(send("PUT", ""), 201);
+    assert_eq!(line.next(), json!({"type": "styles_changed", "style": "squares"}));
+    assert_eq!(send("DELETE", ""), 204);
+    assert_eq!(line.next(), json!({"type": "styles_changed", "style": "squares"}));
+}
+
+#[test]
 fn what_is_not_understood_is_answered_and_the_line_stays() {
     let city = City::new();
     let server = city.serve();

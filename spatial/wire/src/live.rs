@@ -187,6 +187,12 @@ pub enum LiveMessage {
         /// The layer.
         collection: String,
     },
+    /// The city's styles have changed: they are to be read again. It has no place in the chain of
+    /// revisions, and is told to every line whatever that follows.
+    StylesChanged {
+        /// The style that was put or removed.
+        style: String,
+    },
     /// The chain is broken: subscribe again without `after`.
     Resync {
         /// The subscription.

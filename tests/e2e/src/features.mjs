@@ -132,6 +132,18 @@ export function featureSteps({ page, city, document, shoot, watch }) {
       await page.waitForFunction((id) => window.__citywall.map.getLayer(`${id}:kept-fill`) === undefined, buildings.id);
       await page.locator(`[data-settings="${buildings.id}"]`).click();
     }],
+    ['a style that someone else puts is drawn without a reload, and goes again', async () => {
+      const address = city.address(`collections/${buildings.id}/styles/${buildings.id}`);
+      const style = {
+        version: 8, name: 'e2e', sources: { [buildings.id]: { type: 'vector' } },
+        layers: [{ id: 'pushed', type: 'fill', source: buildings.id, 'source-layer': buildings.id, paint: { 'fill-color': '#2f9e8f' } }],
+      };
+      const put = await fetch(address, { method: 'PUT', headers: { 'content-type': 'application/vnd.mapbox.style+json', ...city.headers }, body: JSON.stringify(style) });
+      assert.ok(put.ok, `PUT of a style answered ${put.status}: ${await put.text()}`);
+      await page.waitForFunction((id) => window.__citywall.map.getLayer(`${id}:kept-pushed`) !== undefined, buildings.id, { timeout: 30_000 });
+      await fetch(address, { method: 'DELETE', headers: city.headers });
+      await page.waitForFunction((id) => window.__citywall.map.getLayer(`${id}:kept-pushed`) === undefined, buildings.id, { timeout: 30_000 });
+    }],
     ['a plan drawn across itself is refused; a sound one is drawn, changed and removed', async () => {
       await open(page, 'edit');
       const make = page.locator('[data-act="make"]');

@@ -174,6 +174,7 @@ impl LiveState {
                 self.arriving.clear();
                 Reply::Resync
             }
+            LiveMessage::StylesChanged { .. } => Reply::Go,
             LiveMessage::Heartbeat { replay, time, .. } => {
                 self.replay = replay.then_some(time);
                 Reply::Go

@@ -118,7 +118,7 @@ impl Told {
                 self.heard = true;
                 bevy::log::warn!("the wall cannot be controlled: {reason}");
             }
-            LiveMessage::LayerChanged { .. } | LiveMessage::Heartbeat { .. } => {}
+            LiveMessage::LayerChanged { .. } | LiveMessage::StylesChanged { .. } | LiveMessage::Heartbeat { .. } => {}
         }
         false
     }

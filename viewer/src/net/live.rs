@@ -160,6 +160,7 @@ fn subscription(message: &LiveMessage) -> Option<&str> {
         | LiveMessage::Resync { id, .. }
         | LiveMessage::Heartbeat { id, .. }
         | LiveMessage::Error { id, .. } => id.as_deref(),
+        LiveMessage::StylesChanged { .. } => None,
     }
 }
 

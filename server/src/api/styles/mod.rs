@@ -271,15 +271,18 @@ async fn found(app: &Arc<App>, of: Option<CollectionId>, id: &str) -> Result<Sty
 }
 
 async fn save(app: &Arc<App>, id: String, text: Option<String>) -> Result<(), Problem> {
-    let city = app.city()?.clone();
+    let (city, kept) = (app.city()?.clone(), id.clone());
     app.blocking(move || {
         let store = city.store();
         if text.is_some() && store.styles()?.len() >= limits::STYLES_MAX {
             let detail = format!("the city has STYLES_MAX ({}) styles already", limits::STYLES_MAX);
             return Err(Problem::new(StatusCode::CONFLICT, detail));
         }
-        store.set_style(&id, text.as_deref())?;
+        store.set_style(&kept, text.as_deref())?;
         Ok(())
     })
-    .await
+    .await?;
+    // Nobody listening is no fault.
+    let _ = app.styled.send(id);
+    Ok(())
 }

@@ -1,6 +1,6 @@
 // Reads JSON from the server. A 401 leads to the login page; every other failure is an ApiError.
 import { cityAddress, collectionAddress, definitionAddress, itemAddress, itemsAddress, loginAddress, styleAddress, stylesAddress } from './address';
-import type { CityDocument, CollectionLinks, Item, ItemsPage, StyleDocument, StyleEntry } from './types';
+import type { CityDocument, CollectionLinks, Item, ItemsPage, MovingFeature, StyleDocument, StyleEntry } from './types';
 
 /** Milliseconds after which a request is given up. */
 const REQUEST_TIMEOUT_MS = 20_000;
@@ -110,6 +110,10 @@ export async function fetchHistory(collection: string, item: string, signal?: Ab
   if (!(await hasPath('/items/{itemId}/history'))) return { features: [] };
   return getJson(`${itemAddress(collection, item)}/history`, GEOJSON, signal);
 }
+
+/** Where a moving object was during an interval (OGC Moving Features JSON). */
+export const fetchTrack = (collection: string, item: string, interval: string, signal?: AbortSignal): Promise<MovingFeature> =>
+  getJson(`${itemAddress(collection, item)}/track?${new URLSearchParams({ datetime: interval })}`, GEOJSON, signal);
 
 export const fetchCollection = (collection: string, signal?: AbortSignal): Promise<CollectionLinks> =>
   getJson(`${collectionAddress(collection)}?f=json`, 'application/json', signal);

@@ -84,6 +84,11 @@ export interface ItemsPage {
   links?: Link[];
 }
 
+/** The track of a moving object, as far as the page draws it. */
+export interface MovingFeature {
+  temporalGeometry: { coordinates: [number, number][]; datetimes: string[] };
+}
+
 export interface CollectionLinks {
   id: string;
   links: Link[];
@@ -122,6 +127,7 @@ export type LiveMessage =
   | { type: 'snapshot'; revision: number; collection: string; features: Item[]; last: boolean }
   | { type: 'delta'; after: number; revision: number; changes: Change[]; gone?: Gone[] }
   | { type: 'layer_changed'; after: number; revision: number; collection: string }
+  | { type: 'styles_changed'; style: string }
   | { type: 'resync'; reason: string }
   | { type: 'heartbeat'; revision: number; time: string }
   | { type: 'error'; reason: string };

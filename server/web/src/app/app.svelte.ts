@@ -15,6 +15,7 @@ import type { Hit } from '../map/pick';
 import { parseHash, type Shared, type View } from '../map/view';
 import { StyleBook } from '../styling/book.svelte';
 import { Search } from '../tools/search.svelte';
+import { Track } from '../tools/track.svelte';
 import { Tools } from '../tools/tools.svelte';
 import { City } from './city.svelte';
 import { Settings } from './settings.svelte';
@@ -32,7 +33,7 @@ export class App {
   readonly start = parseHash(location.hash);
   readonly settings = new Settings(this.start.hidden, this.start.shared);
   readonly city = new City();
-  readonly live = new Live((collection) => this.signOf(collection), (collection) => this.layer(collection)?.document.kind === 'features');
+  readonly live = new Live((collection) => this.signOf(collection), (collection) => ['features', 'fences'].includes(this.layer(collection)?.document.kind ?? ''));
   readonly styles = new StyleBook();
 
   view = $state.raw<View | null>(null);
@@ -44,6 +45,7 @@ export class App {
   layers: readonly Layer[] = $derived(this.city.document ? inOrder(layersOf(this.city.document), this.settings.order) : []);
   readonly tools = new Tools(this);
   readonly search = new Search(this);
+  readonly track = new Track(this);
   /** A place that a search has found. */
   marked = $state.raw<[number, number] | null>(null);
 
@@ -56,8 +58,10 @@ export class App {
     setInterval(() => (this.now = Date.now()), 500);
     $effect.root(() => {
       this.followLayers();
+      this.followStyles();
       this.followSelection();
       this.followLine();
+      this.track.follow();
     });
   }
 
@@ -69,6 +73,16 @@ export class App {
       const now = [layers.size, Math.max(0, ...layers.values()), Math.max(1, snapshots)];
       if (seen.length > 0 && now.some((value, i) => value !== seen[i])) this.city.refresh();
       seen = now;
+    });
+  }
+
+  /** What someone else has styled is drawn so here as well; a line that was lost may have missed it. */
+  private followStyles(): void {
+    const changes = $derived(this.live.state.styles + Math.max(1, this.live.state.snapshots));
+    let seen: number | null = null;
+    $effect(() => {
+      if (seen !== null && changes !== seen) void this.styles.load();
+      seen = changes;
     });
   }
 

@@ -124,6 +124,11 @@ describe('other messages', () => {
     expect(state.revision).toBe(8);
   });
 
+  test('changed styles are counted, and move no revision', () => {
+    const state = reduce(base, [{ type: 'styles_changed', style: 'roads' }]);
+    expect(state).toMatchObject({ styles: 1, revision: 7, resync: null });
+  });
+
   test('a resync is passed on', () => {
     expect(reduce(base, [{ type: 'resync', reason: 'too old' }]).resync).toBe('too old');
   });

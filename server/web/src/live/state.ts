@@ -16,6 +16,8 @@ export interface LiveState {
   incoming: { revision: number; items: Map<string, LiveItem> } | null;
   /** Layers that have changed since the page opened, with the revision of the change. */
   layers: ReadonlyMap<string, number>;
+  /** How often the city's styles have changed since the page opened. */
+  styles: number;
   /** How many snapshots were completed: after each, what is known of the city is to be asked again. */
   snapshots: number;
   /** The keys that the last messages brought, not counting a snapshot's. */
@@ -35,6 +37,7 @@ export const emptyState = (): LiveState => ({
   items: new Map(),
   incoming: null,
   layers: new Map(),
+  styles: 0,
   snapshots: 0,
   arrived: [],
   touched: null,
@@ -83,6 +86,9 @@ function apply(draft: Draft, message: LiveMessage): void {
     case 'layer_changed':
       if (!follows(draft, message)) return;
       draft.layers.set(message.collection, message.revision);
+      return;
+    case 'styles_changed':
+      draft.styles += 1;
       return;
     case 'heartbeat':
       draft.error = null;

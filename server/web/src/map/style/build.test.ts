@@ -24,7 +24,7 @@ const layers = layersOf({
 });
 const input = (more: Partial<StyleInput> = {}): StyleInput => ({
   layers, theme: 'dark', language: 'zh', hidden: new Set(), revisionOf: (layer) => layer.document.revision, presentationOf: () => PLAIN,
-  styleOf: () => null, scene: { exaggeration: null, relief: false, sun: null }, scale: 1, ...more,
+  styleOf: () => null, scene: { exaggeration: null, relief: false, sun: null }, fenceTitles: new Map(), scale: 1, ...more,
 });
 
 beforeAll(() => {

@@ -10,6 +10,7 @@ import { palettes, type Theme } from '../palette';
 import { areaLabels, borderLayers, labelSourceOf, landLayers } from './areas';
 import { buildingLabels, buildingLayers, standsAsTiles } from './buildings';
 import type { StyleContext } from './context';
+import { fenceLayers, isFences } from './fences';
 import { HIGHLIGHT_SOURCE, highlightLayers, highlightSource } from './highlight';
 import { LIVE_SOURCE, liveLayers, liveSource } from './live';
 import { componentLayers, greenLayers, markerLayers, plainLayers, waterLayers } from './plain';
@@ -32,6 +33,8 @@ export interface StyleInput {
   /** The style that the city keeps for a layer, if it is drawn by one. */
   styleOf(layer: Layer): StyleDocument | null;
   scene: Scene;
+  /** The names of fences by their id. */
+  fenceTitles: ReadonlyMap<string, string>;
   /** How much larger letters, markers and lines are than on a desk: 1, or more on a wall. */
   scale: number;
 }
@@ -44,6 +47,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     layout: (collection) => ({ visibility: input.hidden.has(collection) ? 'none' : 'visible' }),
   };
   const still = input.layers.filter(({ role }) => role.kind !== 'live' && role.kind !== 'elevation');
+  const fences = input.layers.filter(isFences);
   const hasLand = still.some((layer) => layer.role.kind === 'area' && layer.role.rank === 0);
   const { palette } = context;
 
@@ -53,7 +57,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     paint: { 'background-color': hasLand ? palette.outside : palette.land },
   };
   const sources: Record<string, SourceSpecification> = {};
-  for (const layer of still) {
+  for (const layer of [...still, ...fences]) {
     sources[layer.id] = {
       type: 'vector',
       tiles: [tilesAddress(layer.id, input.revisionOf(layer), input.presentationOf(layer).filter)],
@@ -102,6 +106,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
       ...bodies,
       ...highlightLayers(context),
       ...labels,
+      ...fences.flatMap((layer) => fenceLayers(layer, input.fenceTitles, context)),
       ...sketchLayers(context),
       ...liveLayers(context, input.hidden),
     ].map((layer) => scaled(layer, input.scale)),

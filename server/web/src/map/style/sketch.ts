@@ -5,7 +5,7 @@ import { FONT, type StyleContext } from './context';
 export const SKETCH_SOURCE = 'sketch';
 
 /** What a feature of the sketch is, in its property `role`. */
-export type SketchRole = 'shape' | 'chosen' | 'buffer' | 'vertex' | 'fault' | 'note' | 'measure';
+export type SketchRole = 'shape' | 'chosen' | 'buffer' | 'vertex' | 'fault' | 'note' | 'measure' | 'track';
 
 export const sketchSource: GeoJSONSourceSpecification = { type: 'geojson', data: { type: 'FeatureCollection', features: [] } };
 
@@ -24,7 +24,7 @@ export function sketchLayers({ palette, theme }: StyleContext): LayerSpecificati
       paint: { 'line-color': ink, 'line-opacity': 0.16, 'line-width': ['interpolate', ['exponential', 2], ['zoom'], 0, width, 24, ['*', 2 ** 24, width]] },
     },
     {
-      id: 'sketch:casing', type: 'line', source: SKETCH_SOURCE, filter: ['in', ['get', 'role'], ['literal', ['shape', 'measure']]],
+      id: 'sketch:casing', type: 'line', source: SKETCH_SOURCE, filter: ['in', ['get', 'role'], ['literal', ['shape', 'measure', 'track']]],
       layout: { 'line-cap': 'round', 'line-join': 'round' },
       paint: { 'line-color': palette.halo, 'line-width': 4.5, 'line-opacity': 0.7 },
     },
