@@ -4,6 +4,7 @@ use crate::{AnalysisError, Budget, distance};
 use citywall_model::limits;
 use citywall_query::{CollectionView, ItemsQuery, Measure, Vantage};
 use geo::Point;
+use rustc_hash::FxHashSet;
 
 /// An item and how far away it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +68,44 @@ pub fn nearest(
         best.truncate(count);
     }
     Ok(best)
+}
+
+/// Every item within `radius_m` metres of a place, in the order of [`nearest`].
+///
+/// # Errors
+/// The budget's limits are passed.
+pub fn within(
+    collections: &[(CollectionView, ItemsQuery)],
+    place: Point,
+    radius_m: f64,
+    budget: &mut Budget,
+) -> Result<Vec<Neighbour>, AnalysisError> {
+    let mut found = Vec::new();
+    let windows = distance::windows_within(place, radius_m);
+    for (collection, (view, query)) in collections.iter().enumerate() {
+        let mut stopped = None;
+        // What meets both halves of a window across the antimeridian comes twice.
+        let mut seen = FxHashSet::default();
+        let query = ItemsQuery { windows: windows.clone(), ..query.clone() };
+        view.each(&query, |item| {
+            if let Err(error) = budget.rows(1) {
+                stopped = Some(error);
+                return false;
+            }
+            let distance = item.geometry().and_then(|wkb| distance::to_wkb_m(place, wkb)).filter(|distance| *distance <= radius_m);
+            if let Some(distance_m) = distance
+                && seen.insert(item.fid())
+            {
+                found.push(Neighbour { collection, fid: item.fid(), id: item.id().into_owned(), distance_m });
+            }
+            true
+        });
+        if let Some(error) = stopped {
+            return Err(error);
+        }
+    }
+    found.sort_by(|a, b| a.distance_m.total_cmp(&b.distance_m).then(a.collection.cmp(&b.collection)).then(a.fid.cmp(&b.fid)));
+    Ok(found)
 }
 
 /// Metres on WGS 84 from a place.
