@@ -2,9 +2,14 @@
 
 use crate::{
     access::{self, Tokens},
-    api,
+    api::{
+        self,
+        processes::{Analysis, analyses},
+        query::Choropleths,
+    },
     config::Config,
     http::{Links, Problem},
+    importing::{self, ImportJob},
     ingest::Intake,
     jobs::Jobs,
     limits,
@@ -52,9 +57,13 @@ pub struct App {
     /// Push.
     pub hub: Arc<Hub>,
     /// Imports.
-    pub jobs: Jobs,
+    pub imports: Jobs<ImportJob>,
+    /// Questions that are answered as jobs.
+    pub analyses: Jobs<Analysis>,
     /// Networks that are kept between questions.
     pub networks: Networks,
+    /// Aggregates that are kept between their tiles.
+    pub choropleths: Choropleths,
     /// Which building stands in which 3D tile.
     pub plans: Plans,
     /// Turns true once the server stops.
@@ -89,8 +98,10 @@ impl App {
             metrics: Metrics::default(),
             hub: Arc::default(),
             intake: Intake::new(&config.live),
-            jobs: Jobs::default(),
+            imports: importing::imports(),
+            analyses: analyses(),
             networks: Networks::default(),
+            choropleths: Choropleths::default(),
             plans: Plans::default(),
             closing: watch::Sender::new(false),
             styled: broadcast::Sender::new(limits::STYLE_NEWS_MAX),
@@ -229,6 +240,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/city", get(api::city::document))
         .route("/ingest", get(api::ingest_socket::socket))
         .merge(api::query::routes())
+        .merge(api::processes::routes())
         .route("/rules/schema", get(api::rules::schema))
         .route("/rules/try", post(api::rules::attempt))
         .route("/refused", get(api::refused::list))

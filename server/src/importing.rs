@@ -8,6 +8,10 @@ use citywall_store::{CityStore, GeoPackage, LayerDraft, LayerStage, StoreError};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
+mod job;
+
+pub use job::{ImportJob, imports, start};
+
 /// What is asked for: the body of `POST /imports`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

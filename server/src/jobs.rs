@@ -1,164 +1,218 @@
-//! Imports that the server runs for a client: one at a time, the rest wait.
+//! Long work that the server does for a client beside its requests: imports, analyses. Each kind
+//! of work has its own jobs, with bounds of its own.
 
-use crate::{
-    importing::{self, ImportRequest, ImportState},
-    limits,
-};
-use citywall_import::{Progress, State};
-use citywall_query::City;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, Instant},
 };
-
-/// A job as a client sees it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct JobStatus {
-    /// The job's number.
-    pub id: u64,
-    /// What was asked for.
-    pub request: ImportRequest,
-    /// `waiting`, `running`, `done` or `failed`.
-    pub state: JobState,
-    /// Who asked.
-    pub actor: String,
-    /// How far it is.
-    pub progress: ImportState,
-    /// The report, once it is done.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub report: Option<serde_json::Value>,
-    /// The report for a person.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-    /// Records that were refused.
-    pub refused: u64,
-    /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
 
 /// Where a job is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JobState {
-    /// Another job runs.
+    /// As many jobs as may run do.
     Waiting,
     /// It runs.
     Running,
-    /// It is done; what was read is published.
+    /// It is done.
     Done,
-    /// It failed; what it had not published is gone.
+    /// It failed.
     Failed,
+    /// It was cancelled.
+    Dismissed,
+}
+
+impl JobState {
+    /// True if nothing more happens to the job.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Done | Self::Failed | Self::Dismissed)
+    }
+}
+
+/// A job as a client sees it.
+pub trait Status: Clone + Send + 'static {
+    /// Where it is in its life.
+    fn state(&self) -> JobState;
+    /// It goes on.
+    fn set_state(&mut self, state: JobState);
+    /// Bytes of its result that are kept.
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+/// How many jobs there may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Jobs that run at the same time.
+    pub at_once: usize,
+    /// Jobs that wait or run, and the limit's name.
+    pub open_max: (&'static str, usize),
+    /// Jobs that are over and remembered.
+    pub kept_max: usize,
+    /// Bytes of results that are kept.
+    pub kept_bytes_max: usize,
+    /// How long a job that is over is remembered.
+    pub kept: Duration,
 }
 
 /// A job.
-struct Job {
-    status: Mutex<JobStatus>,
-    cancel: Arc<AtomicBool>,
+pub struct Job<S> {
+    /// How it stands.
+    pub status: Mutex<S>,
+    /// True once it should end.
+    pub cancel: Arc<AtomicBool>,
+    ended: OnceLock<Instant>,
 }
 
-impl Progress for Job {
-    fn update(&self, state: &State<'_>) {
-        self.status.lock().progress = state.into();
+/// All jobs of a kind in this process.
+pub struct Jobs<S> {
+    bounds: Bounds,
+    jobs: Mutex<BTreeMap<u64, Arc<Job<S>>>>,
+    next: Mutex<u64>,
+    turns: Arc<Turns>,
+}
+
+impl<S: Status> Jobs<S> {
+    /// No jobs yet.
+    pub fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            jobs: Mutex::default(),
+            next: Mutex::new(1),
+            turns: Arc::new(Turns { free: Mutex::new(bounds.at_once), freed: Condvar::new() }),
+        }
     }
 
-    fn cancelled(&self) -> bool {
-        self.cancel.load(Ordering::Relaxed)
-    }
-}
-
-/// All jobs of this process.
-#[derive(Default)]
-pub struct Jobs {
-    jobs: Mutex<BTreeMap<u64, Arc<Job>>>,
-    turn: Arc<Mutex<()>>,
-    cancel: Arc<AtomicBool>,
-}
-
-impl Jobs {
-    /// Starts a job, or puts it behind those that run.
+    /// Starts a job, or puts it behind those that run. `make` makes its status from its number;
+    /// `work` does it, and says in the status how it ended.
     ///
     /// # Errors
     /// Too many wait, or there is no thread for it.
-    pub fn start(&self, city: Arc<City>, request: ImportRequest, actor: &str) -> Result<JobStatus, String> {
+    pub fn start(&self, make: impl FnOnce(u64) -> S, work: impl FnOnce(&Job<S>) + Send + 'static) -> Result<S, String> {
+        self.tidy();
         let mut jobs = self.jobs.lock();
-        let open = jobs.values().filter(|job| matches!(job.status.lock().state, JobState::Waiting | JobState::Running)).count();
-        if open >= limits::JOBS_OPEN_MAX {
-            return Err(format!("JOBS_OPEN_MAX ({}) imports wait or run already", limits::JOBS_OPEN_MAX));
+        let open = jobs.values().filter(|job| !job.status.lock().state().is_final()).count();
+        let (name, open_max) = self.bounds.open_max;
+        if open >= open_max {
+            return Err(format!("{name} ({open_max}) jobs wait or run already"));
         }
-        let id = jobs.last_key_value().map_or(1, |(id, _)| id + 1);
-        let status = JobStatus {
-            id,
-            request,
-            state: JobState::Waiting,
-            actor: actor.to_owned(),
-            progress: ImportState::default(),
-            report: None,
-            text: None,
-            refused: 0,
-            error: None,
-        };
-        let job = Arc::new(Job { status: Mutex::new(status.clone()), cancel: self.cancel.clone() });
-        let (worker, turn) = (job.clone(), self.turn.clone());
+        let mut next = self.next.lock();
+        let id = *next;
+        let status = make(id);
+        let job = Arc::new(Job { status: Mutex::new(status.clone()), cancel: Arc::default(), ended: OnceLock::new() });
+        let (worker, turns) = (job.clone(), self.turns.clone());
         std::thread::Builder::new()
-            .name("import".to_owned())
+            .name("job".to_owned())
             .spawn(move || {
-                let _turn = turn.lock();
-                work(&worker, &city);
+                let _turn = turns.wait();
+                let _end = End(&worker);
+                let cancelled = worker.cancel.load(Ordering::Relaxed);
+                worker.status.lock().set_state(if cancelled { JobState::Dismissed } else { JobState::Running });
+                if !cancelled {
+                    work(&worker);
+                }
             })
-            .map_err(|error| format!("no thread for the import: {error}"))?;
+            .map_err(|error| format!("no thread for the job: {error}"))?;
+        *next += 1;
         jobs.insert(id, job);
-        while jobs.len() > limits::JOBS_KEPT_MAX + limits::JOBS_OPEN_MAX {
-            let finished =
-                jobs.iter().find(|(_, job)| matches!(job.status.lock().state, JobState::Done | JobState::Failed)).map(|(id, _)| *id);
-            match finished {
-                Some(oldest) => jobs.remove(&oldest),
-                None => break,
-            };
-        }
         Ok(status)
     }
 
     /// A job's status.
-    pub fn get(&self, id: u64) -> Option<JobStatus> {
+    pub fn get(&self, id: u64) -> Option<S> {
+        self.tidy();
         self.jobs.lock().get(&id).map(|job| job.status.lock().clone())
     }
 
     /// All jobs, the oldest first.
-    pub fn list(&self) -> Vec<JobStatus> {
+    pub fn list(&self) -> Vec<S> {
+        self.tidy();
         self.jobs.lock().values().map(|job| job.status.lock().clone()).collect()
     }
 
-    /// Asks all jobs to stop and waits until the running one has.
+    /// Ends a job that is not over, and forgets one that is; `None` if there is none.
+    pub fn dismiss(&self, id: u64) -> Option<S> {
+        let mut jobs = self.jobs.lock();
+        let job = jobs.get(&id)?.clone();
+        job.cancel.store(true, Ordering::Relaxed);
+        let mut status = job.status.lock();
+        if status.state().is_final() {
+            jobs.remove(&id);
+        }
+        status.set_state(JobState::Dismissed);
+        Some(status.clone())
+    }
+
+    /// Asks all jobs to stop and waits until those that run have.
     pub fn stop(&self) {
-        self.cancel.store(true, Ordering::Relaxed);
-        drop(self.turn.lock());
+        self.jobs.lock().values().for_each(|job| job.cancel.store(true, Ordering::Relaxed));
+        self.turns.rest(self.bounds.at_once);
+    }
+
+    /// Forgets what is over and too old, too many or too large, the oldest first.
+    fn tidy(&self) {
+        let mut jobs = self.jobs.lock();
+        let over = jobs.iter().filter_map(|(id, job)| Some((*id, *job.ended.get()?, job.status.lock().bytes())));
+        let over: Vec<(u64, Instant, usize)> = over.collect();
+        let (mut count, mut bytes) = (over.len(), over.iter().map(|(.., bytes)| bytes).sum::<usize>());
+        for (id, ended, own) in over {
+            if count > self.bounds.kept_max || bytes > self.bounds.kept_bytes_max || ended.elapsed() > self.bounds.kept {
+                jobs.remove(&id);
+                count -= 1;
+                bytes -= own;
+            }
+        }
     }
 }
 
-fn work(job: &Job, city: &City) {
-    job.status.lock().state = JobState::Running;
-    let request = job.status.lock().request.clone();
-    let outcome = importing::run(&request, city, job);
-    let mut status = job.status.lock();
-    match outcome {
-        Ok(report) => {
-            tracing::info!(job = status.id, source = %request.source.display(), stored = report.stored(), refused = report.refused(), "imported");
-            status.refused = report.refused();
-            status.text = Some(report.to_string());
-            status.report = serde_json::to_value(&report).ok();
-            status.state = JobState::Done;
+/// Says that a job is over, however it ended.
+struct End<'a, S: Status>(&'a Job<S>);
+
+impl<S: Status> Drop for End<'_, S> {
+    fn drop(&mut self) {
+        let mut status = self.0.status.lock();
+        // The work fell over before it could say how it ended.
+        if !status.state().is_final() {
+            status.set_state(JobState::Failed);
         }
-        Err(failure) => {
-            tracing::warn!(job = status.id, source = %request.source.display(), reason = failure.reason, "an import failed");
-            status.text = Some(failure.report);
-            status.error = Some(failure.reason);
-            status.state = JobState::Failed;
-        }
+        let _ = self.0.ended.set(Instant::now());
+    }
+}
+
+/// How many more jobs may run.
+struct Turns {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+impl Turns {
+    fn wait(&self) -> Turn<'_> {
+        let mut free = self.free.lock();
+        self.freed.wait_while(&mut free, |free| *free == 0);
+        *free -= 1;
+        Turn(self)
+    }
+
+    /// Waits until nothing runs.
+    fn rest(&self, all: usize) {
+        let mut free = self.free.lock();
+        self.freed.wait_while(&mut free, |free| *free < all);
+    }
+}
+
+/// One that runs.
+struct Turn<'a>(&'a Turns);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock() += 1;
+        self.0.freed.notify_all();
     }
 }

@@ -171,3 +171,19 @@ pub const REDIS_PATTERN_STEPS_MAX: usize = 1 << 16;
 pub const REDIS_EXPIRE_MS: u64 = 100;
 /// Scenes of a folder that `/control` offers; a wall takes as many.
 pub const SCENES_MAX: usize = 36;
+/// Most questions that run as jobs at the same time.
+pub const ANALYSES_AT_ONCE_MAX: usize = 2;
+/// Most questions that wait or run as jobs.
+pub const ANALYSES_OPEN_MAX: usize = 64;
+/// Most questions that were answered as jobs and are remembered.
+pub const ANALYSES_KEPT_MAX: usize = 200;
+/// Most bytes of their answers that are kept; the oldest go first.
+pub const ANALYSES_KEPT_BYTES_MAX: usize = 512 << 20;
+/// How long they are kept, in seconds.
+pub const ANALYSES_KEPT_SECONDS_MAX: u64 = 24 * 3600;
+/// Most bytes of the answer of one job.
+pub const ANALYSIS_RESULT_BYTES_MAX: usize = 128 << 20;
+/// Longest time that a question may take as a job, in seconds.
+pub const ANALYSIS_JOB_SECONDS_MAX: u64 = 600;
+/// Most aggregates that are kept between their tiles.
+pub const CHOROPLETHS_KEPT_MAX: usize = 16;

@@ -84,7 +84,8 @@ async fn serve(config: Config, file: &Path, demo_feed: bool) -> anyhow::Result<(
     let stop = {
         let app = app.clone();
         tokio::task::spawn_blocking(move || {
-            app.jobs.stop();
+            app.analyses.stop();
+            app.imports.stop();
             app.intake.review.write(&*store);
             store.checkpoint()
         })

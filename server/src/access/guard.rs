@@ -65,7 +65,9 @@ fn scope(method: &Method, path: &str) -> Scope {
         _ if path == "/imports" || path.starts_with("/imports/") || path == "/refused" => Scope::Operate,
         _ if path == "/ingest" => Scope::Ingest,
         // A trial stores nothing.
-        Method::POST if path == "/rules/try" || path.starts_with("/query/") => Scope::Read,
+        Method::POST if path == "/rules/try" || path.starts_with("/query/") || path.starts_with("/processes/") => Scope::Read,
+        // Only one's own job, unless with more.
+        Method::DELETE if path.starts_with("/jobs/") => Scope::Read,
         Method::GET | Method::HEAD | Method::OPTIONS => Scope::Read,
         Method::POST if path.starts_with("/collections/") && path.ends_with("/items") => Scope::Ingest,
         Method::PUT | Method::PATCH | Method::DELETE if path.starts_with("/collections/") && path.contains("/items/") => Scope::Ingest,

@@ -43,6 +43,8 @@ pub async fn landing(State(app): State<Arc<App>>, ask: Ask) -> Answer {
             link("http://www.opengis.net/def/rel/ogc/1.0/conformance", links.to("/conformance"), "application/json", "The conformance classes"),
             link("data", links.to("/collections"), "application/json", "The collections"),
             link("http://www.opengis.net/def/rel/ogc/1.0/data", links.to("/collections"), "application/json", "The collections"),
+            link("http://www.opengis.net/def/rel/ogc/1.0/processes", links.to("/processes"), "application/json", "What can be asked"),
+            link("http://www.opengis.net/def/rel/ogc/1.0/job-list", links.to("/jobs"), "application/json", "The jobs"),
             link("related", links.to("/map"), "text/html", "The map"),
             link("related", links.to("/city"), "application/json", "What a map or a wall needs to open"),
             link("related", links.to("/live/sse"), "text/event-stream", "Live changes"),

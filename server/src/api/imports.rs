@@ -6,7 +6,7 @@ use crate::{
     access::Caller,
     app::App,
     http::{Answer, Ask, PathOf, Problem, body},
-    importing::ImportRequest,
+    importing::{self, ImportRequest},
 };
 use axum::{
     Extension,
@@ -26,7 +26,7 @@ pub async fn start(State(app): State<Arc<App>>, ask: Ask, Extension(caller): Ext
     }
     request.options().map_err(Problem::body)?;
     let request = request.with_refused_beside(&app.file);
-    let status = app.jobs.start(city, request, &caller.name).map_err(|reason| Problem::later(reason, 10))?;
+    let status = importing::start(&app.imports, city, request, &caller.name).map_err(|reason| Problem::later(reason, 10))?;
     let mut response = json("application/json", serde_json::to_vec(&status).unwrap_or_default());
     *response.status_mut() = StatusCode::ACCEPTED;
     let location = ask.links.to(&format!("/imports/{}", status.id));
@@ -37,13 +37,13 @@ pub async fn start(State(app): State<Arc<App>>, ask: Ask, Extension(caller): Ext
 /// `GET /imports`
 pub async fn list(State(app): State<Arc<App>>, ask: Ask) -> Answer {
     ask.params(&[])?;
-    Ok(json("application/json", serde_json::to_vec(&serde_json::json!({"imports": app.jobs.list()})).unwrap_or_default()))
+    Ok(json("application/json", serde_json::to_vec(&serde_json::json!({"imports": app.imports.list()})).unwrap_or_default()))
 }
 
 /// `GET /imports/{id}`
 pub async fn job(State(app): State<Arc<App>>, ask: Ask, PathOf(id): PathOf<String>) -> Answer {
     ask.params(&[])?;
-    let status = id.parse().ok().and_then(|id| app.jobs.get(id));
+    let status = id.parse().ok().and_then(|id| app.imports.get(id));
     let status = status.ok_or_else(|| Problem::missing(format!("there is no import “{}”", id.chars().take(40).collect::<String>())))?;
     Ok(json("application/json", serde_json::to_vec(&status).unwrap_or_default()))
 }

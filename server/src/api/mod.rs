@@ -15,6 +15,7 @@ pub mod ingest_socket;
 pub mod live;
 pub mod live_collections;
 pub mod map;
+pub mod processes;
 pub mod query;
 pub mod refused;
 pub mod rules;
@@ -30,7 +31,7 @@ use axum::{
 
 /// Every conformance class that the server declares, from the modules that implement them.
 pub fn conformance_classes() -> Vec<&'static str> {
-    [common::CONFORMANCE, features::CONFORMANCE, styles::CONFORMANCE, tiles::CONFORMANCE].concat()
+    [common::CONFORMANCE, features::CONFORMANCE, processes::CONFORMANCE, styles::CONFORMANCE, tiles::CONFORMANCE].concat()
 }
 
 /// A JSON answer with the given media type.

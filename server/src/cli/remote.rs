@@ -2,8 +2,8 @@
 
 use super::progress::Bar;
 use crate::{
-    importing::ImportRequest,
-    jobs::{JobState, JobStatus},
+    importing::{ImportJob, ImportRequest},
+    jobs::JobState,
 };
 use anyhow::{Context, anyhow, bail};
 use std::time::Duration;
@@ -30,15 +30,15 @@ impl Remote {
     ///
     /// # Errors
     /// The server refuses or is gone, or the import fails.
-    pub fn import(&self, request: &ImportRequest, bar: &Bar) -> anyhow::Result<JobStatus> {
+    pub fn import(&self, request: &ImportRequest, bar: &Bar) -> anyhow::Result<ImportJob> {
         eprintln!("the city is served at {}: the server does the import", self.address);
         let post = self.authorized(self.agent.post(format!("{}/imports", self.address)));
-        let mut status: JobStatus = read(post.send_json(request).context("the server does not answer")?)?;
+        let mut status: ImportJob = read(post.send_json(request).context("the server does not answer")?)?;
         let mut misses = 0;
         loop {
             match status.state {
                 JobState::Done => return Ok(status),
-                JobState::Failed => {
+                JobState::Failed | JobState::Dismissed => {
                     eprint!("{}", status.text.unwrap_or_default());
                     bail!(status.error.unwrap_or_else(|| "the import failed".to_owned()))
                 }
@@ -70,7 +70,7 @@ impl Remote {
     }
 }
 
-fn read(mut response: ureq::http::Response<ureq::Body>) -> anyhow::Result<JobStatus> {
+fn read(mut response: ureq::http::Response<ureq::Body>) -> anyhow::Result<ImportJob> {
     if response.status().is_success() {
         return response.body_mut().read_json().context("the server's answer is not understood");
     }

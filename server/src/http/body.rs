@@ -83,11 +83,19 @@ fn too_slow(what: &str) -> Problem {
 /// It is not sent as `application/json` (415), is not what is expected (400, naming the line), or
 /// cannot be read; see [`read`].
 pub async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Problem> {
+    json_within(headers, body, limits::SMALL_BODY_BYTES_MAX, "SMALL_BODY_BYTES_MAX").await
+}
+
+/// As [`json`], of at most `max` bytes, which is the limit of this name.
+///
+/// # Errors
+/// As [`json`].
+pub async fn json_within<T: DeserializeOwned>(headers: &HeaderMap, body: Body, max: usize, limit: &str) -> Result<T, Problem> {
     let content = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !content.starts_with("application/json") {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type: send application/json"));
     }
-    let body = read(headers, body, limits::SMALL_BODY_BYTES_MAX, "SMALL_BODY_BYTES_MAX").await?;
+    let body = read(headers, body, max, limit).await?;
     serde_json::from_slice(&body).map_err(|error| Problem::body(format!("the body is not as expected: {error}")).at_line(error.line()))
 }
 

@@ -88,6 +88,13 @@ impl Problem {
         self
     }
 
+    /// Names the kind of the problem, as a standard does.
+    #[must_use]
+    pub fn of_kind(mut self, kind: &'static str) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// Says more.
     #[must_use]
     pub fn and_detail(mut self, more: &str) -> Self {

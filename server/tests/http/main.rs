@@ -15,6 +15,7 @@ mod ingest;
 mod life;
 mod live;
 mod networks;
+mod processes;
 mod query;
 mod redis;
 mod replay;

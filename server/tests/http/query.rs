@@ -137,3 +137,31 @@ fn the_counts_that_are_kept_are_those_of_a_walk_over_all_items() {
     assert_eq!((&kept["groups"][0]["count"], &kept["groups"][0]["open"]), (&json!(6), &json!(3)));
     assert_eq!(server.get("/query/aggregate?collection=squares&measures=open").status, 400);
 }
+
+#[test]
+fn an_aggregate_is_a_vector_tile_that_changes_with_its_collection() {
+    let city = City::new();
+    let server = city.serve();
+    // Tile 8/211/97 holds 117° E, 39° N.
+    let address = "/query/aggregate/tiles/WebMercatorQuad/8/97/211?collection=events&by=square:2000&measures=count,max(level)";
+    assert_eq!(server.post_event(&event("a", ORIGIN.0, ORIGIN.1)).status, 201);
+    let first = server.get(address);
+    assert_eq!((first.status, first.header("content-type")), (200, "application/vnd.mapbox-vector-tile"), "{}", first.text());
+    let text = String::from_utf8_lossy(&first.body).into_owned();
+    assert!(text.contains("aggregate") && text.contains("count") && text.contains("max(level)"));
+    assert_eq!(server.get(address).body, first.body);
+    let same = server.send("GET", address, &[("if-none-match", first.header("etag"))], b"");
+    assert_eq!(same.status, 304);
+    let other = server.get(&address.replace("square:2000", "square:4000"));
+    assert_ne!(other.header("etag"), first.header("etag"), "another question has another tag");
+    assert_eq!(server.post_event(&event("b", ORIGIN.0 + 0.1, ORIGIN.1)).status, 201);
+    let second = server.send("GET", address, &[("if-none-match", first.header("etag"))], b"");
+    assert_eq!(second.status, 200);
+    assert!(second.body.len() > first.body.len());
+    assert_eq!(server.get(&address.replace("/8/97/211", "/8/97/0")).status, 204);
+    for (wrong, parameter) in [("&per=day", "per"), ("&form=geojson", "form"), ("&what=1", "what")] {
+        assert_eq!(server.get(&format!("{address}{wrong}")).problem(400)["parameter"], parameter);
+    }
+    assert_eq!(server.get(&address.replace("&by=square:2000", "")).problem(400)["parameter"], "by");
+    server.get(&address.replace("/8/", "/99/")).problem(404);
+}

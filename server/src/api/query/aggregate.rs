@@ -7,11 +7,12 @@ use super::{
 };
 use crate::{geojson::write, http::Problem};
 use citywall_analysis::aggregate::{Group, Measure, Places, Question, Span, aggregate};
-use citywall_query::City;
+use citywall_query::{City, CollectionView, ItemsQuery};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
-const FIELDS: &[Field] = &[
+/// What a question has.
+pub const FIELDS: &[Field] = &[
     Field { name: "collection", kind: Kind::Text, needed: true, means: "the collection", example: "events" },
     Field {
         name: "by",
@@ -55,49 +56,79 @@ pub const OPERATION: Operation = Operation {
     answer,
 };
 
+/// A question, read.
+pub struct Asked {
+    /// The collection.
+    pub view: CollectionView,
+    /// The measures as they were named.
+    pub names: Vec<String>,
+    /// The question itself.
+    pub question: Question,
+    query: ItemsQuery,
+}
+
+impl Asked {
+    /// Reads a question.
+    ///
+    /// # Errors
+    /// It does not make sense for the collection or the city.
+    pub fn read(desk: &Desk<'_>, input: &Input) -> Result<Self, Problem> {
+        let city = desk.city;
+        let id = input.text("collection").unwrap_or_default();
+        let (view, query) = desk.selection(id, input.filter("filter")?)?;
+        let names = input.list("measures");
+        let names = if names.is_empty() { vec!["count".to_owned()] } else { names };
+        if names.len() > MEASURES_MAX {
+            return Err(Problem::parameter("measures", format!("{} measures where at most {MEASURES_MAX} are taken", names.len())));
+        }
+        let queryables = crate::api::features::schema::queryables(city, &view.meta());
+        let measures = names.iter().map(|name| measure(name, |property| queryables.get(property).is_some()));
+        let question = Question {
+            places: places(city, input.text("by"))?,
+            span: input.text("per").map(span).transpose()?,
+            zone: TimeZone::get(&city.profile().time_zone).unwrap_or(TimeZone::UTC),
+            measures: measures.collect::<Result<_, _>>()?,
+        };
+        if question.span.is_some() && !view.is_live() {
+            return Err(Problem::parameter("per", format!("the items of “{id}” have no time; ask a live collection")));
+        }
+        if question.measures.contains(&Measure::Open) && !view.is_live() {
+            return Err(Problem::parameter("measures", format!("the items of “{id}” do not open and clear; ask a live collection")));
+        }
+        Ok(Self { view, names, question, query })
+    }
+
+    /// The groups, and the revision that they are of.
+    ///
+    /// # Errors
+    /// A limit is passed.
+    pub fn groups(&self, desk: &Desk<'_>) -> Result<(Vec<Group>, u64), Problem> {
+        let areas_at = |lon: f64, lat: f64| desk.city.areas_at(lon, lat);
+        desk.settled(&[&self.view], || Ok(aggregate(&self.view, &self.query, &self.question, areas_at, &mut desk.budget())?))
+    }
+}
+
 fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
-    let city = desk.city;
-    let id = input.text("collection").unwrap_or_default();
-    let (view, query) = desk.selection(id, input.filter("filter")?)?;
-    let names = input.list("measures");
-    let names = if names.is_empty() { vec!["count".to_owned()] } else { names };
-    if names.len() > MEASURES_MAX {
-        return Err(Problem::parameter("measures", format!("{} measures where at most {MEASURES_MAX} are taken", names.len())));
-    }
-    let queryables = crate::api::features::schema::queryables(city, &view.meta());
-    let measures = names.iter().map(|name| measure(name, |property| queryables.get(property).is_some()));
-    let question = Question {
-        places: places(city, input.text("by"))?,
-        span: input.text("per").map(span).transpose()?,
-        zone: TimeZone::get(&city.profile().time_zone).unwrap_or(TimeZone::UTC),
-        measures: measures.collect::<Result<_, _>>()?,
-    };
-    if question.span.is_some() && !view.is_live() {
-        return Err(Problem::parameter("per", format!("the items of “{id}” have no time; ask a live collection")));
-    }
-    if question.measures.contains(&Measure::Open) && !view.is_live() {
-        return Err(Problem::parameter("measures", format!("the items of “{id}” do not open and clear; ask a live collection")));
-    }
+    let asked = Asked::read(desk, input)?;
     let as_features = match input.text("form") {
         None | Some("numbers") => false,
         Some("geojson") => true,
         Some(other) => return Err(Problem::parameter("form", format!("“{other}” is neither numbers nor geojson"))),
     };
-    let (groups, revision) =
-        desk.settled(&[&view], || Ok(aggregate(&view, &query, &question, |lon, lat| city.areas_at(lon, lat), &mut desk.budget())?))?;
+    let (groups, revision) = asked.groups(desk)?;
+    let Asked { view, names, question, .. } = &asked;
     let total: u64 = groups.iter().map(|group| group.count).sum();
     let units: Map<String, Value> = names.iter().zip(&question.measures).map(|(name, measure)| (name.clone(), unit(measure))).collect();
-    let mut answer =
-        json!({"collection": id, "by": input.text("by"), "per": input.text("per"), "total": total, "units": units, "revision": revision});
+    let mut answer = json!({"collection": view.id().as_str(), "by": input.text("by"), "per": input.text("per"), "total": total, "units": units, "revision": revision});
     if as_features {
         let areas = match question.places {
-            Places::Area(level) => Level::of(city, level)?,
+            Places::Area(level) => Level::of(desk.city, level)?,
             _ => None,
         };
         answer["type"] = "FeatureCollection".into();
-        answer["features"] = groups.iter().map(|group| feature(group, &names, areas.as_ref())).collect();
+        answer["features"] = groups.iter().map(|group| feature(group, names, areas.as_ref())).collect();
     } else {
-        answer["groups"] = groups.iter().map(|group| Value::Object(numbers(group, &names))).collect();
+        answer["groups"] = groups.iter().map(|group| Value::Object(numbers(group, names))).collect();
     }
     Ok(answer)
 }

@@ -3,12 +3,14 @@
 use crate::{
     api::features::schema,
     http::{Problem, problem::collection_id},
+    limits,
 };
 use citywall_analysis::{Budget, network::Networks};
 use citywall_cql2::Filter;
+use citywall_model::limits as engine;
 use citywall_query::{City, CollectionView, ItemsQuery};
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 /// Times that an answer is tried again when the collections changed meanwhile.
 const ATTEMPTS: usize = 3;
@@ -21,17 +23,25 @@ pub struct Desk<'a> {
     /// Networks that are kept between questions.
     pub networks: &'a Networks,
     now: Timestamp,
+    seconds: u64,
+    cancel: Arc<AtomicBool>,
 }
 
 impl<'a> Desk<'a> {
     /// For a question that is asked now.
     pub fn new(city: &'a City, networks: &'a Networks) -> Self {
-        Self { city, networks, now: Timestamp::now() }
+        Self { city, networks, now: Timestamp::now(), seconds: engine::ANALYSIS_SECONDS_MAX, cancel: Arc::default() }
+    }
+
+    /// For a job: it may take longer, and ends soon after `cancel` turns true.
+    #[must_use]
+    pub fn for_job(self, cancel: Arc<AtomicBool>) -> Self {
+        Self { seconds: limits::ANALYSIS_JOB_SECONDS_MAX, cancel, ..self }
     }
 
     /// What the question may still cost, counted from now.
     pub fn budget(&self) -> Budget {
-        Budget::default()
+        Budget::of(self.seconds).until(self.cancel.clone())
     }
 
     /// A collection and which of its items are meant.

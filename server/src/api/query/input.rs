@@ -7,10 +7,7 @@ use crate::{
     http::{Ask, Problem, body},
     limits,
 };
-use axum::{
-    body::Body,
-    http::{Method, StatusCode, header},
-};
+use axum::{body::Body, http::Method};
 use citywall_cql2::Filter;
 use citywall_model::Bbox;
 use geo_types::{Geometry, Point};
@@ -72,36 +69,15 @@ pub struct Input(Map<String, Value>);
 /// A field is unknown, missing or of another kind; the body is no JSON object, too large or slow.
 pub async fn read(ask: &Ask, method: &Method, body: Body, fields: &[Field]) -> Result<Input, Problem> {
     let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
-    let mut given = if *method == Method::POST {
+    let given = if *method == Method::POST {
         ask.params(&[])?;
-        object(ask, body).await?
+        body::json_within(&ask.headers, body, limits::QUERY_BODY_BYTES_MAX, "QUERY_BODY_BYTES_MAX").await?
     } else {
         let params = ask.params(&names)?;
         let parse = |field: &Field| params.get(field.name).map(|text| field.parse(text).map(|value| (field.name.to_owned(), value)));
         fields.iter().filter_map(parse).collect::<Result<_, _>>()?
     };
-    given.retain(|_, value| !value.is_null());
-    if let Some(name) = given.keys().find(|name| !names.contains(&name.as_str())) {
-        let name: String = name.chars().take(80).collect();
-        return Err(Problem::parameter(&name, format!("there is no such member here; known are {}", names.join(", "))));
-    }
-    for field in fields {
-        match given.get(field.name) {
-            Some(value) => field.check(value)?,
-            None if field.needed => return Err(Problem::parameter(field.name, format!("is needed: {}", field.means))),
-            None => {}
-        }
-    }
-    Ok(Input(given))
-}
-
-async fn object(ask: &Ask, body: Body) -> Result<Map<String, Value>, Problem> {
-    let content = ask.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !content.starts_with("application/json") {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type: send application/json"));
-    }
-    let body = body::read(&ask.headers, body, limits::QUERY_BODY_BYTES_MAX, "QUERY_BODY_BYTES_MAX").await?;
-    serde_json::from_slice(&body).map_err(|error| Problem::body(format!("the body is no JSON object: {error}")).at_line(error.line()))
+    Input::of(given, fields)
 }
 
 impl Field {
@@ -148,7 +124,8 @@ impl Field {
         Problem::parameter(self.name, format!("expected {expected}: {}", self.means))
     }
 
-    fn schema(&self, body: bool) -> Value {
+    /// Its JSON Schema, in a body or as a parameter.
+    pub fn schema(&self, body: bool) -> Value {
         match self.kind {
             Kind::Number => json!({"type": "number"}),
             Kind::List => json!({"type": "array", "items": {"type": "string"}, "minItems": 1}),
@@ -168,7 +145,35 @@ fn place(value: &Value) -> Option<Point> {
     ((-180.0..=180.0).contains(&lon) && (-90.0..=90.0).contains(&lat)).then(|| Point::new(lon, lat))
 }
 
+impl std::fmt::Display for Input {
+    /// The question as JSON: two that say the same in the same order are the same.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|(name, value)| write!(f, "{name}={value};"))
+    }
+}
+
 impl Input {
+    /// Checks the members of a question; null stands for none.
+    ///
+    /// # Errors
+    /// A field is unknown, missing or of another kind.
+    pub fn of(mut given: Map<String, Value>, fields: &[Field]) -> Result<Self, Problem> {
+        let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
+        given.retain(|_, value| !value.is_null());
+        if let Some(name) = given.keys().find(|name| !names.contains(&name.as_str())) {
+            let name: String = name.chars().take(80).collect();
+            return Err(Problem::parameter(&name, format!("there is no such member here; known are {}", names.join(", "))));
+        }
+        for field in fields {
+            match given.get(field.name) {
+                Some(value) => field.check(value)?,
+                None if field.needed => return Err(Problem::parameter(field.name, format!("is needed: {}", field.means))),
+                None => {}
+            }
+        }
+        Ok(Self(given))
+    }
+
     /// A text.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.as_str()
@@ -274,6 +279,17 @@ impl Input {
     }
 }
 
+/// A field as the API definition says it of a parameter.
+pub fn parameter(field: &Field) -> Value {
+    let mut described = json!({
+        "name": field.name, "in": "query", "required": field.needed, "description": field.means,
+        "schema": field.schema(false), "style": "form", "explode": false});
+    if !field.example.is_empty() {
+        described["example"] = field.parse(field.example).unwrap_or_default();
+    }
+    described
+}
+
 /// A word with a capital.
 fn capitalised(word: &str) -> String {
     let mut rest = word.chars();
@@ -288,15 +304,6 @@ pub fn describe(asked: &super::Operation) -> Value {
         let problems = &["400", "404", "413", "415", "422"];
         Operation { tag: "Query", id, summary, description, parameters: &[], ok: data("The answer", "application/json", "Any"), problems }
             .json()
-    };
-    let parameter = |field: &Field| {
-        let mut described = json!({
-            "name": field.name, "in": "query", "required": field.needed, "description": field.means,
-            "schema": field.schema(false), "style": "form", "explode": false});
-        if !field.example.is_empty() {
-            described["example"] = field.parse(field.example).unwrap_or_default();
-        }
-        described
     };
     let mut get = operation(&format!("get{id}"));
     get["parameters"] = fields.iter().map(parameter).collect();

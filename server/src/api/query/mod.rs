@@ -3,6 +3,7 @@
 
 mod aggregate;
 mod areas;
+mod choropleth;
 mod desk;
 mod hotspots;
 pub mod input;
@@ -25,6 +26,7 @@ use axum::{
     http::{Method, StatusCode},
     routing::get,
 };
+pub use choropleth::Choropleths;
 use citywall_analysis::AnalysisError;
 pub use desk::Desk;
 use input::{Field, Input};
@@ -59,12 +61,13 @@ pub const OPERATIONS: &[Operation] = &[
 
 /// What the API definition says of `/query`.
 pub fn paths() -> Map<String, Value> {
-    OPERATIONS.iter().map(|operation| (format!("/query/{}", operation.id), input::describe(operation))).collect()
+    OPERATIONS.iter().map(|operation| (format!("/query/{}", operation.id), input::describe(operation))).chain(choropleth::paths()).collect()
 }
 
 /// The addresses of all operations.
 pub fn routes() -> Router<Arc<App>> {
-    OPERATIONS.iter().fold(Router::new(), |router, operation| {
+    let tiles = Router::new().route("/query/aggregate/tiles/{matrix}/{z}/{row}/{col}", get(choropleth::tile));
+    OPERATIONS.iter().fold(tiles, |router, operation| {
         let handler = move |State(app): State<Arc<App>>, ask: Ask, method: Method, body: Body| async move {
             answer(&app, &ask, &method, body, operation).await
         };

@@ -124,7 +124,11 @@ fn parse_set(matrix: &str) -> Result<MatrixSet, Problem> {
     matrix.parse().map_err(|error: MatrixSetError| Problem::missing(error.to_string()))
 }
 
-fn tile_id(matrix: &str, z: &str, row: &str, col: &str) -> Result<TileId, Problem> {
+/// Reads a tile's address.
+///
+/// # Errors
+/// There is no such tile.
+pub fn tile_id(matrix: &str, z: &str, row: &str, col: &str) -> Result<TileId, Problem> {
     let set = parse_set(matrix)?;
     let number = |name: &str, text: &str| {
         text.parse::<u32>()
@@ -161,7 +165,7 @@ async fn answer(app: &Arc<App>, ask: &Ask, views: Vec<CollectionView>, tile: Til
 }
 
 /// The tile as the client takes it; 204 for one without features.
-fn body(tile: &CachedTile, headers: &HeaderMap) -> Response {
+pub fn body(tile: &CachedTile, headers: &HeaderMap) -> Response {
     if tile.gzip.is_empty() {
         return StatusCode::NO_CONTENT.into_response();
     }
