@@ -4,7 +4,7 @@
 use parking_lot::{Condvar, Mutex};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -86,7 +86,7 @@ impl<S: Status> Jobs<S> {
             bounds,
             jobs: Mutex::default(),
             next: Mutex::new(1),
-            turns: Arc::new(Turns { free: Mutex::new(bounds.at_once), freed: Condvar::new() }),
+            turns: Arc::new(Turns { line: Mutex::new(Line { free: bounds.at_once, waiting: VecDeque::new() }), moved: Condvar::new() }),
         }
     }
 
@@ -108,18 +108,20 @@ impl<S: Status> Jobs<S> {
         let status = make(id);
         let job = Arc::new(Job { status: Mutex::new(status.clone()), cancel: Arc::default(), ended: OnceLock::new() });
         let (worker, turns) = (job.clone(), self.turns.clone());
-        std::thread::Builder::new()
-            .name("job".to_owned())
-            .spawn(move || {
-                let _turn = turns.wait();
-                let _end = End(&worker);
-                let cancelled = worker.cancel.load(Ordering::Relaxed);
-                worker.status.lock().set_state(if cancelled { JobState::Dismissed } else { JobState::Running });
-                if !cancelled {
-                    work(&worker);
-                }
-            })
-            .map_err(|error| format!("no thread for the job: {error}"))?;
+        turns.queue(id);
+        let started = std::thread::Builder::new().name("job".to_owned()).spawn(move || {
+            let _turn = turns.wait(id);
+            let _end = End(&worker);
+            let cancelled = worker.cancel.load(Ordering::Relaxed);
+            worker.status.lock().set_state(if cancelled { JobState::Dismissed } else { JobState::Running });
+            if !cancelled {
+                work(&worker);
+            }
+        });
+        if let Err(error) = started {
+            self.turns.leave(id);
+            return Err(format!("no thread for the job: {error}"));
+        }
         *next += 1;
         jobs.insert(id, job);
         Ok(status)
@@ -186,24 +188,41 @@ impl<S: Status> Drop for End<'_, S> {
     }
 }
 
-/// How many more jobs may run.
+/// Whose turn it is: the first that waits, while fewer run than may.
 struct Turns {
-    free: Mutex<usize>,
-    freed: Condvar,
+    line: Mutex<Line>,
+    moved: Condvar,
+}
+
+struct Line {
+    /// How many more jobs may run.
+    free: usize,
+    waiting: VecDeque<u64>,
 }
 
 impl Turns {
-    fn wait(&self) -> Turn<'_> {
-        let mut free = self.free.lock();
-        self.freed.wait_while(&mut free, |free| *free == 0);
-        *free -= 1;
+    fn queue(&self, id: u64) {
+        self.line.lock().waiting.push_back(id);
+    }
+
+    fn leave(&self, id: u64) {
+        self.line.lock().waiting.retain(|waiting| *waiting != id);
+        self.moved.notify_all();
+    }
+
+    fn wait(&self, id: u64) -> Turn<'_> {
+        let mut line = self.line.lock();
+        self.moved.wait_while(&mut line, |line| line.free == 0 || line.waiting.front() != Some(&id));
+        line.waiting.pop_front();
+        line.free -= 1;
+        self.moved.notify_all();
         Turn(self)
     }
 
     /// Waits until nothing runs.
     fn rest(&self, all: usize) {
-        let mut free = self.free.lock();
-        self.freed.wait_while(&mut free, |free| *free < all);
+        let mut line = self.line.lock();
+        self.moved.wait_while(&mut line, |line| line.free < all);
     }
 }
 
@@ -212,7 +231,7 @@ struct Turn<'a>(&'a Turns);
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        *self.0.free.lock() += 1;
-        self.0.freed.notify_all();
+        self.0.line.lock().free += 1;
+        self.0.moved.notify_all();
     }
 }

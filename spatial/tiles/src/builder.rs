@@ -66,6 +66,13 @@ pub struct LayerBuilder<'a> {
 }
 
 impl LayerBuilder<'_> {
+    /// Writes every attribute at every zoom level, for a layer that has few and was asked for them.
+    #[must_use]
+    pub fn with_all_attributes(self) -> Self {
+        self.layer.with_all = true;
+        self
+    }
+
     /// Adds a feature; without a geometry, or with one that does not meet the tile, it is passed
     /// over. The rows of one layer come from one table. O(vertices) but for lines, which are
     /// simplified.

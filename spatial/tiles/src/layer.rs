@@ -69,11 +69,11 @@ impl Plan {
             && self.names.first().zip(fields.first()).is_none_or(|(name, field)| Arc::ptr_eq(name, &field.name))
     }
 
-    fn new(table: &FeatureTable, detail: bool) -> Self {
+    fn new(table: &FeatureTable, with_all: bool) -> Self {
         let schema = table.schema();
         let mut shown = vec![0; schema.fields.len().div_ceil(64)];
         for (at, field) in schema.fields.iter().enumerate() {
-            if detail || OVERVIEW_FIELDS.contains(&&*field.name) {
+            if with_all || OVERVIEW_FIELDS.contains(&&*field.name) {
                 shown[at / 64] |= 1 << (at % 64);
             }
         }
@@ -137,6 +137,8 @@ pub(crate) struct Layer {
     /// The bytes of all features in the layer message.
     features_len: usize,
     bytes: Vec<u8>,
+    /// True if every attribute is written.
+    pub(crate) with_all: bool,
     pub(crate) small: usize,
     pub(crate) dropped: usize,
 }
@@ -180,6 +182,7 @@ impl Layer {
             clusters,
             features_len: 0,
             bytes,
+            with_all: z >= DETAIL_ZOOM_MIN,
             small: 0,
             dropped: 0,
         }
@@ -199,7 +202,7 @@ impl Layer {
         if let FeatureRef::Row(table, _) = feature
             && !self.plan.is_of(table)
         {
-            self.plan = Plan::new(table, self.z >= DETAIL_ZOOM_MIN);
+            self.plan = Plan::new(table, self.with_all);
             self.memo.clear();
         }
         // A feature of a tile has one kind of geometry; a collection becomes up to three with one id.
@@ -355,9 +358,9 @@ impl Layer {
     }
 
     fn live_tags(&mut self, feature: FeatureRef<'_>, item: &LiveItem) {
-        let detail = self.z >= DETAIL_ZOOM_MIN;
+        let with_all = self.with_all;
         feature.each_property(|name, value| {
-            if (detail || OVERVIEW_FIELDS.contains(&name))
+            if (with_all || OVERVIEW_FIELDS.contains(&name))
                 && let Some(value) = self.values.number(value)
             {
                 let key = self.keys.number(name);

@@ -81,7 +81,7 @@ impl Choropleth {
     fn draw(&self, tile: TileId) -> CachedTile {
         let window = tile.window();
         let mut builder = TileBuilder::new(tile);
-        let mut layer = builder.layer(LAYER);
+        let mut layer = builder.layer(LAYER).with_all_attributes();
         for (row, _) in (0u32..).zip(&self.bounds).filter(|(_, bounds)| bounds.intersects(&window)) {
             layer.add(FeatureRef::Row(&self.table, row));
         }
