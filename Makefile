@@ -47,7 +47,7 @@ soak: build ## Runs the soak, crash and fuzz tests at full length.
 	CITYWALL_SOAK=full cargo test --release --locked --workspace -- --nocapture soak_
 
 bench: build ## Runs the benchmarks beside their peers and prints rows for BENCHMARKS.md.
-	cargo bench --locked --workspace --profile release $(addprefix --bench ,import start window http tiles ingest fences record wall postgis tile38)
+	cargo bench --locked --workspace --profile release $(addprefix --bench ,import start window http tiles ingest fences record wall postgis tile38 live)
 
 lint: ## Checks formatting and lints.
 	cargo fmt --all --check

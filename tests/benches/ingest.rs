@@ -9,8 +9,6 @@ mod common;
 use citywall_tests::{Server, citywall_ok, run};
 use std::{
     fmt::Write as _,
-    fs,
-    io::{Read, Write},
     net::TcpStream,
     time::{Duration, Instant},
 };
@@ -87,48 +85,17 @@ fn request(media: &str, body: &str) -> Vec<u8> {
 /// server's time on the cores.
 fn load(server: &Server, requests: &[Vec<u8>], connections: usize) -> (Duration, Duration) {
     let address = server.url.strip_prefix("http://").unwrap();
-    let (start, busy) = (Instant::now(), on_cores(server.pid()));
+    let (start, busy) = (Instant::now(), common::on_cores(server.pid()));
     std::thread::scope(|scope| {
         for mine in requests.chunks(requests.len().div_ceil(connections)) {
             scope.spawn(move || {
                 let mut stream = TcpStream::connect(address).unwrap();
                 stream.set_nodelay(true).unwrap();
-                mine.iter().for_each(|request| ask(&mut stream, request));
+                mine.iter().for_each(|request| drop(common::ask(&mut stream, request)));
             });
         }
     });
-    (start.elapsed(), on_cores(server.pid()) - busy)
-}
-
-/// One request and its answer, which must say that the record is stored.
-fn ask(stream: &mut TcpStream, request: &[u8]) {
-    stream.write_all(request).unwrap();
-    let mut answer = Vec::new();
-    let mut buffer = [0; 1 << 16];
-    loop {
-        let n = stream.read(&mut buffer).unwrap();
-        assert!(n > 0, "the connection broke");
-        answer.extend_from_slice(&buffer[..n]);
-        let Some(head) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-        let text = String::from_utf8_lossy(&answer[..head]).to_ascii_lowercase();
-        assert!(text.starts_with("http/1.1 20"), "{text}");
-        let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
-        let is_whole = match length {
-            Some(length) => answer.len() >= head + 4 + length.trim().parse::<usize>().unwrap(),
-            None => answer.ends_with(b"0\r\n\r\n"),
-        };
-        if is_whole {
-            return;
-        }
-    }
-}
-
-/// The time that a process has had on the cores (proc(5), fields 14 and 15 of stat, in hundredths).
-fn on_cores(pid: u32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-    Duration::from_millis(ticks * 10)
+    (start.elapsed(), common::on_cores(server.pid()) - busy)
 }
 
 /// What SQLite alone does with rows of this size: the floor under any journal in it.

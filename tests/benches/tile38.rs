@@ -23,6 +23,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Writes a command for a place.
+type Search = fn(&mut String, (f64, f64));
+
 const CONNECTIONS: usize = 8;
 const PIPELINE: usize = 128;
 const SETS: usize = 200_000;
@@ -54,7 +57,7 @@ fn main() {
     );
     let moves: Vec<String> = (0..SETS).map(|n| set("fleet", n, place())).collect();
     compare("SET of known points", &[&ours, &theirs], &moves, "OK as above", 2.0);
-    let searches: [(&str, fn(&mut String, (f64, f64))); 4] = [
+    let searches: [(&str, Search); 4] = [
         ("NEARBY, the 10 nearest", |out, (x, y)| write!(out, "NEARBY fleet LIMIT 10 IDS POINT {y} {x}").unwrap()),
         ("WITHIN a circle of 1 km, COUNT", |out, (x, y)| write!(out, "WITHIN fleet COUNT CIRCLE {y} {x} 1000").unwrap()),
         ("WITHIN a window of 1 km, up to 100", |out, (x, y)| {

@@ -2,7 +2,7 @@
 
 use crate::{
     Inside, NearestIndex, Vantage, WindowIndex,
-    nearest::{Child, best_first},
+    nearest::{Child, Tell, best_first},
 };
 use citywall_model::Bbox;
 use rstar::{AABB, ParentNode, RTree, RTreeNode, RTreeObject};
@@ -190,7 +190,7 @@ impl LiveIndex {
         spot.map(|(spot, _)| strip_of(*spot))
     }
 
-    fn open<'t>(&'t self, part: Part<'t>, lon: f64, tell: &mut dyn FnMut(&Bbox, Child<Part<'t>>)) {
+    fn open<'t>(&'t self, part: Part<'t>, lon: f64, tell: &mut Tell<'_, Part<'t>>) {
         match part {
             Part::Shapes(node) => open_shapes(node, tell),
             Part::Strips(strip, heading) => {
@@ -215,7 +215,7 @@ impl LiveIndex {
     }
 
     /// Tells of some points of a strip from one spot on to another; of the two the greater is left out.
-    fn tell_run<'t>(&'t self, from: u128, to: u128, tell: &mut dyn FnMut(&Bbox, Child<Part<'t>>)) {
+    fn tell_run<'t>(&'t self, from: u128, to: u128, tell: &mut Tell<'_, Part<'t>>) {
         let strip = strip_of(from);
         let mut tell = |points: &mut dyn Iterator<Item = (&u128, &f64)>, is_west: bool| {
             for (at, (spot, y)) in points.enumerate() {
@@ -248,7 +248,7 @@ impl NearestIndex for LiveIndex {
 }
 
 /// Tells of a node's children.
-fn open_shapes<'t>(node: &'t ParentNode<Entry>, tell: &mut dyn FnMut(&Bbox, Child<Part<'t>>)) {
+fn open_shapes<'t>(node: &'t ParentNode<Entry>, tell: &mut Tell<'_, Part<'t>>) {
     for child in node.children() {
         match child {
             RTreeNode::Leaf(entry) => tell(&entry.envelope, Child::Entry(entry.fid)),

@@ -18,6 +18,9 @@ pub(crate) enum Child<N> {
     Entry(u64),
 }
 
+/// Who is told of the boxes of what stands in a node.
+pub(crate) type Tell<'a, N> = dyn FnMut(&Bbox, Child<N>) + 'a;
+
 /// A node that waits, with how far away it is at least. The greatest is the nearest.
 struct Waiting<N>(f64, N);
 
@@ -46,7 +49,7 @@ pub(crate) fn best_first<N>(
     roots: impl IntoIterator<Item = N>,
     from: &Vantage,
     mut farthest: f64,
-    open: impl Fn(N, &mut dyn FnMut(&Bbox, Child<N>)),
+    open: impl Fn(N, &mut Tell<'_, N>),
     mut visit: impl FnMut(u64) -> f64,
 ) {
     let mut waiting: BinaryHeap<_> = roots.into_iter().map(|root| Waiting(0.0, root)).collect();

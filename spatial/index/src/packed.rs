@@ -2,7 +2,7 @@
 
 use crate::{
     Inside, NearestIndex, Vantage, WindowIndex,
-    nearest::{Child, best_first},
+    nearest::{Child, Tell, best_first},
 };
 use citywall_model::Bbox;
 use geo_index::rtree::{RTree, RTreeBuilder, RTreeIndex, sort::HilbertSort};
@@ -98,7 +98,7 @@ impl NearestIndex for PackedIndex {
         let node_floats = self.tree.node_size() as usize * 4;
         let leaf_end = self.len() * 4;
         // As in a search: (offset of a node's first child, level of the children).
-        let open = |(start, level): (usize, usize), tell: &mut dyn FnMut(&Bbox, Child<(usize, usize)>)| {
+        let open = |(start, level): (usize, usize), tell: &mut Tell<'_, (usize, usize)>| {
             let end = (start + node_floats).min(levels[level]);
             for (at, child) in (start..end).step_by(4).zip(boxes[start..end].as_chunks::<4>().0) {
                 let [x_min, y_min, x_max, y_max] = *child;

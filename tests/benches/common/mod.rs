@@ -5,6 +5,8 @@
 use citywall_tests::{citywall_ok, run, shared};
 use std::{
     fs::{self, File},
+    io::{Read, Write},
+    net::TcpStream,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -75,4 +77,35 @@ pub fn windows([x_min, y_min, x_max, y_max]: [f64; 4], count: usize) -> Vec<[f64
         [x - half_x, y - half_y, x + half_x, y + half_y]
     };
     (0..count).map(|_| window()).collect()
+}
+
+/// One request over a connection that stays open, and its whole answer, which must be a good one.
+pub fn ask(stream: &mut TcpStream, request: &[u8]) -> Vec<u8> {
+    stream.write_all(request).unwrap();
+    let mut answer = Vec::new();
+    let mut buffer = [0; 1 << 16];
+    loop {
+        let n = stream.read(&mut buffer).unwrap();
+        assert!(n > 0, "the connection broke");
+        answer.extend_from_slice(&buffer[..n]);
+        let Some(head) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let text = String::from_utf8_lossy(&answer[..head]).to_ascii_lowercase();
+        assert!(text.starts_with("http/1.1 20"), "{text}");
+        let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let is_whole = match length {
+            Some(length) => answer.len() >= head + 4 + length.trim().parse::<usize>().unwrap(),
+            None => answer.ends_with(b"0\r\n\r\n"),
+        };
+        if is_whole {
+            return answer;
+        }
+    }
+}
+
+/// The time that a process has had on the cores (proc(5), fields 14 and 15 of stat, in hundredths).
+pub fn on_cores(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
 }
