@@ -2,7 +2,7 @@
 
 use crate::{AnalysisError, Budget, clusters};
 use citywall_index::{PackedIndex, WindowIndex};
-use citywall_model::{Bbox, FeatureRef, ValueRef, geometry, limits};
+use citywall_model::{Bbox, FeatureRef, geometry, limits};
 use citywall_query::{CollectionView, ItemsQuery};
 use geo::{Coord, Distance, Geodesic, Geometry, LineString, Point};
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -226,7 +226,7 @@ impl Drawn {
         };
         let ends = match ties {
             Ties::Places { .. } => None,
-            Ties::Names { from, to } => match (text(item, from), text(item, to)) {
+            Ties::Names { from, to } => match (item.text(from), item.text(to)) {
                 (Some(from), Some(to)) => Some([from, to]),
                 // A line without names is tied to nothing.
                 _ => return Ok(()),
@@ -264,22 +264,4 @@ impl Drawn {
             self.parts.push((line, start..self.vertices.len()));
         }
     }
-}
-
-/// A property as text, whole numbers without a point.
-#[must_use]
-pub fn text(item: FeatureRef<'_>, name: &str) -> Option<String> {
-    let mut found = None;
-    item.each_property(|own, value| {
-        if own == name {
-            found = match value {
-                ValueRef::Null => None,
-                ValueRef::Boolean(value) => Some(value.to_string()),
-                ValueRef::Integer(value) => Some(value.to_string()),
-                ValueRef::Number(value) => Some(value.to_string()),
-                ValueRef::Text(text) | ValueRef::Json(text) => Some(text.to_owned()),
-            };
-        }
-    });
-    found
 }

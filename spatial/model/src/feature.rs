@@ -74,6 +74,24 @@ impl<'a> FeatureRef<'a> {
         }
     }
 
+    /// A property as text, whole numbers without a point; `None` for null.
+    #[must_use]
+    pub fn text(self, name: &str) -> Option<String> {
+        let mut found = None;
+        self.each_property(|own, value| {
+            if own == name {
+                found = match value {
+                    ValueRef::Null => None,
+                    ValueRef::Boolean(value) => Some(value.to_string()),
+                    ValueRef::Integer(value) => Some(value.to_string()),
+                    ValueRef::Number(value) => Some(value.to_string()),
+                    ValueRef::Text(text) | ValueRef::Json(text) => Some(text.to_owned()),
+                };
+            }
+        });
+        found
+    }
+
     /// The number that a property is, if it is one: heights, levels.
     #[must_use]
     pub fn number(self, name: &str) -> Option<f64> {

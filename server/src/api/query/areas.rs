@@ -2,7 +2,7 @@
 
 use super::hotspots::Frame;
 use crate::http::Problem;
-use citywall_model::{AREA_PROPERTIES, AreaLevel, FeatureRef, ValueRef, geometry};
+use citywall_model::{AREA_PROPERTIES, AreaLevel, geometry};
 use citywall_query::{City, CollectionView, Equals, ItemsQuery};
 use geo::InteriorPoint;
 use geo_types::Geometry;
@@ -55,7 +55,7 @@ impl Level {
         self.view.each(&ItemsQuery::default(), |item| {
             let shape = item.geometry().and_then(geometry::to_geo);
             let centre = shape.as_ref().and_then(InteriorPoint::interior_point);
-            if let (Some(code), Some(outline), Some(centre)) = (text(item, &self.level.code_field), shape, centre)
+            if let (Some(code), Some(outline), Some(centre)) = (item.text(&self.level.code_field), shape, centre)
                 && seen.insert(code.clone())
             {
                 frames.push(Frame { code, centre, outline });
@@ -64,21 +64,4 @@ impl Level {
         });
         frames
     }
-}
-
-/// A property as text; a whole number without its point.
-pub fn text(item: FeatureRef<'_>, name: &str) -> Option<String> {
-    let mut found = None;
-    item.each_property(|own, value| {
-        if own == name {
-            found = match value {
-                ValueRef::Null => None,
-                ValueRef::Boolean(value) => Some(value.to_string()),
-                ValueRef::Integer(value) => Some(value.to_string()),
-                ValueRef::Number(value) => Some(value.to_string()),
-                ValueRef::Text(text) | ValueRef::Json(text) => Some(text.to_owned()),
-            };
-        }
-    });
-    found
 }

@@ -1,6 +1,6 @@
 //! How the lines of a network may be passed, as their properties say.
 
-use super::{Network, Passage, text};
+use super::{Network, Passage};
 use crate::{AnalysisError, Budget};
 use citywall_model::FeatureRef;
 use citywall_query::{CollectionView, ItemsQuery};
@@ -71,11 +71,11 @@ pub fn speed_kmh(text: &str) -> Option<f64> {
 
 impl Rules {
     fn passage(&self, item: FeatureRef<'_>) -> Passage {
-        let own = self.direction.as_ref().and_then(|name| direction(&text(item, name)?));
+        let own = self.direction.as_ref().and_then(|name| direction(&item.text(name)?));
         let per_m = match &self.cost {
             Cost::Metres => 1.0,
             Cost::Seconds { speed, without_kmh } => {
-                3.6 / speed.as_ref().and_then(|name| speed_kmh(&text(item, name)?)).unwrap_or(*without_kmh)
+                3.6 / speed.as_ref().and_then(|name| speed_kmh(&item.text(name)?)).unwrap_or(*without_kmh)
             }
         };
         let direction = own.unwrap_or(self.without);
