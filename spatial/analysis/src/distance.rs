@@ -108,9 +108,14 @@ const NEAR_ERROR: f64 = 5e-5;
 /// itself beyond.
 #[must_use]
 pub fn near_m(a: Point, b: Point) -> f64 {
+    plane_m(a, b).unwrap_or_else(|| Geodesic.distance(a, b))
+}
+
+/// Metres between two places in the plane; `None` where [`NEAR`] says that it is not good.
+fn plane_m(a: Point, b: Point) -> Option<f64> {
     let scale = degree_m(f64::midpoint(a.y(), b.y()));
     let metres = (across(a, b) * scale.0).hypot((b.y() - a.y()) * scale.1);
-    if metres <= NEAR.0 && a.y().abs().max(b.y().abs()) <= NEAR.1 { metres } else { Geodesic.distance(a, b) }
+    (metres <= NEAR.0 && a.y().abs().max(b.y().abs()) <= NEAR.1).then_some(metres)
 }
 
 /// Degrees of longitude from one place to another, the short way round.
@@ -143,12 +148,7 @@ fn near_feet(place: Point, shape: &Geometry) -> Option<Option<f64>> {
             let t = if length > 0.0 { (-(to.0 * along.0 + to.1 * along.1) / length).clamp(0.0, 1.0) } else { 0.0 };
             foot = Point(piece.start + piece.delta() * t);
         }
-        let scale = degree_m(f64::midpoint(place.y(), foot.y()));
-        let metres = (across(place, foot) * scale.0).hypot((foot.y() - place.y()) * scale.1);
-        if metres > NEAR.0 || place.y().abs().max(foot.y().abs()) > NEAR.1 {
-            return None;
-        }
-        feet.push((metres, foot));
+        feet.push((plane_m(place, foot)?, foot));
     }
     let nearest = feet.iter().map(|(metres, _)| *metres).min_by(f64::total_cmp).map(|near| near * (1.0 + 3.0 * NEAR_ERROR));
     Some(nearest.and_then(|worth| {
