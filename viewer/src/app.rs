@@ -16,9 +16,12 @@ use anyhow::Context;
 use bevy::{
     app::PluginsState,
     camera::RenderTarget,
+    ecs::schedule::{Schedules, SingleThreadedExecutor},
     log::LogPlugin,
     prelude::*,
-    render::{RenderPlugin, pipelined_rendering::PipelinedRenderingPlugin, render_resource::TextureFormat, renderer::RenderAdapterInfo},
+    render::{
+        RenderApp, RenderPlugin, pipelined_rendering::PipelinedRenderingPlugin, render_resource::TextureFormat, renderer::RenderAdapterInfo,
+    },
     window::{ExitCondition, PrimaryWindow, WindowResolution},
     winit::{UpdateMode, WinitPlugin, WinitSettings},
 };
@@ -114,14 +117,26 @@ fn build(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<App> {
         let together = args.lead.is_some() || args.follow.is_some();
         let mode = if together { UpdateMode::Continuous } else { UpdateMode::reactive(IDLE_FRAME) };
         app.insert_resource(WinitSettings { focused_mode: mode, unfocused_mode: mode })
-            .add_systems(Startup, move |mut commands: Commands| {
-                commands.spawn((render::camera(quality), IsDefaultUiCamera));
+            .add_systems(Startup, |mut commands: Commands| {
+                commands.spawn((render::camera(), IsDefaultUiCamera));
             })
             .add_systems(PreUpdate, follow_window)
             .add_systems(Update, say_what_draws);
     }
     wait_for_plugins(&mut app);
+    run_in_order(&mut app);
     Ok(app)
+}
+
+/// A wall has hundreds of small systems: to hand each to a thread takes longer than to run it.
+fn run_in_order(app: &mut App) {
+    let render = app.get_sub_app_mut(RenderApp).map(|render| render.world_mut().resource_mut::<Schedules>());
+    for (_, schedule) in render.into_iter().flat_map(|schedules| schedules.into_inner().iter_mut()) {
+        schedule.set_executor(SingleThreadedExecutor::new());
+    }
+    for (_, schedule) in app.world_mut().resource_mut::<Schedules>().iter_mut() {
+        schedule.set_executor(SingleThreadedExecutor::new());
+    }
 }
 
 /// Plugins that wait for the graphics device are ready at once on the desktop; this is to be sure of it.

@@ -92,6 +92,10 @@ pub struct Args {
     /// finished, for ever.
     #[arg(long, hide = true)]
     pub watch: bool,
+    /// Without a window: once the picture is whole, go on until standard input ends, then end (with --stats:
+    /// also the ids of the open incidents).
+    #[arg(long, hide = true)]
+    pub hold: bool,
     /// Show what is drawn, how fast, and how far a follower is behind its leader (F3 shows and hides it).
     #[arg(long)]
     pub diagnostics: bool,
@@ -246,7 +250,7 @@ impl Args {
     /// True if no window is to be opened.
     #[must_use]
     pub fn is_headless(&self) -> bool {
-        self.screenshot.is_some() || self.pictures.is_some() || self.record.is_some() || self.watch || self.frames.is_some()
+        self.screenshot.is_some() || self.pictures.is_some() || self.record.is_some() || self.watch || self.hold || self.frames.is_some()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a frame costs: by the clock, and on the wall's own threads.
 
-use crate::{args::Args, city::MarkerBook, shot};
+use crate::{args::Args, city::MarkerBook, render::Picture, shot};
 use anyhow::Context;
 use bevy::{app::AppExit, prelude::*};
 use std::{
@@ -20,8 +20,22 @@ pub struct Frames {
     pub own_ms: Vec<f64>,
 }
 
-/// Draws frames one after the other and measures each to its end on the device.
-pub fn frames(app: &mut App, count: u32) -> Frames {
+impl Frames {
+    /// The frames in few numbers.
+    #[must_use]
+    pub fn summary(&self) -> serde_json::Value {
+        let of =
+            |numbers: &[f64]| serde_json::json!({"median": share(numbers, 0.5), "p95": share(numbers, 0.95), "max": share(numbers, 1.0)});
+        serde_json::json!({"frames": self.clock_ms.len(), "frame_ms": of(&self.clock_ms), "own_ms": of(&self.own_ms)})
+    }
+}
+
+/// Draws frames one after the other and measures each to its end on the device. While the camera moves, the
+/// city is drawn anew in each; `moves` has it so though the camera stays.
+pub fn frames(app: &mut App, count: u32, moves: bool) -> Frames {
+    if let Some(mut picture) = app.world_mut().get_resource_mut::<Picture>() {
+        picture.always_anew = moves;
+    }
     let (mut frames, own_threads) = (Frames::default(), OwnThreads::find());
     for _ in 0..count {
         let (start, before) = (Instant::now(), own_threads.time());
@@ -90,12 +104,9 @@ pub fn watch(app: &mut App) -> anyhow::Result<()> {
 pub fn empty(mut app: App, args: &Args) -> anyhow::Result<()> {
     app.finish();
     app.cleanup();
-    frames(&mut app, 5);
-    let measured = frames(&mut app, args.frames.unwrap_or(30));
+    frames(&mut app, 5, false);
+    let measured = frames(&mut app, args.frames.unwrap_or(30), false);
     anyhow::ensure!(!matches!(app.should_exit(), Some(AppExit::Error(_))), "the graphics device refuses to draw");
-    println!(
-        "{}",
-        serde_json::json!({"frame_ms": {"median": share(&measured.clock_ms, 0.5)}, "own_ms": {"median": share(&measured.own_ms, 0.5)}})
-    );
+    println!("{}", measured.summary());
     Ok(())
 }

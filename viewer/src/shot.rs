@@ -4,10 +4,10 @@ use crate::{
     args::Args,
     city::{City, CityFeed, MarkerBook, Pick, Stage, ThingBook, Tiles},
     displays::Displays,
-    measure::{self, Frames, share},
+    measure::{self, share},
     net::{Follower, Leader},
     record,
-    render::{self, Picture, Quality, bucket},
+    render::{self, Picture, bucket},
     scene::Scenes,
     ui::{PanelDesk, PanelsReady, Placed},
 };
@@ -26,6 +26,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, sync_channel},
     },
     thread,
@@ -36,6 +37,8 @@ use std::{
 const SETTLED_FRAMES: u32 = 3;
 /// Pause between two looks while something is missing.
 const PAUSE: Duration = Duration::from_millis(4);
+/// Pause between two frames while nothing is waited for.
+const IDLE: Duration = Duration::from_millis(33);
 /// Frames that a captured picture may take to come back.
 const CAPTURE_FRAMES_MAX: u32 = 120;
 
@@ -44,11 +47,11 @@ const CAPTURE_FRAMES_MAX: u32 = 120;
 pub struct Canvas(Handle<Image>);
 
 /// The camera without a window.
-pub fn spawn_camera(mut commands: Commands, mut images: ResMut<Assets<Image>>, displays: Res<Displays>, quality: Res<Quality>) {
+pub fn spawn_camera(mut commands: Commands, mut images: ResMut<Assets<Image>>, displays: Res<Displays>) {
     let size = displays.pane().size();
     let image = images.add(Image::new_target_texture(size.x, size.y, TextureFormat::Rgba8UnormSrgb, None));
     commands.insert_resource(Canvas(image.clone()));
-    commands.spawn((render::camera(*quality), RenderTarget::Image(image.into()), IsDefaultUiCamera));
+    commands.spawn((render::camera(), RenderTarget::Image(image.into()), IsDefaultUiCamera));
 }
 
 /// Renders and counts.
@@ -75,11 +78,16 @@ pub fn run(mut app: App, args: &Args) -> anyhow::Result<()> {
             thread::sleep(PAUSE);
         }
     }
+    if args.hold {
+        eprintln!("the picture is whole");
+        hold(&mut app);
+    }
     if args.watch {
         eprintln!("the picture is whole");
         return measure::watch(&mut app);
     }
-    let frames = measure::frames(&mut app, args.frames.unwrap_or(0));
+    let count = args.frames.unwrap_or(0);
+    let [moving, resting] = [true, false].map(|moves| measure::frames(&mut app, count, moves).summary());
     let wait = Duration::from_secs(args.wait);
     if app.world().contains_resource::<Leader>() {
         await_followers(&mut app, args.followers, wait)?;
@@ -100,9 +108,31 @@ pub fn run(mut app: App, args: &Args) -> anyhow::Result<()> {
         eprintln!("citywall-viewer: the picture is not whole: {missing}");
     }
     if args.stats {
-        println!("{}", stats(&app, whole_after, &frames, missing.as_deref()));
+        let mut said = stats(&app, whole_after, missing.as_deref());
+        (said["moving_camera"], said["resting_camera"]) = (moving, resting);
+        if args.hold {
+            let mut open: Vec<String> = app.world().resource::<CityFeed>().live.state().incidents().map(|i| i.id.clone()).collect();
+            open.sort_unstable();
+            said["open"] = open.into();
+        }
+        println!("{said}");
     }
     Ok(())
+}
+
+/// Runs frames until standard input ends.
+fn hold(app: &mut App) {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let ends = Arc::clone(&is_over);
+    thread::spawn(move || {
+        // However it ends, it has ended.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        ends.store(true, Ordering::Relaxed);
+    });
+    while !is_over.load(Ordering::Relaxed) {
+        app.update();
+        thread::sleep(IDLE);
+    }
 }
 
 /// Runs frames until something is so, or the wait is over.
@@ -175,7 +205,7 @@ fn every_scene(app: &mut App, folder: &Path, args: &Args) -> anyhow::Result<()> 
         take(app, &folder.join(format!("{name}.png")))?;
         if args.stats {
             let path = folder.join(format!("{name}.json"));
-            let text = serde_json::to_string_pretty(&stats(app, whole_after, &Frames::default(), missing.as_deref()))?;
+            let text = serde_json::to_string_pretty(&stats(app, whole_after, missing.as_deref()))?;
             std::fs::write(&path, text).with_context(|| format!("{}", path.display()))?;
         }
     }
@@ -294,13 +324,12 @@ fn capture(app: &mut App) -> anyhow::Result<Image> {
     anyhow::bail!("the picture did not come back from the graphics device")
 }
 
-fn stats(app: &App, whole_after: Duration, frames: &Frames, missing: Option<&str>) -> serde_json::Value {
+fn stats(app: &App, whole_after: Duration, missing: Option<&str>) -> serde_json::Value {
     let world = app.world();
     let picture = world.resource::<Picture>();
     let [tiles, buildings, markers] = picture.stats.counts();
     let size = world.resource::<Displays>().pane().size();
     let known = world.resource::<Tiles>().stats();
-    let at = |q: f64| share(&frames.clock_ms, q);
     let live = world.resource::<CityFeed>().live.state();
     serde_json::json!({
         "adapter": world.get_resource::<RenderAdapterInfo>().map(|a| a.name.clone()),
@@ -329,9 +358,6 @@ fn stats(app: &App, whole_after: Duration, frames: &Frames, missing: Option<&str
         "complaints": world.resource::<City>().complaints.iter().map(|c| c.0.clone()).collect::<Vec<_>>(),
         "frame": world.get_resource::<Leader>().map(|l| l.number).or_else(|| Some(world.get_resource::<Follower>()?.frame.as_ref()?.number)),
         "skew_ms": world.get_resource::<Follower>().map(|f| f.skews_ms()).map(|skews| serde_json::json!({"median": share(&skews, 0.5), "p99": share(&skews, 0.99)})),
-        "frames": frames.clock_ms.len(),
-        "own_ms": {"median": share(&frames.own_ms, 0.5), "p95": share(&frames.own_ms, 0.95)},
         "building_bytes": picture.stats.building_bytes.load(std::sync::atomic::Ordering::Relaxed),
-        "frame_ms": {"median": at(0.5), "p95": at(0.95), "max": at(1.0)},
     })
 }

@@ -21,6 +21,9 @@ const DENSITY_PX: f64 = 24.0;
 /// The inner ring around a chosen incident, as a share of the distance to its middle.
 const STAGE_SHARE: f32 = 0.09;
 
+/// The word that has the wall's seconds.
+const SECONDS: usize = 16 + 4 * 4 + 3;
+
 /// The uniform of a frame.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FrameUniform {
@@ -69,6 +72,13 @@ impl FrameUniform {
             put([style.width_m, style.width_px_min, style.width_px_max, style.fade]);
         }
         Self { words }
+    }
+
+    /// True if the city looks the same in another frame: nothing of it goes by the clock.
+    #[must_use]
+    pub fn has_same_city(&self, other: &Self) -> bool {
+        let same = |words: std::ops::Range<usize>| self.words.get(words.clone()) == other.words.get(words);
+        self.words.len() == other.words.len() && same(0..SECONDS) && same(SECONDS + 1..self.words.len())
     }
 
     /// As bytes for the GPU.

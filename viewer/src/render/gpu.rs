@@ -2,7 +2,8 @@
 //! where changed.
 
 use super::{
-    Quality,
+    FrameUniform, Quality,
+    backdrop::Backdrop,
     density::GpuDensity,
     digits::Digits,
     marker::BUCKETS,
@@ -23,6 +24,7 @@ use bevy::{
             PipelineCache,
         },
         renderer::{RenderDevice, RenderQueue},
+        view::ViewTarget,
     },
 };
 use rustc_hash::FxHashMap;
@@ -67,6 +69,10 @@ pub(super) struct GpuCity {
     pub(super) tiles: FxHashMap<TileId, GpuTile>,
     /// The tiles of this frame.
     pub(super) draw: Vec<TileId>,
+    /// The city as it stands.
+    pub(super) backdrop: Option<Backdrop>,
+    /// The frame that was prepared last.
+    frame: FrameUniform,
     pub(super) markers: [GpuMarkers; BUCKETS],
     pub(super) overlay: Overlay,
     pub(super) density: Option<GpuDensity>,
@@ -78,10 +84,9 @@ pub(super) fn prepare(
     mut city: ResMut<GpuCity>,
     mut extracted: ResMut<Extracted>,
     shaders: Res<Shaders>,
+    views: Query<&ViewTarget>,
     quality: Res<Quality>,
-    cache: Res<PipelineCache>,
-    device: Res<RenderDevice>,
-    queue: Res<RenderQueue>,
+    (cache, device, queue): (Res<PipelineCache>, Res<RenderDevice>, Res<RenderQueue>),
 ) {
     let city = &mut *city;
     let picture = &mut extracted.picture;
@@ -113,6 +118,8 @@ pub(super) fn prepare(
         queue.write_buffer(buffer, 0, &frame);
     }
 
+    let mut is_other = picture.always_anew || picture.forget || !picture.arrived.is_empty() || !city.frame.has_same_city(&picture.frame);
+    city.frame.clone_from(&picture.frame);
     if std::mem::take(&mut picture.forget) {
         city.tiles.clear();
     }
@@ -124,8 +131,17 @@ pub(super) fn prepare(
         city.tiles.insert(tile, gpu);
     }
 
-    city.draw.clear();
-    city.draw.extend(picture.draw.iter().map(|d| d.tile).filter(|t| city.tiles.contains_key(t)));
+    let draw: Vec<TileId> = picture.draw.iter().map(|d| d.tile).filter(|t| city.tiles.contains_key(t)).collect();
+    is_other |= std::mem::replace(&mut city.draw, draw) != city.draw;
+    let samples = quality.msaa.samples();
+    if let Some(size) = views.iter().next().map(|view| view.main_texture().size())
+        && !city.backdrop.as_ref().is_some_and(|backdrop| backdrop.fits(size, samples))
+    {
+        city.backdrop = Some(Backdrop::new(size, samples, &device));
+    }
+    if let (Some(backdrop), true) = (&city.backdrop, is_other) {
+        backdrop.expire();
+    }
     if city.draw.len() > city.offsets_capacity || city.offsets.is_none() {
         city.offsets_capacity = city.draw.len().next_power_of_two().max(64);
         let buffer = device.create_buffer(&BufferDescriptor {

@@ -1,9 +1,11 @@
 //! The picture: the city's tiles and markers, drawn with wgpu in Bevy's render world.
 //!
-//! The wall has a render schedule of its own: the city, the interface over it, the output. It
-//! knows nothing of the network or of what an incident is; the main world hands it a [`Picture`].
+//! The wall has a render schedule of its own: the city, what happens on it, the interface over both, the
+//! output. The city is drawn anew only when it looks different ([`backdrop`]). It knows nothing of the
+//! network or of what an incident is; the main world hands it a [`Picture`].
 
 mod adapters;
+mod backdrop;
 mod density;
 mod digits;
 mod frame;
@@ -20,11 +22,11 @@ pub use marker::{BUCKETS, Glyph, Marker, bucket};
 pub use picture::{Overlay, Picture, Spot, TileDraw};
 
 use bevy::{
-    camera::CompositingSpace,
+    camera::{CameraMainTextureUsages, CompositingSpace},
     core_pipeline::upscaling::upscaling,
     ecs::schedule::ScheduleLabel,
     prelude::*,
-    render::{Render, RenderApp, RenderSystems, camera::CameraRenderGraph},
+    render::{Render, RenderApp, RenderSystems, camera::CameraRenderGraph, render_resource::TextureUsages},
     ui_render::ui_pass,
 };
 
@@ -61,18 +63,20 @@ impl Plugin for CityRenderPlugin {
             .add_systems(ExtractSchedule, picture::extract)
             .add_systems(Render, gpu::prepare.in_set(RenderSystems::PrepareResources))
             .add_schedule(Schedule::new(CityGraph))
-            .add_systems(CityGraph, (pass::count_pass, pass::city_pass, ui_pass, upscaling).chain());
+            .add_systems(CityGraph, (pass::count_pass, pass::city_pass, pass::happening_pass, ui_pass, upscaling).chain());
     }
 }
 
 /// The components of the wall's camera, besides its target.
-pub fn camera(quality: Quality) -> impl Bundle {
+pub fn camera() -> impl Bundle {
     (
         Camera2d,
         Camera { clear_color: ClearColorConfig::Custom(Color::BLACK), ..Default::default() },
         CameraRenderGraph::new(CityGraph),
         // As browsers and designers' tools do; and cheaper than decoding and encoding on a CPU.
         CompositingSpace::Srgb,
-        quality.msaa,
+        // Only the city has several samples a pixel: markers and text smooth their own edges.
+        Msaa::Off,
+        CameraMainTextureUsages::default().with(TextureUsages::COPY_DST),
     )
 }

@@ -1,4 +1,4 @@
-//! The city's pass: from the ground up, then what is happening on it.
+//! The passes: the city from the ground up, then what is happening on it.
 
 use super::{
     gpu::{GpuCity, TILE_STRIDE},
@@ -9,9 +9,9 @@ use bevy::{
     ecs::prelude::*,
     render::{
         render_phase::TrackedRenderPass,
-        render_resource::{CachedRenderPipelineId, ComputePassDescriptor, IndexFormat, PipelineCache, RenderPassDescriptor, StoreOp},
+        render_resource::{CachedRenderPipelineId, ComputePassDescriptor, IndexFormat, LoadOp, PipelineCache, RenderPassDescriptor},
         renderer::{RenderContext, ViewQuery},
-        view::{ViewDepthTexture, ViewTarget},
+        view::ViewTarget,
     },
 };
 
@@ -37,29 +37,24 @@ pub(super) fn count_pass(city: Res<GpuCity>, cache: Res<PipelineCache>, mut ctx:
     }
 }
 
-pub(super) fn city_pass(
-    view: ViewQuery<(&ViewTarget, &ViewDepthTexture)>,
-    city: Res<GpuCity>,
-    cache: Res<PipelineCache>,
-    mut ctx: RenderContext,
-) {
-    let (target, depth) = view.into_inner();
-    // The pass begins even if there is nothing to draw: it clears the picture.
+/// Draws the city on its backdrop, if that does not show it as it is.
+pub(super) fn city_pass(city: Res<GpuCity>, cache: Res<PipelineCache>, mut ctx: RenderContext) {
+    let (Some(pipelines), Some(frame), Some(offsets), Some(quads), Some(backdrop)) =
+        (&city.pipelines, &city.frame_group, &city.offsets_group, &city.quads, &city.backdrop)
+    else {
+        return;
+    };
+    if !city.ready || !backdrop.begin() {
+        return;
+    }
     let mut pass = ctx.begin_tracked_render_pass(RenderPassDescriptor {
         label: Some("citywall"),
-        color_attachments: &[Some(target.get_color_attachment())],
-        depth_stencil_attachment: Some(depth.get_attachment(StoreOp::Store)),
+        color_attachments: &[Some(backdrop.colour())],
+        depth_stencil_attachment: Some(backdrop.depth()),
         timestamp_writes: None,
         occlusion_query_set: None,
         multiview_mask: None,
     });
-    let (Some(pipelines), Some(frame), Some(offsets), Some(quads)) = (&city.pipelines, &city.frame_group, &city.offsets_group, &city.quads)
-    else {
-        return;
-    };
-    if !city.ready {
-        return;
-    }
     pass.set_bind_group(0, frame, &[]);
     pass.set_index_buffer(quads.slice(..), IndexFormat::Uint32);
     if set(&mut pass, &cache, pipelines.sky) {
@@ -90,6 +85,28 @@ pub(super) fn city_pass(
             }
         }
     }
+}
+
+/// Draws what happens over the city.
+pub(super) fn happening_pass(view: ViewQuery<&ViewTarget>, city: Res<GpuCity>, cache: Res<PipelineCache>, mut ctx: RenderContext) {
+    let target = view.into_inner();
+    let is_there = city.backdrop.as_ref().is_some_and(|backdrop| backdrop.copy_to(target.main_texture(), ctx.command_encoder()));
+    let mut colour = target.get_unsampled_color_attachment();
+    if is_there {
+        colour.ops.load = LoadOp::Load;
+    }
+    // The pass begins even if there is nothing to draw: it clears the picture.
+    let mut pass = ctx.begin_tracked_render_pass(RenderPassDescriptor {
+        label: Some("citywall happening"),
+        color_attachments: &[Some(colour)],
+        depth_stencil_attachment: None,
+        timestamp_writes: None,
+        occlusion_query_set: None,
+        multiview_mask: None,
+    });
+    let (Some(pipelines), Some(frame), Some(quads), true) = (&city.pipelines, &city.frame_group, &city.quads, city.ready) else { return };
+    pass.set_bind_group(0, frame, &[]);
+    pass.set_index_buffer(quads.slice(..), IndexFormat::Uint32);
     if let (Some(density), true) = (&city.density, city.overlay.is_visible())
         && set(&mut pass, &cache, pipelines.overlay)
     {

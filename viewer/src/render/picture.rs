@@ -95,6 +95,9 @@ pub struct Picture {
     pub marker_counts: [u32; BUCKETS],
     /// The picture's height in pixels.
     pub lines: u32,
+    /// The city is drawn anew in every frame, though nothing of it has changed: what a frame costs while the
+    /// camera moves.
+    pub always_anew: bool,
     /// What lies over the ground.
     pub overlay: Overlay,
     /// What was drawn.
@@ -115,7 +118,7 @@ pub(super) fn extract(mut main: ResMut<MainWorld>, mut extracted: ResMut<Extract
     to.eye = from.eye;
     to.draw.clone_from(&from.draw);
     to.marker_counts = from.marker_counts;
-    (to.lines, to.overlay) = (from.lines, from.overlay);
+    (to.lines, to.overlay, to.always_anew) = (from.lines, from.overlay, from.always_anew);
     to.stats = Arc::clone(&from.stats);
     to.arrived.append(&mut from.arrived);
     to.left.append(&mut from.left);

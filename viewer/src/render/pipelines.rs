@@ -4,7 +4,7 @@ use super::{Marker, Quality};
 use bevy::{
     asset::{Assets, Handle},
     core_pipeline::core_3d::CORE_3D_DEPTH_FORMAT,
-    prelude::{Msaa, Resource},
+    prelude::Resource,
     render::render_resource::{
         BindGroupLayoutDescriptor, BindGroupLayoutEntries, BlendState, CachedComputePipelineId, CachedPipelineState,
         CachedRenderPipelineId, ColorTargetState, ColorWrites, CompareFunction, ComputePipelineDescriptor, DepthBiasState,
@@ -17,7 +17,7 @@ use bevy::{
 use std::{borrow::Cow, num::NonZeroU64};
 
 /// What the wall's main texture holds (see [`bevy::camera::CompositingSpace::Srgb`]).
-const COLOUR_FORMAT: TextureFormat = TextureFormat::Rgba8Unorm;
+pub(super) const COLOUR_FORMAT: TextureFormat = TextureFormat::Rgba8Unorm;
 
 const COMMON: &str = include_str!("shaders/common.wgsl");
 const MARKER_COMMON: &str = include_str!("shaders/marker_common.wgsl");
@@ -128,11 +128,15 @@ impl Layouts {
 /// The size of the frame's uniform.
 pub(super) const FRAME_BYTES: u64 = (16 + 4 * (14 + 5 + 8 + 2 * 13)) * 4;
 
-/// How a pipeline treats depth.
+/// Where a pipeline draws.
 #[derive(Clone, Copy, PartialEq)]
-enum Depth {
-    Ignore,
-    Write,
+enum On {
+    /// On the backdrop, in the order of its draws.
+    Ground,
+    /// On the backdrop, by depth.
+    Standing,
+    /// On the frame, over the backdrop.
+    Frame,
 }
 
 impl Pipelines {
@@ -141,42 +145,37 @@ impl Pipelines {
         let only_frame = vec![layouts.frame.clone()];
         let over = vec![layouts.frame.clone(), layouts.sums.clone()];
         let markers = vec![layouts.frame.clone(), layouts.markers.clone()];
-        let queue = |name: &'static str,
-                     shader: usize,
-                     entry: &str,
-                     layout: &Vec<BindGroupLayoutDescriptor>,
-                     depth: Depth,
-                     cull: bool,
-                     blend: bool| {
-            let entry_point = |stage: &str| -> Option<Cow<'static, str>> {
-                Some(if entry.is_empty() { stage.to_owned() } else { format!("{entry}_{stage}") }.into())
-            };
-            cache.queue_render_pipeline(RenderPipelineDescriptor {
-                label: Some(name.into()),
-                layout: layout.clone(),
-                vertex: VertexState { shader: shaders.0[shader].clone(), entry_point: entry_point("vertex"), ..Default::default() },
-                fragment: Some(FragmentState {
-                    shader: shaders.0[shader].clone(),
-                    entry_point: entry_point("fragment"),
-                    targets: vec![Some(ColorTargetState {
-                        format: COLOUR_FORMAT,
-                        blend: blend.then_some(BlendState::ALPHA_BLENDING),
-                        write_mask: ColorWrites::ALL,
-                    })],
+        let queue =
+            |name: &'static str, shader: usize, entry: &str, layout: &Vec<BindGroupLayoutDescriptor>, on: On, cull: bool, blend: bool| {
+                let entry_point = |stage: &str| -> Option<Cow<'static, str>> {
+                    Some(if entry.is_empty() { stage.to_owned() } else { format!("{entry}_{stage}") }.into())
+                };
+                cache.queue_render_pipeline(RenderPipelineDescriptor {
+                    label: Some(name.into()),
+                    layout: layout.clone(),
+                    vertex: VertexState { shader: shaders.0[shader].clone(), entry_point: entry_point("vertex"), ..Default::default() },
+                    fragment: Some(FragmentState {
+                        shader: shaders.0[shader].clone(),
+                        entry_point: entry_point("fragment"),
+                        targets: vec![Some(ColorTargetState {
+                            format: COLOUR_FORMAT,
+                            blend: blend.then_some(BlendState::ALPHA_BLENDING),
+                            write_mask: ColorWrites::ALL,
+                        })],
+                        ..Default::default()
+                    }),
+                    primitive: PrimitiveState { cull_mode: cull.then_some(Face::Back), ..Default::default() },
+                    depth_stencil: (on != On::Frame).then(|| DepthStencilState {
+                        format: CORE_3D_DEPTH_FORMAT,
+                        depth_write_enabled: Some(on == On::Standing),
+                        depth_compare: Some(if on == On::Ground { CompareFunction::Always } else { CompareFunction::GreaterEqual }),
+                        stencil: StencilState::default(),
+                        bias: DepthBiasState::default(),
+                    }),
+                    multisample: MultisampleState { count: if on == On::Frame { 1 } else { quality.msaa.samples() }, ..Default::default() },
                     ..Default::default()
-                }),
-                primitive: PrimitiveState { cull_mode: cull.then_some(Face::Back), ..Default::default() },
-                depth_stencil: Some(DepthStencilState {
-                    format: CORE_3D_DEPTH_FORMAT,
-                    depth_write_enabled: Some(depth == Depth::Write),
-                    depth_compare: Some(if depth == Depth::Ignore { CompareFunction::Always } else { CompareFunction::GreaterEqual }),
-                    stencil: StencilState::default(),
-                    bias: DepthBiasState::default(),
-                }),
-                multisample: MultisampleState { count: samples(quality.msaa), ..Default::default() },
-                ..Default::default()
-            })
-        };
+                })
+            };
         let compute = |name: &'static str, shader: usize, entry: &'static str| {
             cache.queue_compute_pipeline(ComputePipelineDescriptor {
                 label: Some(name.into()),
@@ -187,14 +186,14 @@ impl Pipelines {
             })
         };
         Self {
-            sky: queue("citywall sky", 0, "", &only_frame, Depth::Ignore, false, false),
-            fill: queue("citywall fill", 1, "fill", &ground, Depth::Ignore, false, false),
-            line: queue("citywall line", 1, "line", &ground, Depth::Ignore, false, true),
-            wall: queue("citywall wall", 2, "wall", &ground, Depth::Write, true, false),
-            roof: queue("citywall roof", 2, "roof", &ground, Depth::Write, true, false),
-            overlay: queue("citywall overlay", 3, "", &over, Depth::Ignore, false, true),
-            foot: queue("citywall foot", 4, "foot", &markers, Depth::Ignore, false, true),
-            head: queue("citywall head", 4, "head", &markers, Depth::Ignore, false, true),
+            sky: queue("citywall sky", 0, "", &only_frame, On::Ground, false, false),
+            fill: queue("citywall fill", 1, "fill", &ground, On::Ground, false, false),
+            line: queue("citywall line", 1, "line", &ground, On::Ground, false, true),
+            wall: queue("citywall wall", 2, "wall", &ground, On::Standing, true, false),
+            roof: queue("citywall roof", 2, "roof", &ground, On::Standing, true, false),
+            overlay: queue("citywall overlay", 3, "", &over, On::Frame, false, true),
+            foot: queue("citywall foot", 4, "foot", &markers, On::Frame, false, true),
+            head: queue("citywall head", 4, "head", &markers, On::Frame, false, true),
             count: compute("citywall count", 5, "count"),
             splat: compute("citywall splat", 6, "splat"),
         }
@@ -227,10 +226,6 @@ impl Pipelines {
 /// A shader that is still being loaded is no fault.
 fn is_final(error: &bevy::shader::ShaderCacheError) -> bool {
     !matches!(error, bevy::shader::ShaderCacheError::ShaderNotLoaded(_) | bevy::shader::ShaderCacheError::ShaderImportNotYetAvailable)
-}
-
-fn samples(msaa: Msaa) -> u32 {
-    msaa.samples()
 }
 
 #[cfg(test)]
