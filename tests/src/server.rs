@@ -30,10 +30,14 @@ impl Server {
     /// As [`Server::start`], by a program that runs what follows its own arguments in its place.
     #[must_use]
     pub fn start_in(by: &[&str], city: &Path, arguments: &[&str]) -> Self {
+        Self::start_at(by, "127.0.0.1:0", city, arguments)
+    }
+
+    fn start_at(by: &[&str], address: &str, city: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(by[0])
             .args(&by[1..])
             .arg(binary("citywall"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--city"])
+            .args(["serve", "--listen", address, "--city"])
             .arg(city)
             .args(arguments)
             .stdout(Stdio::piped())
@@ -47,7 +51,7 @@ impl Server {
         let url = loop {
             match said.recv_timeout(START_MAX) {
                 Ok(line) => {
-                    if let Some(url) = address(&line) {
+                    if let Some(url) = address_in(&line) {
                         break url;
                     }
                     heard.push(line);
@@ -78,6 +82,14 @@ impl Server {
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// As [`Server::kill`]; then another process serves the city at the same address.
+    #[must_use]
+    pub fn kill_and_restart(self, city: &Path) -> Self {
+        let address = self.url.trim_start_matches("http://").to_owned();
+        self.kill();
+        Self::start_at(&["env"], &address, city, &[])
     }
 
     /// Asks the process to end (SIGTERM) and returns its exit code.
@@ -126,7 +138,7 @@ fn pump(stream: impl Read + Send + 'static, lines: mpsc::Sender<String>) {
     });
 }
 
-fn address(line: &str) -> Option<String> {
+fn address_in(line: &str) -> Option<String> {
     let at = line.find("http://127.0.0.1:")?;
     let port: String = line[at + "http://127.0.0.1:".len()..].chars().take_while(char::is_ascii_digit).collect();
     Some(format!("http://127.0.0.1:{port}"))

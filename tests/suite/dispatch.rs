@@ -1,13 +1,17 @@
-//! A real dispatch feed through the server: the past that it answers is a fold of the file.
+//! A real dispatch feed through the server: the past that it answers is a fold of the file, and so is what
+//! a wall shows that looked on while the server was killed.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use citywall_tests::{Server, full_length, post, shared, small_city};
+use citywall_tests::{Server, binary, citywall_ok, full_length, post, shared, small_city};
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
-    io::{BufRead, BufReader},
+    fs::{self, File},
+    io::{BufRead, BufReader, Read},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 /// One row: when it was seen, whose it is, and whether it is there from then on.
@@ -153,4 +157,100 @@ fn soak_the_whole_feed_replays_and_any_instant_is_a_fold_of_the_file() {
     assert_eq!(ids(&server, &format!("as-of={before}&status=open")).len(), fold(&rows, |_, _| true).len());
     assert_eq!(server.json("/collections/events")["count"], keys.len());
     assert_eq!(server.terminate(), 0);
+}
+
+/// A wall without a window that goes on until it is asked what it shows.
+struct Wall(Child);
+
+impl Wall {
+    fn start(server: &Server) -> Self {
+        let arguments = ["--server", &server.url, "--size", "160x90", "--stats", "--hold"];
+        let mut command = Command::new(binary("citywall-viewer"));
+        let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        assert!(log.any(|line| line.contains("the picture is whole")), "the wall ended early");
+        thread::spawn(move || log.for_each(|line| assert!(!line.contains("panicked"), "{line}")));
+        Self(child)
+    }
+
+    /// Resident memory in megabytes.
+    fn memory_mb(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1e3
+    }
+
+    /// Ends it; what it shows then.
+    fn ask(mut self) -> Value {
+        drop(self.0.stdin.take());
+        let mut said = String::new();
+        self.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(self.0.wait().unwrap().success(), "{said}");
+        serde_json::from_str(&said).unwrap()
+    }
+}
+
+/// Replays rows before a wall in some time, with the server killed three times. Memory is taken when a sixth of
+/// the time has passed (of an hour: ten minutes), and at the end.
+fn watched(rows: &[Row], time: Duration) {
+    let folder = tempfile::tempdir().unwrap();
+    let city = folder.path().join("demo.gpkg");
+    citywall_ok(&["demo", "--city", city.to_str().unwrap()]);
+    let mut server = Server::start(&city, &[]);
+    let wall = Wall::start(&server);
+    let (start, mut sent, mut killed, mut early_mb) = (Instant::now(), 0, 0, None);
+    while sent < rows.len() {
+        let share = start.elapsed().div_duration_f64(time).min(1.0);
+        let due = (share * rows.len() as f64) as usize;
+        if due > sent {
+            let body: String = rows[sent..due].iter().map(record).collect();
+            let (status, answer) = post(&format!("{}/collections/events/items", server.url), "application/x-ndjson", &body);
+            assert_eq!(status, 200, "{answer}");
+            sent = due;
+        }
+        if share > f64::from(killed + 1) / 4.0 && killed < 3 {
+            server = server.kill_and_restart(&city);
+            killed += 1;
+        }
+        if early_mb.is_none() && share > 1.0 / 6.0 {
+            early_mb = Some(wall.memory_mb());
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(killed, 3);
+    thread::sleep(Duration::from_secs(1));
+    let (early_mb, late_mb) = (early_mb.unwrap(), wall.memory_mb());
+    let said = wall.ask();
+    let shown: BTreeSet<&str> = said["open"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+    let expected = fold(rows, |_, _| true);
+    println!(
+        "{} rows in {:.0?}: {} open; the wall took {early_mb:.0} MB, at the end {late_mb:.0} MB",
+        rows.len(),
+        start.elapsed(),
+        shown.len()
+    );
+    assert_eq!(said["current"], json!(true), "{said}");
+    assert_eq!(shown, expected);
+    assert!(late_mb <= early_mb * MEMORY_GROWTH_MAX, "the wall's memory grew from {early_mb:.0} to {late_mb:.0} MB");
+}
+
+/// What an allocator may take and give back in between.
+const MEMORY_GROWTH_MAX: f64 = 1.05;
+
+/// Rows of five minutes, if the whole file is replayed in an hour. They end where many are open.
+fn five_minutes(rows: &[Row]) -> &[Row] {
+    const END: usize = 33_758;
+    &rows[END - rows.len() / 12..END]
+}
+
+#[test]
+fn a_wall_ends_with_the_right_open_set_though_its_server_was_killed_thrice() {
+    watched(five_minutes(&rows()), Duration::from_secs(20));
+}
+
+#[test]
+fn soak_a_wall_sees_the_whole_feed_within_an_hour() {
+    if full_length() {
+        watched(&rows(), Duration::from_secs(3600));
+    }
 }
