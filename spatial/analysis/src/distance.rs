@@ -1,6 +1,7 @@
 //! Geodesic distances between a place and a geometry, and the windows that hold a disk.
 
-use citywall_model::{Bbox, geometry};
+use crate::origin::Origin;
+use citywall_model::Bbox;
 use geo::{CoordsIter, Distance, Geodesic, Geometry, Intersects, Line, LinesIter, Point};
 
 /// Below the smallest radius of curvature of WGS 84, in metres: an angle that it gives is too
@@ -9,7 +10,7 @@ pub(crate) const RADIUS_MIN_M: f64 = 6_334_800.0;
 /// No two places are further apart, in metres.
 pub const DISTANCE_MAX_M: f64 = 20_003_932.0;
 /// Edges are looked at in pieces of at most this many degrees.
-const PIECE_DEGREES: f64 = 0.1;
+pub(crate) const PIECE_DEGREES: f64 = 0.1;
 
 /// The windows outside of which nothing lies within `radius_m` metres of a place: one, two across
 /// the antimeridian, and all longitudes around a pole.
@@ -38,34 +39,28 @@ pub fn windows_within(place: Point, radius_m: f64) -> Vec<Bbox> {
     }
 }
 
-/// Metres from a place to a geometry as WKB; 0 inside of a polygon, `None` for an empty one.
-#[must_use]
-pub fn to_wkb_m(place: Point, wkb: &[u8]) -> Option<f64> {
-    match geometry::as_point(wkb) {
-        Some(point) => Some(Geodesic.distance(place, Point::from(point))),
-        None => to_geometry_m(place, &geometry::to_geo(wkb)?),
-    }
-}
-
-/// Metres from a place to a geometry; 0 inside of a polygon, `None` for an empty one.
-///
-/// Exact for points. Up to 60 km the foot on an edge is found in the plane of [`near_m`], and the
-/// geodesic to it is the distance, to a part in 10⁸; further away it is found first by the chord
-/// through space, among pieces of a tenth of a degree, and then by a golden-section search along the
-/// geodesic distance. O(vertices).
+/// Metres from a place to a geometry; 0 inside of a polygon, `None` for an empty one. Right to a part
+/// in 10⁸. O(vertices).
 #[must_use]
 pub fn to_geometry_m(place: Point, shape: &Geometry) -> Option<f64> {
     match shape {
+        Geometry::MultiPoint(points) => points.iter().filter_map(|point| to_geometry_m(place, &(*point).into())).min_by(f64::total_cmp),
+        Geometry::GeometryCollection(parts) => parts.iter().filter_map(|part| to_geometry_m(place, part)).min_by(f64::total_cmp),
+        _ if shape.intersects(&place) => Some(0.0),
+        _ => Origin::new(place).to_edges_m(lines(shape)).or_else(|| far_m(place, shape)),
+    }
+}
+
+/// As [`to_geometry_m`], of a geometry far away, which the place does not lie in.
+///
+/// Exact for points. The foot on an edge is found first by the chord through space, among pieces of a
+/// tenth of a degree, and then by a golden-section search along the geodesic distance. O(vertices).
+pub(crate) fn far_m(place: Point, shape: &Geometry) -> Option<f64> {
+    match shape {
         Geometry::Point(point) => return Some(Geodesic.distance(place, *point)),
         Geometry::MultiPoint(points) => return points.iter().map(|point| Geodesic.distance(place, *point)).min_by(f64::total_cmp),
-        Geometry::GeometryCollection(parts) => return parts.iter().filter_map(|part| to_geometry_m(place, part)).min_by(f64::total_cmp),
+        Geometry::GeometryCollection(parts) => return parts.iter().filter_map(|part| far_m(place, part)).min_by(f64::total_cmp),
         _ => {}
-    }
-    if shape.intersects(&place) {
-        return Some(0.0);
-    }
-    if let Some(near) = near_feet(place, shape) {
-        return near;
     }
     let at = on_sphere(place.x(), place.y());
     let pieces: Vec<(f64, Line)> = lines(shape).flat_map(pieces).map(|piece| (chord(at, &piece), piece)).collect();
@@ -99,9 +94,9 @@ pub fn are_within(a: &Geometry, b: &Geometry, metres: f64) -> bool {
 }
 
 /// The greatest distance for which [`near_m`] is good, and the greatest latitude.
-const NEAR: (f64, f64) = (60_000.0, 80.0);
+pub(crate) const NEAR: (f64, f64) = (60_000.0, 80.0);
 /// How far off [`near_m`] may be there, in parts of the distance.
-const NEAR_ERROR: f64 = 5e-5;
+pub(crate) const NEAR_ERROR: f64 = 5e-5;
 
 /// Metres between two places by the radii of curvature of WGS 84 at their middle latitude, for what
 /// asks very often: within 5e-5 of the geodesic up to 60 km and 80° of latitude, and the geodesic
@@ -119,41 +114,19 @@ fn plane_m(a: Point, b: Point) -> Option<f64> {
 }
 
 /// Degrees of longitude from one place to another, the short way round.
-fn across(a: Point, b: Point) -> f64 {
-    (b.x() - a.x() + 540.0).rem_euclid(360.0) - 180.0
+pub(crate) fn across(a: Point, b: Point) -> f64 {
+    let east = b.x() - a.x();
+    if east.abs() <= 180.0 { east } else { (east + 540.0).rem_euclid(360.0) - 180.0 }
 }
 
 /// Metres of a degree of longitude and of latitude at a latitude, by the radii of curvature of WGS 84.
-fn degree_m(latitude: f64) -> (f64, f64) {
+pub(crate) fn degree_m(latitude: f64) -> (f64, f64) {
     const A: f64 = 6_378_137.0;
     const E2: f64 = 0.006_694_379_990_141_316;
     let (sin, cos) = latitude.to_radians().sin_cos();
     let w2 = 1.0 - E2 * sin * sin;
     let normal = A / w2.sqrt();
     ((normal * cos).to_radians(), (normal * (1.0 - E2) / w2).to_radians())
-}
-
-/// Metres to the nearest foot on the edges of a shape; `None` if [`near_m`] is not good for all of
-/// them, `Some(None)` without edges.
-fn near_feet(place: Point, shape: &Geometry) -> Option<Option<f64>> {
-    let mut feet = Vec::new();
-    for piece in lines(shape).flat_map(pieces) {
-        let mut foot = Point(piece.start);
-        // The scale is that of the way to the foot, which the first try is near enough for.
-        for _ in 0..2 {
-            let scale = degree_m(f64::midpoint(place.y(), foot.y()));
-            let to = (across(place, Point(piece.start)) * scale.0, (piece.start.y - place.y()) * scale.1);
-            let along = (piece.dx() * scale.0, piece.dy() * scale.1);
-            let length = along.0 * along.0 + along.1 * along.1;
-            let t = if length > 0.0 { (-(to.0 * along.0 + to.1 * along.1) / length).clamp(0.0, 1.0) } else { 0.0 };
-            foot = Point(piece.start + piece.delta() * t);
-        }
-        feet.push((plane_m(place, foot)?, foot));
-    }
-    let nearest = feet.iter().map(|(metres, _)| *metres).min_by(f64::total_cmp).map(|near| near * (1.0 + 3.0 * NEAR_ERROR));
-    Some(nearest.and_then(|worth| {
-        feet.iter().filter(|(metres, _)| *metres <= worth).map(|(_, foot)| Geodesic.distance(place, *foot)).min_by(f64::total_cmp)
-    }))
 }
 
 /// True if two places are at most so many metres apart, geodesic; the geodesic itself is only
@@ -170,7 +143,7 @@ pub fn are_points_within(a: Point, b: Point, metres: f64) -> bool {
     }
 }
 
-fn lines(shape: &Geometry) -> Box<dyn Iterator<Item = Line> + '_> {
+pub(crate) fn lines(shape: &Geometry) -> Box<dyn Iterator<Item = Line> + '_> {
     match shape {
         Geometry::Line(line) => Box::new(std::iter::once(*line)),
         Geometry::LineString(line) if line.0.len() == 1 => Box::new(std::iter::once(Line::new(line.0[0], line.0[0]))),

@@ -21,6 +21,7 @@ pub mod getis_ord;
 pub mod join;
 pub mod nearest;
 pub mod network;
+mod origin;
 pub mod overlay;
 pub mod points;
 pub mod visibility;

@@ -1,6 +1,6 @@
 //! The k nearest items of a place.
 
-use crate::{AnalysisError, Budget, distance};
+use crate::{AnalysisError, Budget, distance, origin::Origin};
 use citywall_model::limits;
 use citywall_query::{CollectionView, ItemsQuery, Measure, Vantage};
 use geo::Point;
@@ -43,7 +43,7 @@ pub fn nearest(
             format!("{count} is not between 1 and ANALYSIS_NEAREST_MAX ({})", limits::ANALYSIS_NEAREST_MAX),
         ));
     }
-    let geodesic = Geodesic { place, from: Vantage::new(place.x(), place.y()) };
+    let geodesic = Geodesic { origin: Origin::new(place), from: Vantage::new(place.x(), place.y()) };
     let mut best: Vec<Neighbour> = Vec::new();
     for (collection, (view, query)) in collections.iter().enumerate() {
         let last = best.last().filter(|_| best.len() == count).map(|last| last.distance_m);
@@ -82,6 +82,7 @@ pub fn within(
 ) -> Result<Vec<Neighbour>, AnalysisError> {
     let mut found = Vec::new();
     let windows = distance::windows_within(place, radius_m);
+    let origin = Origin::new(place);
     for (collection, (view, query)) in collections.iter().enumerate() {
         let mut stopped = None;
         // What meets both halves of a window across the antimeridian comes twice.
@@ -92,7 +93,7 @@ pub fn within(
                 stopped = Some(error);
                 return false;
             }
-            let distance = item.geometry().and_then(|wkb| distance::to_wkb_m(place, wkb)).filter(|distance| *distance <= radius_m);
+            let distance = item.geometry().and_then(|wkb| origin.to_wkb_m(wkb)).filter(|distance| *distance <= radius_m);
             if let Some(distance_m) = distance
                 && seen.insert(item.fid())
             {
@@ -110,7 +111,7 @@ pub fn within(
 
 /// Metres on WGS 84 from a place.
 struct Geodesic {
-    place: Point,
+    origin: Origin,
     from: Vantage,
 }
 
@@ -126,6 +127,6 @@ impl Measure for Geodesic {
     }
 
     fn to(&self, wkb: &[u8]) -> Option<f64> {
-        distance::to_wkb_m(self.place, wkb)
+        self.origin.to_wkb_m(wkb)
     }
 }

@@ -6,7 +6,7 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 /// An index that finds entries by how far their envelopes are.
 pub trait NearestIndex {
     /// Visits the entries whose envelopes are at most `farthest` away, as an angle in radians,
-    /// those of near nodes first (G. R. Hjaltason, H. Samet, “Distance browsing in spatial
+    /// the nearest envelopes about first (G. R. Hjaltason, H. Samet, “Distance browsing in spatial
     /// databases”, ACM TODS 24(2), 1999). `visit` answers what is near enough from then on.
     /// O(log n + visited).
     fn nearest(&self, from: &Vantage, farthest: f64, visit: impl FnMut(u64) -> f64);
@@ -21,8 +21,8 @@ pub(crate) enum Child<N> {
 /// Who is told of the boxes of what stands in a node.
 pub(crate) type Tell<'a, N> = dyn FnMut(&Bbox, Child<N>) + 'a;
 
-/// A node that waits, with how far away it is at least. The greatest is the nearest.
-struct Waiting<N>(f64, N);
+/// What waits, with how far away it is at least. The greatest is the nearest.
+struct Waiting<N>(f64, Child<N>);
 
 impl<N> PartialEq for Waiting<N> {
     fn eq(&self, other: &Self) -> bool {
@@ -44,7 +44,8 @@ impl<N> Ord for Waiting<N> {
     }
 }
 
-/// Walks an index as [`NearestIndex::nearest`] says; `open` tells of a node's children.
+/// Walks an index as [`NearestIndex::nearest`] says; `open` tells of a node's children. Entries wait
+/// among the nodes, so that none is visited before the nodes that may have a nearer one are open.
 pub(crate) fn best_first<N>(
     roots: impl IntoIterator<Item = N>,
     from: &Vantage,
@@ -52,18 +53,19 @@ pub(crate) fn best_first<N>(
     open: impl Fn(N, &mut Tell<'_, N>),
     mut visit: impl FnMut(u64) -> f64,
 ) {
-    let mut waiting: BinaryHeap<_> = roots.into_iter().map(|root| Waiting(0.0, root)).collect();
-    while let Some(Waiting(least, node)) = waiting.pop()
+    let mut waiting: BinaryHeap<_> = roots.into_iter().map(|root| Waiting(0.0, Child::Node(root))).collect();
+    while let Some(Waiting(least, child)) = waiting.pop()
         && least <= farthest
     {
-        open(node, &mut |envelope, child| {
-            let least = from.angle_to(envelope);
-            match child {
-                _ if least > farthest => {}
-                Child::Node(node) => waiting.push(Waiting(least, node)),
-                Child::Entry(entry) => farthest = visit(entry),
-            }
-        });
+        match child {
+            Child::Entry(entry) => farthest = visit(entry),
+            Child::Node(node) => open(node, &mut |envelope, child| {
+                let least = from.at_least(envelope);
+                if least <= farthest {
+                    waiting.push(Waiting(least, child));
+                }
+            }),
+        }
     }
 }
 
@@ -78,6 +80,8 @@ pub struct Vantage {
     cos: f64,
 }
 
+/// Radians up to which [`Vantage::at_least`] does without trigonometry.
+const NEAR: f64 = 0.1;
 /// Angles are told this much too small, so that rounding never tells too large a one.
 const ROUNDING: f64 = 1.0 - 1e-8;
 
@@ -92,6 +96,32 @@ impl Vantage {
     /// Its longitude and latitude, degrees.
     pub(crate) fn degrees(&self) -> (f64, f64) {
         (self.lon, self.lat.to_degrees())
+    }
+
+    /// As [`Vantage::angle_to`], without trigonometry where the envelope is near: never too large, and
+    /// too small by no more than about the envelope's size and distance are of the sphere's.
+    #[must_use]
+    pub fn at_least(&self, envelope: &Bbox) -> f64 {
+        // The shorter one of the ways east and west.
+        let turn = if self.lon < envelope.x_min {
+            (envelope.x_min - self.lon).min(self.lon - envelope.x_max + 360.0)
+        } else if self.lon > envelope.x_max {
+            (self.lon - envelope.x_max).min(envelope.x_min - self.lon + 360.0)
+        } else {
+            0.0
+        };
+        let turn = turn.to_radians();
+        let (north, south) = (envelope.y_max.to_radians() - self.lat, self.lat - envelope.y_min.to_radians());
+        let rise = (-north).max(-south).max(0.0);
+        if !(0.0..=NEAR).contains(&turn) || rise > NEAR {
+            return self.angle_to(envelope);
+        }
+        // The cosine of no latitude of the envelope is less, nor is sin²(x/2) than x²/4 · (1 - x²/12):
+        // the haversine formula with these.
+        let reach = north.max(south);
+        let cos = (self.cos * (1.0 - reach * reach / 2.0) - self.sin.abs() * reach).max(0.0);
+        let square = |x: f64| x * x * (1.0 - x * x / 12.0);
+        (square(rise) + self.cos * cos * square(turn)).sqrt() * ROUNDING
     }
 
     /// The least angle, seen from the centre of the sphere, between the place and an envelope of
@@ -146,6 +176,20 @@ mod tests {
             // The raster's points are at most so far from each other.
             let raster = ((envelope.x_max - envelope.x_min) + (envelope.y_max - envelope.y_min)).to_radians() / f64::from(steps);
             prop_assert!(nearest <= least + raster + 1e-6, "{nearest} {least}");
+        }
+
+        #[test]
+        fn the_quick_angle_is_never_too_large_and_hardly_too_small_for_what_is_near(
+            (lon, lat) in (-180.0..180.0f64, -90.0..90.0f64),
+            (east, north, width, height) in (-1.0..1.0f64, -1.0..1.0f64, 0.0..1.0f64, 0.0..1.0f64),
+            degrees in prop::sample::select(vec![0.001, 0.1, 10.0, 180.0]),
+        ) {
+            let (west, south) = ((lon + east * degrees).clamp(-180.0, 180.0), (lat + north * degrees).clamp(-90.0, 90.0));
+            let envelope = Bbox::new(west, south, (west + width * degrees).min(180.0), (south + height * degrees).min(90.0));
+            let place = Vantage::new(lon, lat);
+            let (exact, quick) = (place.angle_to(&envelope), place.at_least(&envelope));
+            prop_assert!(quick <= exact * (1.0 + 1e-8), "{quick} {exact}");
+            prop_assert!(degrees > 0.1 || lat.abs() > 80.0 || quick >= exact * 0.97, "{quick} {exact}");
         }
 
         #[test]

@@ -216,6 +216,13 @@ pub fn as_point(bytes: &[u8]) -> Option<(f64, f64)> {
     x.is_finite().then_some((x, y))
 }
 
+/// True for checked WKB of one point, line or polygon. O(1).
+#[must_use]
+pub fn is_single(bytes: &[u8]) -> bool {
+    let code = bytes.get(1..).and_then(|rest| rest.first_chunk()).map(|code| u32::from_le_bytes(*code));
+    code.is_some_and(|code| code % 1000 <= 3)
+}
+
 /// The extent of checked WKB; [`Bbox::EMPTY`] for an empty geometry. O(vertices), no allocation.
 #[must_use]
 pub fn bounds(bytes: &[u8]) -> Bbox {
@@ -223,11 +230,14 @@ pub fn bounds(bytes: &[u8]) -> Bbox {
         return Bbox::new(x, y, x, y);
     }
     let mut bbox = Bbox::EMPTY;
-    let walked = Walker::new(bytes).walk(&mut |_, [x, y, _]| {
-        // An empty point is written as NaN, which min and max pass over.
-        bbox = bbox.with(x, y);
-        Ok(())
-    });
+    let walked = Walker::new(bytes).geometry(
+        &mut |_, [x, y, _]: [f64; 3]| {
+            // An empty point is written as NaN, which min and max pass over.
+            bbox = bbox.with(x, y);
+            Ok(())
+        },
+        0,
+    );
     debug_assert!(walked.is_ok());
     bbox
 }
@@ -236,10 +246,13 @@ pub fn bounds(bytes: &[u8]) -> Bbox {
 /// an empty point are NaN. O(vertices).
 pub fn map_positions(bytes: &mut [u8], mut visit: impl FnMut(&mut f64, &mut f64)) {
     let mut places = Vec::new();
-    let walked = Walker::new(bytes).walk(&mut |at, _| {
-        places.push(at);
-        Ok(())
-    });
+    let walked = Walker::new(bytes).geometry(
+        &mut |at, _: [f64; 3]| {
+            places.push(at);
+            Ok(())
+        },
+        0,
+    );
     debug_assert!(walked.is_ok());
     for at in places {
         let Some(position) = bytes.get_mut(at..at + 16) else { return };
@@ -262,7 +275,7 @@ pub fn check(bytes: &[u8]) -> Result<(), GeometryError> {
     }
     let mut index = 0;
     let mut walker = Walker::new(bytes);
-    walker.walk(&mut |_, [x, y, z]| {
+    let mut check = |_, [x, y, z]: [f64; 3]| {
         if !(x.is_finite() && y.is_finite() && z.is_finite()) {
             return Err(GeometryError::NotFinite { index });
         }
@@ -271,8 +284,70 @@ pub fn check(bytes: &[u8]) -> Result<(), GeometryError> {
         }
         index += 1;
         Ok(())
-    })?;
+    };
+    walker.geometry(&mut check, 0)?;
     if walker.at == bytes.len() { Ok(()) } else { Err(walker.malformed("bytes after the geometry")) }
+}
+
+/// Visits every edge of checked WKB, as its ends in degrees, with the number of the polygon that it
+/// bounds, counted from 0; `None` for an edge of a line. A point is an edge from itself to itself, and
+/// so is a line of one vertex; an empty point has none. O(vertices), no allocation.
+pub fn each_edge(bytes: &[u8], visit: impl FnMut(Option<u32>, [f64; 2], [f64; 2])) {
+    let mut edges = Edges { visit, polygons: 0, part: Part::Point, last: None };
+    let walked = Walker::new(bytes).geometry(&mut edges, 0);
+    debug_assert!(walked.is_ok());
+}
+
+struct Edges<F> {
+    visit: F,
+    polygons: u32,
+    part: Part,
+    last: Option<[f64; 2]>,
+}
+
+impl<F: FnMut(Option<u32>, [f64; 2], [f64; 2])> Walk for Edges<F> {
+    fn part(&mut self, part: Part, vertices: u32) {
+        self.polygons += u32::from(matches!(part, Part::Ring { is_outer: true }));
+        self.part = part;
+        // What has one vertex alone has it at both ends.
+        self.last = None;
+        if vertices == 1 {
+            self.part = Part::Point;
+        }
+    }
+
+    fn vertex(&mut self, _: usize, [x, y, _]: [f64; 3]) -> Result<(), GeometryError> {
+        let polygon = matches!(self.part, Part::Ring { .. }).then(|| self.polygons - 1);
+        match (self.part, self.last.replace([x, y])) {
+            (Part::Point, _) if x.is_finite() => (self.visit)(polygon, [x, y], [x, y]),
+            (_, Some(last)) => (self.visit)(polygon, last, [x, y]),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Whose vertices come next.
+#[derive(Clone, Copy)]
+enum Part {
+    Point,
+    Line,
+    Ring { is_outer: bool },
+}
+
+/// Is told of what stands in WKB.
+trait Walk {
+    /// A part with so many vertices begins.
+    fn part(&mut self, _: Part, _: u32) {}
+    /// A vertex, with where its bytes start.
+    fn vertex(&mut self, at: usize, position: [f64; 3]) -> Result<(), GeometryError>;
+}
+
+impl<F: FnMut(usize, [f64; 3]) -> Result<(), GeometryError>> Walk for F {
+    #[inline]
+    fn vertex(&mut self, at: usize, position: [f64; 3]) -> Result<(), GeometryError> {
+        self(at, position)
+    }
 }
 
 /// Walks little-endian ISO WKB vertex by vertex.
@@ -280,9 +355,6 @@ struct Walker<'a> {
     bytes: &'a [u8],
     at: usize,
 }
-
-/// Is told of each vertex where its bytes start, and its x, y and z.
-type Visit<'v> = &'v mut dyn FnMut(usize, [f64; 3]) -> Result<(), GeometryError>;
 
 impl<'a> Walker<'a> {
     fn new(bytes: &'a [u8]) -> Self {
@@ -293,6 +365,7 @@ impl<'a> Walker<'a> {
         GeometryError::Malformed { offset: self.at, reason }
     }
 
+    #[inline]
     fn take<const N: usize>(&mut self) -> Result<[u8; N], GeometryError> {
         let chunk = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<N>());
         let chunk = *chunk.ok_or_else(|| self.malformed("the bytes end"))?;
@@ -300,15 +373,12 @@ impl<'a> Walker<'a> {
         Ok(chunk)
     }
 
+    #[inline]
     fn count(&mut self) -> Result<u32, GeometryError> {
         Ok(u32::from_le_bytes(self.take()?))
     }
 
-    fn walk(&mut self, visit: Visit<'_>) -> Result<(), GeometryError> {
-        self.geometry(visit, 0)
-    }
-
-    fn geometry(&mut self, visit: Visit<'_>, depth: usize) -> Result<(), GeometryError> {
+    fn geometry(&mut self, walk: &mut impl Walk, depth: usize) -> Result<(), GeometryError> {
         if depth > limits::GEOMETRY_DEPTH_MAX {
             return Err(GeometryError::TooLarge { name: "GEOMETRY_DEPTH_MAX", max: limits::GEOMETRY_DEPTH_MAX });
         }
@@ -322,21 +392,21 @@ impl<'a> Walker<'a> {
             _ => return Err(self.malformed("measured coordinates")),
         };
         match code % 1000 {
-            1 => self.vertices(1, has_z, visit),
+            1 => self.vertices(Part::Point, 1, has_z, walk),
             2 => {
                 let n = self.count()?;
-                self.vertices(n, has_z, visit)
+                self.vertices(Part::Line, n, has_z, walk)
             }
             3 => {
-                for _ in 0..self.count()? {
+                for ring in 0..self.count()? {
                     let n = self.count()?;
-                    self.vertices(n, has_z, visit)?;
+                    self.vertices(Part::Ring { is_outer: ring == 0 }, n, has_z, walk)?;
                 }
                 Ok(())
             }
             4..=7 => {
                 for _ in 0..self.count()? {
-                    self.geometry(visit, depth + 1)?;
+                    self.geometry(walk, depth + 1)?;
                 }
                 Ok(())
             }
@@ -344,13 +414,17 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn vertices(&mut self, n: u32, has_z: bool, visit: Visit<'_>) -> Result<(), GeometryError> {
+    #[inline]
+    fn vertices(&mut self, part: Part, n: u32, has_z: bool, walk: &mut impl Walk) -> Result<(), GeometryError> {
+        walk.part(part, n);
         for _ in 0..n {
             let start = self.at;
-            let x = f64::from_le_bytes(self.take()?);
-            let y = f64::from_le_bytes(self.take()?);
+            let position = self.take::<16>()?;
+            let (x, y) = position.split_at(8);
+            let number = |bytes: &[u8]| bytes.try_into().map_or(f64::NAN, f64::from_le_bytes);
+            let (x, y) = (number(x), number(y));
             let z = if has_z { f64::from_le_bytes(self.take()?) } else { 0.0 };
-            visit(start, [x, y, z])?;
+            walk.vertex(start, [x, y, z])?;
         }
         Ok(())
     }
