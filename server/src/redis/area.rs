@@ -7,6 +7,7 @@ use super::{
 use citywall_model::{Bbox, LiveItem, Wkb, geometry};
 use citywall_query::{City, Measure, Vantage};
 use geo::{Contains, Coord, Distance, Geometry, HaversineMeasure, Intersects, LineString, Point, Polygon, Rect, Relate};
+use std::sync::OnceLock;
 
 /// The corners of the polygon that stands for a circle where it is compared with what is no point.
 const CIRCLE_CORNERS: u32 = 64;
@@ -19,10 +20,59 @@ const RADIUS: f64 = 6_371_000.0;
 pub enum Area {
     /// A rectangle.
     Window(Bbox),
-    /// What is at most so far away, metres.
-    Circle(Point, f64, Box<Geometry>),
+    /// What is at most so far away.
+    Circle(Box<Circle>),
     /// Any geometry.
     Shape(Box<Geometry>),
+}
+
+/// What is at most so far away from a place.
+#[derive(Clone, Debug)]
+pub struct Circle {
+    centre: Point,
+    metres: f64,
+    /// The haversine of the angle that the metres are.
+    haversine: f64,
+    /// Of the centre's latitude.
+    sin_cos: (f64, f64),
+    /// The polygon that stands for it where it is compared with what is no point.
+    ring: OnceLock<Geometry>,
+}
+
+impl Circle {
+    fn new(centre: Point, metres: f64) -> Self {
+        let half = metres / RADIUS / 2.0;
+        let haversine = if half < std::f64::consts::FRAC_PI_2 { half.sin().powi(2) } else { f64::INFINITY };
+        Self { centre, metres, haversine, sin_cos: centre.y().to_radians().sin_cos(), ring: OnceLock::new() }
+    }
+
+    fn ring(&self) -> &Geometry {
+        self.ring.get_or_init(|| {
+            let corner = |at: u32| {
+                let turn = f64::from(at % CIRCLE_CORNERS) / f64::from(CIRCLE_CORNERS) * std::f64::consts::TAU;
+                destination(self.centre, turn, self.metres)
+            };
+            Geometry::Polygon(Polygon::new(LineString((0..=CIRCLE_CORNERS).map(corner).collect()), Vec::new()))
+        })
+    }
+
+    /// True if a place is no further away. Near the centre the haversine formula is taken with the
+    /// series of its sines and cosines, and decides all but what lies within a millionth of the rim.
+    fn holds(&self, p: Point) -> bool {
+        let (rise, turn) = ((p.y() - self.centre.y()).to_radians(), (p.x() - self.centre.x()).to_radians());
+        if rise.abs() <= 0.02 && turn.abs() <= 0.1 {
+            let (sin, cos) = self.sin_cos;
+            let square = rise * rise;
+            let other = cos * (1.0 - square / 2.0 + square * square / 24.0) - sin * rise * (1.0 - square / 6.0 + square * square / 120.0);
+            // sin²(x/2)
+            let half = |x: f64| x * x / 4.0 * (1.0 - x * x / 12.0);
+            let haversine = half(rise) + cos * other * half(turn);
+            if (haversine - self.haversine).abs() > self.haversine * 1e-6 {
+                return haversine < self.haversine;
+            }
+        }
+        distance(self.centre, p) <= self.metres
+    }
 }
 
 /// How an object must lie.
@@ -93,12 +143,7 @@ impl Area {
 
     /// A circle.
     pub fn circle(centre: Point, metres: f64) -> Self {
-        let corner = |at: u32| {
-            let turn = f64::from(at % CIRCLE_CORNERS) / f64::from(CIRCLE_CORNERS) * std::f64::consts::TAU;
-            destination(centre, turn, metres)
-        };
-        let ring = LineString((0..=CIRCLE_CORNERS).map(corner).collect());
-        Self::Circle(centre, metres, Box::new(Geometry::Polygon(Polygon::new(ring, Vec::new()))))
+        Self::Circle(Box::new(Circle::new(centre, metres)))
     }
 
     fn of(wkb: &Wkb) -> Result<Self, Fault> {
@@ -109,7 +154,7 @@ impl Area {
     pub fn windows(&self) -> Vec<Bbox> {
         match self {
             Self::Window(window) => vec![*window],
-            Self::Circle(centre, metres, _) => around(*centre, *metres),
+            Self::Circle(circle) => around(circle.centre, circle.metres),
             Self::Shape(shape) => vec![geometry::bounds(&geometry::encode(shape))],
         }
     }
@@ -118,7 +163,7 @@ impl Area {
     pub fn polygon(&self) -> Option<Wkb> {
         let shape = match self {
             Self::Window(b) => Geometry::Polygon(rectangle(b).to_polygon()),
-            Self::Circle(_, _, ring) => (**ring).clone(),
+            Self::Circle(circle) => circle.ring().clone(),
             Self::Shape(shape) => (**shape).clone(),
         };
         Wkb::from_geo(&shape).ok()
@@ -134,17 +179,25 @@ impl Area {
         match (self, relation) {
             (Self::Window(window), Relation::Within) => window.contains(&geometry::bounds(wkb)),
             (Self::Window(window), Relation::Intersects) => rectangle(window).intersects(&shape),
-            (Self::Circle(_, _, area) | Self::Shape(area), Relation::Within) => area.contains(&shape) || area.relate(&shape).is_covers(),
-            (Self::Circle(_, _, area) | Self::Shape(area), Relation::Intersects) => area.intersects(&shape),
+            (Self::Circle(circle), relation) => lies(&shape, circle.ring(), relation),
+            (Self::Shape(area), relation) => lies(&shape, area, relation),
         }
     }
 
-    fn holds_point(&self, p: Point) -> bool {
+    /// As [`Area::holds`], for a point.
+    pub fn holds_point(&self, p: Point) -> bool {
         match self {
             Self::Window(b) => (b.x_min..=b.x_max).contains(&p.x()) && (b.y_min..=b.y_max).contains(&p.y()),
-            Self::Circle(centre, metres, _) => distance(*centre, p) <= *metres,
+            Self::Circle(circle) => circle.holds(p),
             Self::Shape(shape) => shape.intersects(&p),
         }
+    }
+}
+
+fn lies(shape: &Geometry, area: &Geometry, relation: Relation) -> bool {
+    match relation {
+        Relation::Within => area.contains(shape) || area.relate(shape).is_covers(),
+        Relation::Intersects => area.intersects(shape),
     }
 }
 
@@ -225,4 +278,22 @@ fn destination(from: Point, bearing: f64, metres: f64) -> Coord {
     let sine = y.sin() * way.cos() + y.cos() * way.sin() * bearing.cos();
     let turn = (bearing.sin() * way.sin() * y.cos()).atan2(way.cos() - y.sin() * sine);
     Coord { x: from.x() + turn.to_degrees(), y: sine.clamp(-1.0, 1.0).asin().to_degrees() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_circle_holds_what_the_haversine_formula_says() {
+        let mut random = fastrand::Rng::with_seed(64);
+        for _ in 0..200_000 {
+            let centre = Point::new(random.f64() * 360.0 - 180.0, random.f64() * 180.0 - 90.0);
+            let metres = 10f64.powf(random.f64() * 7.5);
+            // Half of them within a few millimetres of the rim.
+            let off = if random.bool() { (random.f64() - 0.5) * 1e-2 } else { (random.f64() - 0.5) * metres };
+            let p = Point(destination(centre, random.f64() * std::f64::consts::TAU, (metres + off).max(0.0)));
+            assert_eq!(Circle::new(centre, metres).holds(p), distance(centre, p) <= metres, "{centre:?} {metres} {p:?}");
+        }
+    }
 }

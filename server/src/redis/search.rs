@@ -216,6 +216,12 @@ impl Search {
                 items.sort_unstable_by(|a, b| if *backwards { b.id().cmp(a.id()) } else { a.id().cmp(b.id()) });
                 self.take(&mut found, limit, items.into_iter().map(|item| (item, 0.0)));
             }
+            // What is only counted need not be taken out, nor put in order.
+            Target::In(area, relation) if self.form == Form::Count && self.filter.is_empty() && self.cursor == 0 => {
+                let count =
+                    view.count_open_in(&area.windows(), |x, y| area.holds_point(Point::new(x, y)), |item| area.holds(item, *relation));
+                found.count = count.min(limit);
+            }
             Target::In(area, relation) => {
                 let items = view.open_items_in(&area.windows());
                 let within = items.into_iter().filter(|item| area.holds(item, *relation));

@@ -107,26 +107,42 @@ impl LiveIndex {
         }
     }
 
-    /// Visits the points in a window. O(strips with points that the window meets · log n + hits).
-    fn search_points(&self, window: &Bbox, mut visit: impl FnMut(u64)) {
+    /// Visits the entries in a window that are points, with their longitudes and latitudes.
+    /// O(strips with points that the window meets · log n + hits).
+    pub fn search_points(&self, window: &Bbox, mut visit: impl FnMut(u64, f64, f64)) {
+        if window.is_empty() {
+            return;
+        }
         let (left, right) = (ordered(window.x_min), ordered(window.x_max));
         let (mut at, last) = (strip(window.y_min), strip(window.y_max));
         while at <= last {
             let mut next = None;
             for (spot, y) in self.points.range(spot(at, left, 0)..) {
                 #[expect(clippy::cast_possible_truncation, reason = "a spot's parts are of these sizes")]
-                let (strip, x, fid) = ((spot >> 96) as u32, (spot >> 32) as u64, *spot as u32);
+                let (strip, x, fid) = (strip_of(*spot), (spot >> 32) as u64, *spot as u32);
                 if strip > at || x > right {
                     // Strips without points are passed over.
                     next = Some(strip.max(at + 1));
                     break;
                 }
                 if (window.y_min..=window.y_max).contains(y) {
-                    visit(u64::from(fid));
+                    visit(u64::from(fid), longitude(*spot), *y);
                 }
             }
             let Some(next) = next else { return };
             at = next;
+        }
+    }
+
+    /// Visits the entries whose envelope meets a window and is no point, as [`WindowIndex::search`]
+    /// says. O(log n + hits).
+    pub fn search_shapes(&self, window: &Bbox, mut visit: impl FnMut(u64, Inside)) {
+        if window.is_empty() {
+            return;
+        }
+        let area = AABB::from_corners([window.x_min, window.y_min], [window.x_max, window.y_max]);
+        for entry in self.shapes.locate_in_envelope_intersecting(area) {
+            visit(entry.fid, if window.contains(&entry.envelope) { Inside::Whole } else { Inside::Maybe });
         }
     }
 }
@@ -134,14 +150,8 @@ impl LiveIndex {
 impl WindowIndex for LiveIndex {
     /// O(strips that the window meets · log n + hits).
     fn search(&self, window: &Bbox, mut visit: impl FnMut(u64, Inside)) {
-        if window.is_empty() {
-            return;
-        }
-        self.search_points(window, |fid| visit(fid, Inside::Whole));
-        let area = AABB::from_corners([window.x_min, window.y_min], [window.x_max, window.y_max]);
-        for entry in self.shapes.locate_in_envelope_intersecting(area) {
-            visit(entry.fid, if window.contains(&entry.envelope) { Inside::Whole } else { Inside::Maybe });
-        }
+        self.search_points(window, |fid, _, _| visit(fid, Inside::Whole));
+        self.search_shapes(window, visit);
     }
 }
 

@@ -11,6 +11,7 @@ use citywall_cql2::Bound;
 use citywall_index::Inside;
 use citywall_model::{Bbox, FeatureRef, FeatureTable, LiveItem, Revision, ValueRef, geometry, limits};
 use geo::{Intersects, Rect, coord};
+use rayon::prelude::*;
 use std::{fmt, str::FromStr, sync::Arc};
 
 /// A question for the items of a collection. All conditions hold at once.
@@ -193,6 +194,28 @@ impl CollectionView {
         });
     }
 
+    /// Takes in the matching items on every core, in parts of items that follow each other: each part
+    /// starts as `new` says, and the parts come in the order of their items.
+    ///
+    /// # Errors
+    /// One of `take`.
+    pub fn in_parts<T: Send, E: Send>(
+        &self,
+        query: &ItemsQuery,
+        new: impl Fn() -> T + Sync + Send,
+        take: impl Fn(&mut T, FeatureRef<'_>) -> Result<(), E> + Sync + Send,
+    ) -> Result<Vec<T>, E> {
+        let candidates = self.candidates(query);
+        let size = candidates.len().div_ceil(rayon::current_num_threads() * PARTS_PER_CORE).max(PART_MIN);
+        let part = |at: usize| {
+            let mut part = new();
+            let end = ((at + 1) * size).min(candidates.len());
+            let mut items = (at * size..end).map(|at| candidates.get(at)).filter(|item| query.holds(*item));
+            items.try_for_each(|item| take(&mut part, item)).map(|()| part)
+        };
+        (0..candidates.len().div_ceil(size)).into_par_iter().map(part).collect()
+    }
+
     /// What an index finds for a query.
     fn candidates(&self, query: &ItemsQuery) -> Candidates<'_> {
         match &self.kind {
@@ -239,6 +262,16 @@ impl CollectionView {
         }
     }
 
+    /// Counts the open items of a live collection in windows that share no point: points by their
+    /// longitude and latitude alone, so that no item is looked at, and what is no point by `holds`.
+    /// 0 of a layer. O(log n + k) for k items whose envelopes meet the windows.
+    #[must_use]
+    pub fn count_open_in(&self, windows: &[Bbox], holds_point: impl Fn(f64, f64) -> bool, holds: impl Fn(&LiveItem) -> bool) -> usize {
+        let Kind::Live(live) = &self.kind else { return 0 };
+        let (points, shapes) = live.state.read().count_points(windows, holds_point);
+        points + shapes.iter().filter(|item| holds(item)).count()
+    }
+
     /// The fids of the items whose envelope meets the window, appended to `fids`, in no
     /// particular order.
     pub fn window_fids(&self, window: &Bbox, fids: &mut Vec<u64>) {
@@ -258,7 +291,28 @@ enum Candidates<'v> {
     Items(Vec<LiveItem>),
 }
 
+/// Parts in which a core takes items in: some, so that none waits long for the other ones.
+const PARTS_PER_CORE: usize = 4;
+/// Fewer items than these are one part.
+const PART_MIN: usize = 1024;
+
 impl Candidates<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Rows(table, rows) => rows.as_ref().map_or(table.len(), Vec::len),
+            Self::Items(items) => items.len(),
+        }
+    }
+
+    fn get(&self, at: usize) -> FeatureRef<'_> {
+        match self {
+            Self::Rows(table, Some(rows)) => FeatureRef::Row(table, rows[at]),
+            // Rows are numbered in 32 bits when the table is built.
+            Self::Rows(table, None) => FeatureRef::Row(table, u32::try_from(at).unwrap_or(u32::MAX)),
+            Self::Items(items) => FeatureRef::Live(&items[at]),
+        }
+    }
+
     fn each<'c>(&'c self, visit: impl FnMut(FeatureRef<'c>)) {
         match self {
             Self::Rows(table, Some(rows)) => rows.iter().map(|row| FeatureRef::Row(table, *row)).for_each(visit),

@@ -253,6 +253,22 @@ impl LiveState {
 }
 
 impl LiveState {
+    /// Counts the open items among the points in windows that share no point of which the place
+    /// holds, and gives the other open items whose envelopes meet them, which may be shapes.
+    pub(crate) fn count_points(&self, windows: &[Bbox], holds: impl Fn(f64, f64) -> bool) -> (usize, Vec<LiveItem>) {
+        // Where nothing is cleared, what the index has says all.
+        let is_all_open = self.counts.open == self.counts.total;
+        let is_open = |fid: u64| get(&self.pages, fid).is_some_and(|item| !item.is_cleared());
+        let (mut count, mut shapes) = (0, Vec::new());
+        for window in windows {
+            self.index.search_points(window, |fid, x, y| count += usize::from(holds(x, y) && (is_all_open || is_open(fid))));
+            self.index.search_shapes(window, |fid, _| shapes.extend(get(&self.pages, fid).filter(|item| !item.is_cleared()).cloned()));
+        }
+        shapes.sort_unstable_by_key(LiveItem::fid);
+        shapes.dedup_by_key(|item| item.fid());
+        (count, shapes)
+    }
+
     /// Visits items about the nearest first; see [`NearestIndex`].
     pub(crate) fn nearest(&self, from: &Vantage, farthest: f64, mut visit: impl FnMut(Option<&LiveItem>) -> f64) {
         self.index.nearest(from, farthest, |fid| visit(get(&self.pages, fid)));
