@@ -1,7 +1,7 @@
 //! The properties that a filter can name.
 
 use crate::value::Val;
-use citywall_model::{AREA_PROPERTIES, CollectionMeta, FeatureRef, FieldType, Value};
+use citywall_model::{AREA_PROPERTIES, CollectionMeta, FeatureRef, Field, FieldType, Value};
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 
@@ -66,6 +66,8 @@ impl Queryables {
     pub fn of(meta: &CollectionMeta) -> Self {
         let mut all = vec![Queryable { name: "geometry".into(), kind: QueryableKind::Geometry, reads: Reads::Geometry }];
         let own = |name: &str, kind, reads| Queryable { name: name.into(), kind, reads };
+        let field =
+            |(at, field): (usize, &Field)| Queryable { name: field.name.clone(), kind: field.kind.into(), reads: Reads::Column(at) };
         if meta.kind.is_live() {
             all.push(own("id", QueryableKind::Text, Reads::Id));
             all.push(own("source", QueryableKind::Text, Reads::Source));
@@ -81,7 +83,7 @@ impl Queryables {
                 all.push(own("id", QueryableKind::Text, Reads::Id));
             }
             let fields = meta.schema.fields.iter().enumerate().filter(|(_, field)| &*field.name != "geometry");
-            all.extend(fields.map(|(at, field)| own(&field.name, field.kind.into(), Reads::Column(at))));
+            all.extend(fields.map(field));
         }
         Self { all, is_open: meta.kind.is_live(), zone: TimeZone::UTC }
     }

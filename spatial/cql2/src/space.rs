@@ -75,6 +75,24 @@ impl Region {
         (!self.edges.as_ref()?.iter().any(meets)).then(|| self.geometry.intersects(&corners[0]))
     }
 
+    /// Whether an item shares a point with the area, going by its edges; `None` where these do not
+    /// say: it may be around the area, or have several parts. O(the item's edges × those of the area
+    /// that its envelope meets), no copy of the item.
+    fn meets(&self, wkb: &[u8], bounds: &Bbox) -> Option<bool> {
+        let near: Vec<&Line> =
+            self.edges.as_ref()?.iter().filter(|(envelope, _)| envelope.intersects(bounds)).map(|(_, line)| line).collect();
+        let (mut crosses, mut first) = (false, None);
+        geometry::each_edge(wkb, |_, a, b| {
+            let edge = Line::new(a, b);
+            first.get_or_insert(edge.start);
+            crosses = crosses || near.iter().any(|line| line.intersects(&edge));
+        });
+        if crosses || self.geometry.intersects(&first?) {
+            return Some(true);
+        }
+        (geometry::is_single(wkb) && !bounds.contains(&self.bounds)).then_some(false)
+    }
+
     /// The windows outside of which no item can meet the region.
     pub(crate) fn windows(&self) -> Vec<Bbox> {
         match &self.boxes {
@@ -103,6 +121,9 @@ impl Region {
             (Spatial::Intersects | Spatial::Within, Some(inside)) => return inside,
             (Spatial::Disjoint, Some(inside)) => return !inside,
             _ => {}
+        }
+        if let (Spatial::Intersects | Spatial::Disjoint, Some(meets)) = (op, self.meets(wkb, &bounds)) {
+            return meets == (op == Spatial::Intersects);
         }
         geometry::to_geo(wkb).is_some_and(|item| op.holds(&item, &self.geometry))
     }
