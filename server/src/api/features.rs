@@ -152,7 +152,7 @@ pub async fn items(State(app): State<Arc<App>>, ask: Ask, PathOf(id): PathOf<Str
     let meta = view.meta();
     let queryables = schema::queryables(app.city()?, &meta);
     let known = query::known_parameters(&meta);
-    let params = ask.params(&known.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let params = ask.params(&known)?;
     let items = query::items_request(&params, &meta, &queryables)?;
     let etag = etag(&meta, view.changed().0);
     let view = past(&app, view, items.moment).await?;

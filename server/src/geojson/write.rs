@@ -47,11 +47,13 @@ impl FeatureWriter {
             },
         }
         out.extend_from_slice(b",\"properties\":{");
-        match (item, &self.properties) {
-            (FeatureRef::Row(table, row), None) => self.names.get_or_insert_with(|| Names::of(table.schema())).row(out, table, row),
-            (item, only) => {
+        match item {
+            FeatureRef::Row(table, row) => {
+                self.names.get_or_insert_with(|| Names::of(table.schema(), self.properties.as_deref())).row(out, table, row);
+            }
+            FeatureRef::Live(live) => {
                 let mut write = |name: &str, value: ValueRef<'_>| {
-                    if only.as_ref().is_none_or(|only| only.iter().any(|own| own == name)) {
+                    if self.properties.as_ref().is_none_or(|only| only.iter().any(|own| own == name)) {
                         string(out, name);
                         out.push(b':');
                         write_value(out, value);
@@ -59,9 +61,7 @@ impl FeatureWriter {
                     }
                 };
                 item.each_property(&mut write);
-                if let FeatureRef::Live(live) = item {
-                    write("recorded", ValueRef::Integer(live.revision().0.cast_signed()));
-                }
+                write("recorded", ValueRef::Integer(live.revision().0.cast_signed()));
                 if out.last() == Some(&b',') {
                     out.pop();
                 }
@@ -91,40 +91,53 @@ impl FeatureWriter {
     }
 }
 
-/// A schema's property names as JSON members that are all null.
+/// The names of a schema's properties that are written, as JSON members that are all null.
 struct Names {
     /// `"name":null,` for each field, one after the other.
     members: Vec<u8>,
     /// Where each field's member ends.
     ends: Vec<usize>,
+    /// The fields that are written, if not all.
+    only: Option<Vec<usize>>,
 }
 
 impl Names {
     const NULL: &'static [u8] = b"null,";
 
-    fn of(schema: &Schema) -> Self {
-        let mut names = Self { members: Vec::new(), ends: Vec::with_capacity(schema.fields.len()) };
-        for field in &schema.fields {
-            string(&mut names.members, &field.name);
+    fn of(schema: &Schema, only: Option<&[String]>) -> Self {
+        let is_asked = |field: &usize| only.is_none_or(|only| only.iter().any(|name| **name == *schema.fields[*field].name));
+        let fields: Vec<usize> = (0..schema.fields.len()).filter(is_asked).collect();
+        let mut names = Self { members: Vec::new(), ends: Vec::with_capacity(fields.len()), only: None };
+        for field in &fields {
+            string(&mut names.members, &schema.fields[*field].name);
             names.members.push(b':');
             names.members.extend_from_slice(Self::NULL);
             names.ends.push(names.members.len());
         }
+        names.only = only.map(|_| fields);
         names
     }
 
     /// Appends a row's properties: those that are null by whole runs.
     fn row(&self, out: &mut Vec<u8>, table: &FeatureTable, row: u32) {
         let mut written = 0;
-        for (word, bits) in table.present(row).iter().enumerate() {
-            let mut bits = *bits;
-            while bits != 0 {
-                let field = word * 64 + bits.trailing_zeros() as usize;
-                bits &= bits - 1;
-                out.extend_from_slice(&self.members[written..self.ends[field] - Self::NULL.len()]);
-                write_value(out, table.value(row, field));
-                out.push(b',');
-                written = self.ends[field];
+        // A field, and which of those that are written it is.
+        let mut write = |field: usize, at: usize| {
+            out.extend_from_slice(&self.members[written..self.ends[at] - Self::NULL.len()]);
+            write_value(out, table.value(row, field));
+            out.push(b',');
+            written = self.ends[at];
+        };
+        if let Some(only) = &self.only {
+            only.iter().enumerate().for_each(|(at, field)| write(*field, at));
+        } else {
+            for (word, bits) in table.present(row).iter().enumerate() {
+                let mut bits = *bits;
+                while bits != 0 {
+                    let field = word * 64 + bits.trailing_zeros() as usize;
+                    bits &= bits - 1;
+                    write(field, field);
+                }
             }
         }
         out.extend_from_slice(&self.members[written..]);
@@ -300,19 +313,14 @@ fn number(out: &mut Vec<u8>, value: f64) {
     }
     let scaled = scaled.unsigned_abs();
     out.extend_from_slice(itoa::Buffer::new().format(scaled / 1_000_000_000).as_bytes());
-    let mut fraction = scaled % 1_000_000_000;
-    if fraction == 0 {
-        return;
+    let fraction = scaled % 1_000_000_000;
+    if fraction > 0 {
+        // With a one in front, which keeps the zeros after the point, and makes room for it.
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(fraction + 1_000_000_000).trim_end_matches('0');
+        out.push(b'.');
+        out.extend_from_slice(&digits.as_bytes()[1..]);
     }
-    let mut digits = [b'0'; 10];
-    digits[0] = b'.';
-    for digit in digits[1..].iter_mut().rev() {
-        let low = (fraction % 10) as u8;
-        *digit = b'0' + low;
-        fraction /= 10;
-    }
-    let end = digits.iter().rposition(|digit| *digit != b'0').unwrap_or(0);
-    out.extend_from_slice(&digits[..=end]);
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! Counts, sums and other measures of items by area, cell and time.
 
-use crate::{AnalysisError, Budget, cells::Cells, points::place_of};
+use crate::{AnalysisError, Budget, budget, cells::Cells, points::place_of};
 use citywall_model::{Areas, FeatureRef, ValueRef, limits};
 use citywall_query::{CollectionView, Counts, ItemsQuery};
 use geo::Polygon;
 use jiff::{ToSpan, Unit, Zoned, ZonedRound, civil::Weekday, tz::TimeZone};
-use rustc_hash::FxHashSet;
-use std::collections::BTreeMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, btree_map::Entry},
+};
 
 mod sum;
 
@@ -105,7 +108,7 @@ pub struct Group {
 ///
 /// Each item belongs to one group, by its time and by its point or a point inside of it, so counts
 /// of areas add up to those of the areas above. Sums are exact before they are rounded, so they do
-/// not depend on the order. O(n log n); counts of a whole live collection by area are kept up to
+/// not depend on the order. O(n) on every core; counts of a whole live collection by area are kept up to
 /// date, and take O(areas).
 ///
 /// # Errors
@@ -114,53 +117,23 @@ pub fn aggregate(
     view: &CollectionView,
     query: &ItemsQuery,
     question: &Question,
-    areas_at: impl Fn(f64, f64) -> Areas,
-    budget: &mut Budget,
+    areas_at: impl Fn(f64, f64) -> Areas + Sync,
+    budget: &Budget,
 ) -> Result<Vec<Group>, AnalysisError> {
     if let Some(groups) = kept(view, query, question) {
         return Ok(groups);
     }
+    let parts = view.in_parts(query, Gathered::default, |part, item| part.take(item, question, &areas_at, budget))?;
     let mut groups: BTreeMap<(Option<String>, Option<jiff::Timestamp>), Building> = BTreeMap::new();
-    let mut stopped = None;
-    view.each(query, |item| {
-        let mut take = || {
-            budget.rows(1)?;
-            let (code, areas, place) = place(item, question.places, &areas_at);
-            let start = question.span.zip(item.time()).and_then(|(span, time)| start(span, time.to_zoned(question.zone.clone())));
-            let key = (code, start.as_ref().map(Zoned::timestamp));
-            if groups.len() >= limits::ANALYSIS_GROUPS_MAX && !groups.contains_key(&key) {
-                return Err(AnalysisError::Limit {
-                    name: "ANALYSIS_GROUPS_MAX",
-                    max: limits::ANALYSIS_GROUPS_MAX as u64,
-                    advice: "ask for larger cells, a longer span, or a narrower filter",
-                });
+    for part in parts {
+        budget.rows(part.items)?;
+        for ((place, time), group) in part.groups {
+            match groups.entry((part.places[place].0.clone(), time)) {
+                Entry::Vacant(entry) => drop(entry.insert(group)),
+                Entry::Occupied(mut entry) => entry.get_mut().add(group),
             }
-            let outline = || match (question.places, place) {
-                (Places::Cells(cells), Some((lon, lat))) => cells.outline(lon, lat),
-                _ => None,
-            };
-            let group = groups.entry(key).or_insert_with(|| Building {
-                areas,
-                start,
-                outline: outline(),
-                count: 0,
-                parts: question.measures.iter().map(Part::new).collect(),
-            });
-            group.count += 1;
-            for (measure, part) in question.measures.iter().zip(&mut group.parts) {
-                match (measure.property(), &mut *part) {
-                    (Some(property), part) => part.take(item, property),
-                    (None, Part::Open(open)) => *open += u64::from(is_open(item)),
-                    (None, _) => {}
-                }
-            }
-            Ok(())
-        };
-        stopped = take().err();
-        stopped.is_none()
-    });
-    if let Some(error) = stopped {
-        return Err(error);
+        }
+        check(groups.len())?;
     }
     let finish = |((code, _), group): ((Option<String>, _), Building)| Group {
         code,
@@ -171,6 +144,102 @@ pub fn aggregate(
         values: question.measures.iter().zip(group.parts).map(|(measure, part)| part.finish(measure, group.count)).collect(),
     };
     Ok(groups.into_iter().map(finish).collect())
+}
+
+/// Refuses more groups than there may be.
+fn check(groups: usize) -> Result<(), AnalysisError> {
+    let advice = "ask for larger cells, a longer span, or a narrower filter";
+    if groups > limits::ANALYSIS_GROUPS_MAX {
+        return Err(AnalysisError::limit("ANALYSIS_GROUPS_MAX", limits::ANALYSIS_GROUPS_MAX, advice));
+    }
+    Ok(())
+}
+
+/// The groups of the items that one core has seen.
+#[derive(Default)]
+struct Gathered {
+    /// The groups by where and when.
+    groups: FxHashMap<(usize, Option<jiff::Timestamp>), Building>,
+    /// The code of each place, and the areas down to it.
+    places: Vec<(Option<String>, Areas)>,
+    /// Which place a code is, and which one areas are.
+    codes: FxHashMap<Option<String>, usize>,
+    known: FxHashMap<Areas, usize>,
+    /// Items that the budget does not know of yet.
+    items: u64,
+}
+
+impl Gathered {
+    fn take(
+        &mut self,
+        item: FeatureRef<'_>,
+        question: &Question,
+        areas_at: impl Fn(f64, f64) -> Areas,
+        budget: &Budget,
+    ) -> Result<(), AnalysisError> {
+        self.items += 1;
+        if self.items == budget::LOOK {
+            budget.rows(std::mem::take(&mut self.items))?;
+        }
+        let (place, at) = self.place(item, question.places, areas_at);
+        let start = question.span.zip(item.time()).and_then(|(span, time)| start(span, time.to_zoned(question.zone.clone())));
+        let key = (place, start.as_ref().map(Zoned::timestamp));
+        if !self.groups.contains_key(&key) {
+            check(self.groups.len() + 1)?;
+        }
+        let group = self.groups.entry(key).or_insert_with(|| Building {
+            areas: self.places[place].1.clone(),
+            start,
+            outline: match (question.places, at) {
+                (Places::Cells(cells), Some((lon, lat))) => cells.outline(lon, lat),
+                _ => None,
+            },
+            count: 0,
+            parts: question.measures.iter().map(Part::new).collect(),
+        });
+        group.count += 1;
+        for (measure, part) in question.measures.iter().zip(&mut group.parts) {
+            match (measure.property(), &mut *part) {
+                (Some(property), part) => part.take(item, property),
+                (None, Part::Open(open)) => *open += u64::from(is_open(item)),
+                (None, _) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Which place an item belongs to, and where it is, if cells are asked for.
+    fn place(&mut self, item: FeatureRef<'_>, places: Places, areas_at: impl Fn(f64, f64) -> Areas) -> (usize, Option<(f64, f64)>) {
+        let point = || item.geometry().and_then(place_of).map(|place| place.x_y());
+        match places {
+            Places::All => (self.number(None, Areas::default()), None),
+            Places::Area(level) => {
+                let own = match item {
+                    FeatureRef::Live(item) => Cow::Borrowed(item.areas()),
+                    FeatureRef::Row(..) => Cow::Owned(point().map(|(lon, lat)| areas_at(lon, lat)).unwrap_or_default()),
+                };
+                if let Some(known) = self.known.get(&*own) {
+                    return (*known, None);
+                }
+                let (code, areas) = on_level(&own, level);
+                let number = self.number(code, areas);
+                self.known.insert(own.into_owned(), number);
+                (number, None)
+            }
+            Places::Cells(cells) => {
+                let at = point();
+                (self.number(at.and_then(|(lon, lat)| cells.code(lon, lat)), Areas::default()), at)
+            }
+        }
+    }
+
+    fn number(&mut self, code: Option<String>, areas: Areas) -> usize {
+        let Self { codes, places, .. } = self;
+        *codes.entry(code).or_insert_with_key(|code| {
+            places.push((code.clone(), areas));
+            places.len() - 1
+        })
+    }
 }
 
 /// The groups of a whole live collection from the counts that it keeps; `None` where these do not
@@ -212,26 +281,6 @@ fn on_level(areas: &Areas, level: usize) -> (Option<String>, Areas) {
     (areas.code(level).filter(|code| !code.is_empty()).map(str::to_owned), areas)
 }
 
-/// Where an item belongs: the code, the areas above it, and the place itself.
-fn place(item: FeatureRef<'_>, places: Places, areas_at: impl Fn(f64, f64) -> Areas) -> (Option<String>, Areas, Option<(f64, f64)>) {
-    let point = || item.geometry().and_then(place_of).map(|place| place.x_y());
-    match places {
-        Places::All => (None, Areas::default(), None),
-        Places::Area(level) => {
-            let areas = match item {
-                FeatureRef::Live(item) => item.areas().clone(),
-                FeatureRef::Row(..) => point().map(|(lon, lat)| areas_at(lon, lat)).unwrap_or_default(),
-            };
-            let (code, areas) = on_level(&areas, level);
-            (code, areas, None)
-        }
-        Places::Cells(cells) => {
-            let at = point();
-            (at.and_then(|(lon, lat)| cells.code(lon, lat)), Areas::default(), at)
-        }
-    }
-}
-
 /// When the span that holds an instant starts; `None` beyond the calendar.
 fn start(span: Span, at: Zoned) -> Option<Zoned> {
     let day = |at: &Zoned| at.start_of_day().ok();
@@ -251,6 +300,14 @@ struct Building {
     outline: Option<Polygon>,
     count: u64,
     parts: Vec<Part>,
+}
+
+impl Building {
+    /// Adds items that came later.
+    fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.parts.iter_mut().zip(other.parts).for_each(|(part, other)| part.add(other));
+    }
 }
 
 /// A measure in the making.
@@ -296,6 +353,23 @@ impl Part {
             Self::Largest(largest) => *largest = Some(largest.map_or(number, |known| known.max(number))),
             Self::All(numbers) => numbers.push(number),
             Self::Count | Self::Open(_) | Self::Distinct(_) => {}
+        }
+    }
+
+    /// Adds the same measure of other items.
+    fn add(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Open(open), Self::Open(more)) => *open += more,
+            (Self::Sum(sum, count), Self::Sum(more, other)) => {
+                sum.add_all(&more);
+                *count += other;
+            }
+            (Self::Least(least), Self::Least(Some(other))) => *least = Some(least.map_or(other, |known| known.min(other))),
+            (Self::Largest(largest), Self::Largest(Some(other))) => *largest = Some(largest.map_or(other, |known| known.max(other))),
+            (Self::All(numbers), Self::All(more)) => numbers.extend(more),
+            (Self::Distinct(seen), Self::Distinct(more)) => seen.extend(more),
+            // What is counted, and what has no number.
+            _ => {}
         }
     }
 

@@ -4,7 +4,7 @@ use citywall_model::limits;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -49,13 +49,13 @@ impl AnalysisError {
 }
 
 /// Items that are counted between two looks at the clock.
-const LOOK: u64 = 1024;
+pub(crate) const LOOK: u64 = 1024;
 
 /// The rows and the time that a question may still take.
 #[derive(Debug)]
 pub struct Budget {
     end: Instant,
-    rows: u64,
+    rows: AtomicU64,
     seconds: u64,
     cancel: Arc<AtomicBool>,
 }
@@ -70,7 +70,7 @@ impl Budget {
     /// Starts the clock.
     #[must_use]
     pub fn of(seconds: u64) -> Self {
-        Self { end: Instant::now() + Duration::from_secs(seconds), rows: 0, seconds, cancel: Arc::default() }
+        Self { end: Instant::now() + Duration::from_secs(seconds), rows: AtomicU64::new(0), seconds, cancel: Arc::default() }
     }
 
     /// The question ends soon after `cancel` turns true.
@@ -83,17 +83,17 @@ impl Budget {
     ///
     /// # Errors
     /// They are more than [`limits::ANALYSIS_ROWS_MAX`], or the time is over.
-    pub fn rows(&mut self, rows: u64) -> Result<(), AnalysisError> {
-        let looks = self.rows / LOOK;
-        self.rows += rows;
-        if self.rows > limits::ANALYSIS_ROWS_MAX {
+    pub fn rows(&self, rows: u64) -> Result<(), AnalysisError> {
+        let before = self.rows.fetch_add(rows, Ordering::Relaxed);
+        let all = before + rows;
+        if all > limits::ANALYSIS_ROWS_MAX {
             return Err(AnalysisError::Limit {
                 name: "ANALYSIS_ROWS_MAX",
                 max: limits::ANALYSIS_ROWS_MAX,
                 advice: "narrow the filter, or ask area by area",
             });
         }
-        if self.rows / LOOK > looks { self.time() } else { Ok(()) }
+        if all / LOOK > before / LOOK { self.time() } else { Ok(()) }
     }
 
     /// Looks at the clock.

@@ -1,6 +1,6 @@
 //! Two collections joined by where their items are.
 
-use crate::{AnalysisError, Budget, distance};
+use crate::{AnalysisError, Budget, budget, distance};
 use citywall_index::{PackedIndex, PointLocator, WindowIndex};
 use citywall_model::{Bbox, FeatureRef, geometry, limits};
 use citywall_query::{CollectionView, ItemsQuery};
@@ -98,7 +98,7 @@ pub fn pairs(left: &[Joined], right: &[Joined], relation: Relation, budget: &Bud
             for (at, item) in items.iter().enumerate() {
                 budget.time()?;
                 let first = pairs.len();
-                finder.each(item, |other| pairs.push(((chunk * CHUNK + at) as u32, other)));
+                item.shape.iter().for_each(|shape| finder.each(shape, |other| pairs.push(((chunk * CHUNK + at) as u32, other))));
                 pairs[first..].sort_unstable();
                 let more = pairs.len() - first;
                 if total.fetch_add(more, Ordering::Relaxed) + more > limits::ANALYSIS_PAIRS_MAX {
@@ -120,24 +120,30 @@ fn too_many_pairs() -> AnalysisError {
 }
 
 /// How many items of the left join each of the right, in the order of the right. As [`pairs`],
-/// without their limit.
+/// without their limit, and without keeping the left.
 ///
 /// # Errors
-/// The time is over.
-pub fn counts(left: &[Joined], right: &[Joined], relation: Relation, budget: &Budget) -> Result<Vec<u64>, AnalysisError> {
+/// A limit of the budget is passed.
+pub fn counts(left: &Side<'_>, right: &[Joined], relation: Relation, budget: &Budget) -> Result<Vec<u64>, AnalysisError> {
     let finder = Finder::new(right, relation);
-    let none = || vec![0u64; right.len()];
-    let add = |mut a: Vec<u64>, b: Vec<u64>| {
-        a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
-        a
-    };
-    let count = |mut counts: Vec<u64>, items: &[Joined]| {
-        budget.time()?;
-        items.iter().for_each(|item| finder.each(item, |other| counts[other as usize] += 1));
-        Ok(counts)
-    };
-    let parts = left.par_chunks(4096).with_min_len(16).try_fold(none, count);
-    parts.try_reduce(none, |a, b| Ok(add(a, b)))
+    // The counts, and the items that the budget does not know of yet.
+    let none = || (vec![0u64; right.len()], 0);
+    let parts = left.view.in_parts(left.query, none, |(counts, items), item| {
+        *items += 1;
+        if *items == budget::LOOK {
+            budget.rows(std::mem::take(items))?;
+        }
+        if let Some(wkb) = item.geometry() {
+            finder.each_of(wkb, |other| counts[other as usize] += 1);
+        }
+        Ok(())
+    })?;
+    let mut sums = none().0;
+    for (counts, items) in parts {
+        budget.rows(items)?;
+        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+    }
+    Ok(sums)
 }
 
 /// For each item of the left that is a point the nearest of the right, with the metres between
@@ -212,8 +218,36 @@ impl<'a> Finder<'a> {
         Self { right, relation, index: index(right), locator }
     }
 
-    fn each(&self, item: &Joined, mut found: impl FnMut(u32)) {
-        let Some(shape) = &item.shape else { return };
+    /// Finds what a geometry as WKB joins. What needs no copy of it has none.
+    fn each_of(&self, wkb: &[u8], mut found: impl FnMut(u32)) {
+        let Some(locator) = &self.locator else {
+            return geometry::to_geo(wkb).iter().for_each(|shape| self.each(shape, &mut found));
+        };
+        if let Some((x, y)) = geometry::as_point(wkb) {
+            return locator.each(x, y, found);
+        }
+        // An area that holds a vertex is met; only those that hold another part are looked at.
+        let mut vertex = None;
+        geometry::each_edge(wkb, |_, a, _| vertex = vertex.or(Some(a)));
+        let Some([x, y]) = vertex else { return };
+        let mut sure = Vec::new();
+        locator.each(x, y, |at| sure.push(at));
+        let mut maybe = Vec::new();
+        self.index.search(&geometry::bounds(wkb), |at, _| {
+            let at = at as u32;
+            if !sure.contains(&at) {
+                maybe.push(at);
+            }
+        });
+        sure.into_iter().for_each(&mut found);
+        if !maybe.is_empty() {
+            let shape = geometry::to_geo(wkb);
+            let meets = |at: &u32| shape.as_ref().zip(self.right[*at as usize].shape.as_ref()).is_some_and(|(a, b)| a.intersects(b));
+            maybe.into_iter().filter(meets).for_each(found);
+        }
+    }
+
+    fn each(&self, shape: &Geometry, mut found: impl FnMut(u32)) {
         if let (Some(locator), Geometry::Point(point)) = (&self.locator, shape) {
             return locator.each(point.x(), point.y(), found);
         }

@@ -48,27 +48,24 @@ pub struct ItemsRequest {
 }
 
 /// The standard parameters and the collection's own properties (Features Part 1, 7.15.5).
-pub fn known_parameters(meta: &CollectionMeta) -> Vec<String> {
-    let own = own_parameters(meta);
-    ITEMS_PARAMETERS.into_iter().map(str::to_owned).chain(own).collect()
+pub fn known_parameters(meta: &CollectionMeta) -> Vec<&str> {
+    ITEMS_PARAMETERS.into_iter().chain(own_parameters(meta)).collect()
 }
 
 /// The properties that can be asked for by their name. One whose name means something else already cannot.
-fn own_parameters(meta: &CollectionMeta) -> Vec<String> {
+fn own_parameters(meta: &CollectionMeta) -> impl Iterator<Item = &str> {
     let live: &[&str] = if meta.kind.is_live() { &["source", "class", "title", "level", "status"] } else { &[] };
     let areas: &[&str] = if meta.kind.is_live() { &AREA_PROPERTIES } else { &[] };
     let fields = meta.schema.fields.iter().map(|field| &*field.name).chain(live.iter().copied()).chain(areas.iter().copied());
-    fields.filter(|name| !ITEMS_PARAMETERS.contains(name) && !["f", "lang"].contains(name)).map(str::to_owned).collect()
+    fields.filter(|name| !ITEMS_PARAMETERS.contains(name) && !["f", "lang"].contains(name))
 }
 
 /// Reads the parameters of an items request.
 pub fn items_request(params: &Params, meta: &CollectionMeta, queryables: &Queryables) -> Result<ItemsRequest, Problem> {
-    let equals = own_parameters(meta)
-        .into_iter()
-        .filter_map(|name| params.get(&name).map(|value| Equals { property: name.clone(), value: value.to_owned() }));
+    let equal = |name: &str| Some(Equals { property: name.to_owned(), value: params.get(name)?.to_owned() });
     let query = ItemsQuery {
         windows: windows(params.get("bbox"), params.get("bbox-crs"))?,
-        equals: equals.collect(),
+        equals: own_parameters(meta).filter_map(equal).collect(),
         filter: filter(params, queryables)?.map(Arc::new),
         search: search(params.get("q"))?,
         sort: sort(params.get("sortby"), queryables)?,

@@ -21,7 +21,7 @@ use axum::{
     extract::State,
     http::{HeaderValue, StatusCode, header},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// `POST /processes/{id}/execution`
@@ -42,13 +42,13 @@ pub async fn execute(
         let answer = app
             .blocking(move || (operation.answer)(&Desk::new(&city, &app_too.networks), &request.input).map(|answer| request.result(answer)))
             .await?;
-        return Ok(super::value(&answer));
+        return Ok(json("application/json", answer));
     }
     let app_too = app.clone();
     let made = |number| Analysis::new(number, operation.id, &caller.name);
     let started = app.analyses.start(made, move |job| {
         let desk = Desk::new(&city, &app_too.networks).for_job(job.cancel.clone());
-        let answer = (operation.answer)(&desk, &request.input).map(|answer| request.result(answer).to_string());
+        let answer = (operation.answer)(&desk, &request.input).map(|answer| request.result(answer));
         job.status.lock().finish(answer);
     });
     let status = started.map_err(|reason| Problem::later(reason, 10))?;
@@ -98,8 +98,8 @@ impl Execution {
     }
 
     /// The answer as it is, or as the one output of a results document.
-    fn result(&self, answer: Value) -> Value {
-        if self.as_document { json!({OUTPUT: {"value": answer, "mediaType": "application/json"}}) } else { answer }
+    fn result(&self, answer: String) -> String {
+        if self.as_document { format!("{{\"{OUTPUT}\":{{\"value\":{answer},\"mediaType\":\"application/json\"}}}}") } else { answer }
     }
 }
 

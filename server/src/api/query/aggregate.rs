@@ -104,11 +104,11 @@ impl Asked {
     /// A limit is passed.
     pub fn groups(&self, desk: &Desk<'_>) -> Result<(Vec<Group>, u64), Problem> {
         let areas_at = |lon: f64, lat: f64| desk.city.areas_at(lon, lat);
-        desk.settled(&[&self.view], || Ok(aggregate(&self.view, &self.query, &self.question, areas_at, &mut desk.budget())?))
+        desk.settled(&[&self.view], || Ok(aggregate(&self.view, &self.query, &self.question, areas_at, &desk.budget())?))
     }
 }
 
-fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
+fn answer(desk: &Desk<'_>, input: &Input) -> Result<String, Problem> {
     let asked = Asked::read(desk, input)?;
     let as_features = match input.text("form") {
         None | Some("numbers") => false,
@@ -130,7 +130,7 @@ fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
     } else {
         answer["groups"] = groups.iter().map(|group| Value::Object(numbers(group, names))).collect();
     }
-    Ok(answer)
+    Ok(answer.to_string())
 }
 
 /// A count is a number of items; any other measure has the unit of its property, which no schema names.

@@ -67,10 +67,10 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// The filter does not fit the collection.
     pub fn query(&self, parameter: &str, view: &CollectionView, filter: Option<Filter>) -> Result<ItemsQuery, Problem> {
+        let Some(filter) = filter else { return Ok(ItemsQuery::default()) };
         let queryables = schema::queryables(self.city, &view.meta());
-        let filter = filter.map(|filter| filter.bind_at(&queryables, self.now)).transpose();
-        let filter = filter.map_err(|error| Problem::parameter(parameter, error))?;
-        Ok(ItemsQuery { filter: filter.map(Arc::new), ..ItemsQuery::default() })
+        let filter = filter.bind_at(&queryables, self.now).map_err(|error| Problem::parameter(parameter, error))?;
+        Ok(ItemsQuery { filter: Some(Arc::new(filter)), ..ItemsQuery::default() })
     }
 
     /// Works on collections that do not change meanwhile, and says at which revision that was.

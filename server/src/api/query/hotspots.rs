@@ -72,7 +72,7 @@ pub const OPERATION: Operation = Operation {
     answer,
 };
 
-fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
+fn answer(desk: &Desk<'_>, input: &Input) -> Result<String, Problem> {
     let question = Hotspots::read(desk, input)?;
     let mut answer = match input.choice("method", &["density", "clusters", "getis-ord"])? {
         "density" => question.density()?,
@@ -81,7 +81,7 @@ fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
     };
     answer["collection"] = question.view.id().as_str().into();
     answer["method"] = input.text("method").into();
-    Ok(answer)
+    Ok(answer.to_string())
 }
 
 /// A question, read.
@@ -206,8 +206,8 @@ impl<'a> Hotspots<'a> {
         let measure = self.input.text("weight").map_or(Measure::Count, |name| Measure::Sum(name.to_owned()));
         let question = Question { places, span: None, zone: TimeZone::UTC, measures: vec![measure] };
         let ((groups, against), revision) = self.desk.settled(&[&self.view], || {
-            let mut budget = self.desk.budget();
-            let mut ask = |query: &ItemsQuery| aggregate(&self.view, query, &question, |lon, lat| city.areas_at(lon, lat), &mut budget);
+            let budget = self.desk.budget();
+            let ask = |query: &ItemsQuery| aggregate(&self.view, query, &question, |lon, lat| city.areas_at(lon, lat), &budget);
             Ok((ask(&self.query)?, self.against.as_ref().map(ask).transpose()?))
         })?;
         let frames: Vec<Frame> = match places {

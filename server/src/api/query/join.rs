@@ -47,7 +47,7 @@ pub const OPERATION: Operation = Operation {
     answer,
 };
 
-fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
+fn answer(desk: &Desk<'_>, input: &Input) -> Result<String, Problem> {
     let (left_id, right_id) = (input.text("left").unwrap_or_default(), input.text("right").unwrap_or_default());
     let name = input.text("relation").unwrap_or_default();
     // Nearest is not a relation of two items alone.
@@ -69,11 +69,14 @@ fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
     let (right_view, right_query) = desk.selection_by("right-filter", right_id, input.filter("right-filter")?)?;
     let (left_names, right_names) = (input.list("left-properties"), input.list("right-properties"));
     let mut budget = desk.budget();
-    let ((left, right), revision) = desk.settled(&[&left_view, &right_view], || {
+    let left_side = Side { view: &left_view, query: &left_query, properties: &left_names };
+    let ((left, sums, right), revision) = desk.settled(&[&left_view, &right_view], || {
         budget = desk.budget();
-        let left = read(&Side { view: &left_view, query: &left_query, properties: &left_names }, &mut budget)?;
         let right = read(&Side { view: &right_view, query: &right_query, properties: &right_names }, &mut budget)?;
-        Ok((left, right))
+        Ok(match relation.filter(|_| !as_pairs) {
+            Some(relation) => (Vec::new(), counts(&left_side, &right, relation, &budget)?, right),
+            None => (read(&left_side, &mut budget)?, Vec::new(), right),
+        })
     })?;
     let mut answer = json!({"left": left_id, "right": right_id, "relation": name, "revision": revision});
     let pair = |l: &Joined, r: &Joined, distance: Option<f64>| {
@@ -103,9 +106,9 @@ fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
             answer["units"] = json!({});
             answer["pairs"] = found.iter().map(|(l, r)| pair(&left[*l as usize], &right[*r as usize], None)).collect();
         }
-        (Some(relation), false) => {
+        (Some(_), false) => {
             answer["units"] = json!({"count": "items"});
-            answer["counts"] = counted(&counts(&left, &right, relation, &budget)?);
+            answer["counts"] = counted(&sums);
         }
         (None, true) => {
             let found = nearest(&left, &right, &budget)?;
@@ -120,7 +123,7 @@ fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
             answer["counts"] = counted(&sums);
         }
     }
-    Ok(answer)
+    Ok(answer.to_string())
 }
 
 fn carried(item: &Joined) -> Value {

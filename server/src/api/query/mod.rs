@@ -43,8 +43,8 @@ pub struct Operation {
     pub description: &'static str,
     /// What it takes.
     pub fields: &'static [Field],
-    /// Answers a question of this kind; may take as long as the desk allows.
-    pub answer: fn(&Desk<'_>, &Input) -> Result<Value, Problem>,
+    /// Answers a question of this kind, in JSON; may take as long as the desk allows.
+    pub answer: fn(&Desk<'_>, &Input) -> Result<String, Problem>,
 }
 
 /// Everything that can be asked.
@@ -90,5 +90,5 @@ async fn answer(app: &Arc<App>, ask: &Ask, method: &Method, body: Body, operatio
     let input = input::read(ask, method, body, operation.fields).await?;
     let app_too = app.clone();
     let answer = app.blocking(move || (operation.answer)(&Desk::new(&city, &app_too.networks), &input)).await?;
-    Ok(super::value(&answer))
+    Ok(super::json("application/json", answer))
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{geojson::write, http::Problem, limits};
 use citywall_analysis::nearest::nearest;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const FIELDS: &[Field] = &[
     Field { name: "collections", kind: Kind::List, needed: true, means: "the collections to look in", example: "buildings" },
@@ -26,6 +26,13 @@ const FIELDS: &[Field] = &[
         means: "CQL2 that holds of the items, in each of the collections",
         example: "",
     },
+    Field {
+        name: "properties",
+        kind: Kind::List,
+        needed: false,
+        means: "the properties to tell of each item: all without it; those that a collection does not have are passed over",
+        example: "",
+    },
 ];
 
 /// `/query/nearest`
@@ -37,7 +44,7 @@ pub const OPERATION: Operation = Operation {
     answer,
 };
 
-fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
+fn answer(desk: &Desk<'_>, input: &Input) -> Result<String, Problem> {
     let ids = input.list("collections");
     if ids.len() > limits::QUERY_COLLECTIONS_MAX {
         return Err(Problem::parameter("collections", format!("more than QUERY_COLLECTIONS_MAX ({})", limits::QUERY_COLLECTIONS_MAX)));
@@ -51,21 +58,26 @@ fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
     let filter = input.filter("filter")?;
     let collections = ids.iter().map(|id| desk.selection(id, filter.clone())).collect::<Result<Vec<_>, _>>()?;
     let views: Vec<_> = collections.iter().map(|(view, _)| view).collect();
-    let (features, revision) = desk.settled(&views, || {
+    let properties = Some(input.list("properties")).filter(|names| !names.is_empty());
+    let ((features, count), revision) = desk.settled(&views, || {
         let found = nearest(&collections, place, count, within, &mut desk.budget())?;
-        let features: Vec<Value> = found
-            .iter()
-            .filter_map(|neighbour| {
-                let view = &collections[neighbour.collection].0;
-                let mut feature = view.item_by_fid(neighbour.fid, write::feature_value)?;
-                feature["collection"] = view.id().as_str().into();
-                feature["distance"] = neighbour.distance_m.into();
-                Some(feature)
-            })
-            .collect();
-        Ok(features)
+        let mut writers: Vec<_> = views.iter().map(|_| write::FeatureWriter::new(properties.clone(), None)).collect();
+        let (mut features, mut count) = (Vec::new(), 0);
+        for neighbour in &found {
+            let (view, writer) = (views[neighbour.collection], &mut writers[neighbour.collection]);
+            let members = format!("\"collection\":\"{}\",\"distance\":{}", view.id(), json!(neighbour.distance_m));
+            view.item_by_fid(neighbour.fid, |item| {
+                if count > 0 {
+                    features.push(b',');
+                }
+                count += 1;
+                writer.feature_with(&mut features, item, &members);
+            });
+        }
+        Ok((features, count))
     })?;
-    Ok(
-        json!({"type": "FeatureCollection", "features": features, "numberReturned": features.len(), "units": {"distance": "m"}, "revision": revision}),
-    )
+    let features = String::from_utf8(features).map_err(|error| Problem::internal(&error))?;
+    Ok(format!(
+        "{{\"type\":\"FeatureCollection\",\"features\":[{features}],\"numberReturned\":{count},\"units\":{{\"distance\":\"m\"}},\"revision\":{revision}}}"
+    ))
 }

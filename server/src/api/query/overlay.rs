@@ -9,7 +9,7 @@ use citywall_analysis::overlay::{Operation, area_m2, buffer, length_m, overlay};
 use citywall_model::geometry as wkb;
 use citywall_query::{CollectionView, ItemsQuery};
 use geo_types::{Geometry, GeometryCollection};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const FIELDS: &[Field] = &[
     Field {
@@ -55,7 +55,7 @@ pub const OPERATION: super::Operation = super::Operation {
     answer,
 };
 
-fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
+fn answer(desk: &Desk<'_>, input: &Input) -> Result<String, Problem> {
     let name = input.text("operation").unwrap_or_default();
     let operation = match name {
         "measure" | "buffer" => None,
@@ -85,7 +85,8 @@ fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
         "properties": {"operation": name, "area": area_m2(&result), "length": length_m(&result)},
         "units": {"area": "m2", "length": "m"},
         "revision": revision,
-    }))
+    })
+    .to_string())
 }
 
 /// Where the shapes of one side come from.
@@ -115,7 +116,7 @@ impl Side {
             Self::Given(shape) => return Ok(vec![shape.clone()]),
             Self::Items(view, query) => (view, query),
         };
-        let (mut shapes, mut budget, mut stopped) = (Vec::new(), desk.budget(), None);
+        let (mut shapes, budget, mut stopped) = (Vec::new(), desk.budget(), None);
         view.each(query, |item| {
             shapes.extend(item.geometry().and_then(wkb::to_geo));
             stopped = budget.rows(1).err();

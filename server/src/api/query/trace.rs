@@ -72,7 +72,7 @@ const EVERYWHERE_M: f64 = 1e9;
 /// How far inside of a line a trace from the line itself begins, so that its neighbours at that end take no part.
 const INSIDE_M: f64 = 1e-6;
 
-fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
+fn answer(desk: &Desk<'_>, input: &Input) -> Result<String, Problem> {
     let question = Question::read(desk, input)?;
     let views: Vec<&CollectionView> =
         std::iter::once(&question.view).chain(question.start.view()).chain(question.nodes.iter().map(|nodes| &nodes.view)).collect();
@@ -85,7 +85,8 @@ fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
         "totals": traced.totals,
         "units": {"distance": "m", "length": "m", "lines": "items", "nodes": "items", "sums": "as the property"},
         "revision": revision,
-    }))
+    })
+    .to_string())
 }
 
 /// A collection of nodes.

@@ -65,7 +65,7 @@ const SIGHT_M_MAX: f64 = 50_000.0;
 /// No camera of a city sees further, in metres.
 const CAMERA_M_MAX: f64 = 5_000.0;
 
-fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
+fn answer(desk: &Desk<'_>, input: &Input) -> Result<String, Problem> {
     let scene = Scene::read(desk, input)?;
     let mut answer = match input.choice("method", &["line", "viewshed", "cameras"])? {
         "line" => scene.line()?,
@@ -76,7 +76,7 @@ fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
     answer["terrain"] = json!(elevation.map(|view| view.id().as_str().to_owned()));
     answer["verticalDatum"] = desk.city.profile().vertical_datum.clone().into();
     answer["refraction"] = scene.air.refraction.into();
-    Ok(answer)
+    Ok(answer.to_string())
 }
 
 /// What stands around.

@@ -84,7 +84,7 @@ struct Question<'a> {
     access_m: f64,
 }
 
-fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
+fn answer(desk: &Desk<'_>, input: &Input) -> Result<String, Problem> {
     let by = input.choice("by", &["distance", "time"])?;
     let include = input.list("include");
     if let Some(other) = include.iter().find(|name| !["items", "areas", "roads"].contains(&name.as_str())) {
@@ -124,7 +124,7 @@ fn answer(desk: &Desk<'_>, input: &Input) -> Result<Value, Problem> {
     answer["by"] = by.into();
     answer["units"] = json!({"distance": "m", "duration": "s", "band": if by == "time" { "s" } else { "m" }, "access": "m", "width": "m", "length": "m", "area": "m2"});
     answer["revision"] = revision.into();
-    Ok(answer)
+    Ok(answer.to_string())
 }
 
 impl<'a> Question<'a> {

@@ -27,6 +27,11 @@ impl ExactSum {
         self.parts.push(carry);
     }
 
+    /// Adds what another sum has, exactly.
+    pub fn add_all(&mut self, other: &Self) {
+        other.parts.iter().for_each(|part| self.add(*part));
+    }
+
     /// The sum, rounded to the nearest number.
     #[must_use]
     pub fn total(&self) -> f64 {
