@@ -77,8 +77,8 @@ pub const JOBS_KEPT_MAX: usize = 100;
 pub const JOBS_OPEN_MAX: usize = 16;
 /// Shortest secret of a token, in bytes.
 pub const TOKEN_BYTES_MIN: usize = 16;
-/// Most targets.
-pub const TARGETS_MAX: usize = 64;
+/// Most targets, hooks of the Redis port among them; each has a thread.
+pub const TARGETS_MAX: usize = 1_024;
 /// Longest timeout of a target, in seconds.
 pub const TARGET_TIMEOUT_SECONDS_MAX: f64 = 120.0;
 /// Longest age and wait of a letter, in seconds.

@@ -10,7 +10,7 @@ use crate::{
 };
 use axum::extract::State;
 use citywall_store::Letter;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// `GET /targets/{id}/dead-letters`: the oldest first, from after a number on.
@@ -54,7 +54,9 @@ fn office(app: &App, id: &str) -> Result<Arc<PostOffice>, Problem> {
 }
 
 fn described(letter: &Letter) -> Value {
-    let body = RawValue::from_string(letter.body.clone()).ok().and_then(|raw| serde_json::to_value(raw).ok());
+    let mut messages: Vec<Value> = letter.body.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    // A hook's letter may have several messages.
+    let body = if messages.len() == 1 { messages.remove(0) } else { Value::from(messages) };
     json!({
         "number": letter.number, "revision": letter.revision, "queued": letter.queued.to_string(), "tries": letter.tries,
         "reason": letter.reason, "body": body

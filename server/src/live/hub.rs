@@ -74,6 +74,15 @@ impl Pushed {
         })
     }
 
+    /// True if it has a change in a collection that is asked for.
+    pub fn any(&self, wanted: impl Fn(&CollectionId) -> bool) -> bool {
+        match &self.commit {
+            // Neighbours are mostly of one collection.
+            Some(commit) => commit.changes.chunk_by(|a, b| a.collection == b.collection).any(|changes| wanted(&changes[0].collection)),
+            None => self.changes().iter().any(|change| wanted(&change.collection)),
+        }
+    }
+
     /// How much room it takes where commits wait: its changes, or one for a layer.
     pub fn weight(&self) -> usize {
         self.commit.as_ref().map_or_else(|| self.changes().len(), |commit| commit.changes.len()).max(1)

@@ -82,7 +82,8 @@ impl Interest {
         self.windows.is_empty() && self.area.is_none() && self.filter.is_none()
     }
 
-    fn has_collection(&self, id: &CollectionId) -> bool {
+    /// True if changes of a collection may concern it.
+    pub fn has_collection(&self, id: &CollectionId) -> bool {
         self.collections.is_empty() || self.collections.contains(id)
     }
 

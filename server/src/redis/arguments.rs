@@ -81,6 +81,11 @@ impl<'a> Arguments<'a> {
         Ok(Self { all: command.iter().skip(1).enumerate().map(text).collect::<Result<_, _>>()?, at: 0 })
     }
 
+    /// These arguments.
+    pub fn of(all: Vec<&'a str>) -> Self {
+        Self { all, at: 0 }
+    }
+
     /// The number of arguments that are left.
     pub fn left(&self) -> usize {
         self.all.len() - self.at

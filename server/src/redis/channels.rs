@@ -4,15 +4,15 @@ use super::{
     Door,
     arguments::{Arguments, Fault},
     codec::Reply,
-    fence::Fence,
-    object::quoted,
-    write::{draft, ok_json},
+    fence::{Fence, Fences},
+    hooks,
+    object::{EXPIRES, quoted},
+    write::{draft, now, ok_json},
 };
 use crate::ingest::make;
 use anyhow::Context;
-use bytes::Bytes;
-use citywall_model::{CimCategory, CollectionId, CollectionKind, EventDraft, FeatureRef, LocalText};
-use citywall_query::ItemsQuery;
+use citywall_model::{Change, CimCategory, CollectionId, CollectionKind, EventDraft, FeatureRef, LifeState, LiveItem, LocalText};
+use citywall_query::{Commit, ItemsQuery};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -49,8 +49,7 @@ pub fn load(door: &Door) -> anyhow::Result<()> {
         let set = || -> anyhow::Result<bool> {
             let words: Vec<String> = serde_json::from_value(words).context("words")?;
             let meta = if meta.is_null() { BTreeMap::new() } else { serde_json::from_value(meta).context("meta")? };
-            let command: Vec<Bytes> = std::iter::once(String::new()).chain(words).map(Bytes::from).collect();
-            let fence = Arguments::new(&command).and_then(|mut words| Fence::read(&name, meta, &mut words, &door.city));
+            let fence = Fence::again(&name, meta, &words, &door.city);
             fence.and_then(|fence| door.fences.set(fence)).map_err(|fault| anyhow::anyhow!("{}", fault.0))
         };
         if let Err(error) = set() {
@@ -60,27 +59,65 @@ pub fn load(door: &Door) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What SETCHAN and SETHOOK say after the name: META, EX and the fence.
+pub struct Setting {
+    /// The fence.
+    pub fence: Fence,
+    /// When its time is over, in seconds since 1970; null for never.
+    pub expires: Value,
+}
+
+impl Setting {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Something is missing or makes no sense.
+    pub fn read(door: &Door, name: &str, arguments: &mut Arguments<'_>) -> Result<Self, Fault> {
+        let (mut meta, mut expires) = (BTreeMap::new(), Value::Null);
+        loop {
+            if arguments.takes("meta") {
+                meta.insert(arguments.word()?.to_owned(), arguments.word()?.to_owned());
+            } else if arguments.takes("ex") {
+                expires = Value::from(now() + arguments.number()?);
+            } else {
+                return Fence::read(name, meta, arguments, &door.city).map(|fence| Self { fence, expires });
+            }
+        }
+    }
+}
+
 /// SETCHAN: sets a fence and gives the record that keeps it, or the reply that it is there just so.
 ///
 /// # Errors
-/// Something is missing or makes no sense.
+/// Something is missing or makes no sense, or a hook has the name.
 pub fn set(door: &Door, arguments: &mut Arguments<'_>, json: bool) -> Result<Result<EventDraft, Reply>, Fault> {
     let name = arguments.word()?;
-    let mut meta = BTreeMap::new();
-    while arguments.takes("meta") {
-        meta.insert(arguments.word()?.to_owned(), arguments.word()?.to_owned());
+    let Setting { fence, expires } = Setting::read(door, name, arguments)?;
+    if !hooks::names(&door.city, name, false).is_empty() {
+        return Err(Fault::new("hooks and channels cannot share the same name"));
     }
-    if arguments.takes("ex") {
-        return Err(Fault::new("EX is not known for a channel here"));
-    }
-    let fence = Fence::read(name, meta, arguments, &door.city)?;
     let mut record = draft(name);
     record.properties.insert("words".to_owned(), json!(fence.words));
     record.properties.insert("meta".to_owned(), if fence.meta.is_empty() { Value::Null } else { json!(fence.meta) });
-    if door.fences.set(fence)? {
+    record.properties.insert(EXPIRES.to_owned(), expires.clone());
+    if door.fences.set(fence)? || !expires.is_null() {
         return Ok(Ok(record));
     }
     Ok(Err(if json { ok_json("") } else { Reply::Integer(0) }))
+}
+
+/// The whole seconds that are left of a channel or a hook; -1 for ever.
+#[expect(clippy::cast_possible_truncation, reason = "a float too large saturates")]
+pub fn ttl(item: &LiveItem) -> i64 {
+    item.property(EXPIRES).as_f64().map_or(-1, |expires| (expires - now()).max(0.0) as i64)
+}
+
+/// Lets go of the channels whose records a commit has removed, by whatever way.
+pub fn forget(fences: &Fences, commit: &Commit) {
+    let is_gone = |change: &&Change| change.collection.as_str() == COLLECTION && change.item.state() == LifeState::Removed;
+    for change in commit.changes.iter().filter(is_gone) {
+        fences.delete(change.item.id(), false);
+    }
 }
 
 /// CHANS: the channels that a pattern fits.
@@ -91,10 +128,13 @@ pub fn list(door: &Door, arguments: &mut Arguments<'_>, json: bool) -> Result<Re
     let pattern = arguments.word()?;
     arguments.end()?;
     let fences = door.fences.channels(pattern);
+    let left = |item: FeatureRef<'_>| if let FeatureRef::Live(item) = item { ttl(item) } else { -1 };
     if json {
+        let view = door.city.view(&collection()).ok();
         let one = |fence: &std::sync::Arc<Fence>| {
             let (name, key, words) = (quoted(&fence.name), quoted(fence.key()), json!(fence.words));
-            format!("{{\"name\":{name},\"key\":{key},\"ttl\":-1,\"command\":{words},\"meta\":{}}}", json!(fence.meta))
+            let ttl = view.as_ref().and_then(|view| view.item(&fence.name, left)).unwrap_or(-1);
+            format!("{{\"name\":{name},\"key\":{key},\"ttl\":{ttl},\"command\":{words},\"meta\":{}}}", json!(fence.meta))
         };
         return Ok(ok_json(&format!(",\"chans\":[{}]", fences.iter().map(one).collect::<Vec<_>>().join(","))));
     }

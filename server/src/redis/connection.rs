@@ -7,7 +7,7 @@ use super::{
     codec::{self, Command, Reply},
     fence::Fence,
     filter::matches,
-    keys,
+    hooks, keys,
     pubsub::{Listener, Message},
     read,
     search::{Search, Verb},
@@ -183,7 +183,7 @@ impl Connection {
             return Err(Fault::new("authentication required"));
         }
         match name {
-            "set" | "fset" | "del" | "expire" | "persist" | "setchan" => self.write(name, a).await,
+            "set" | "fset" | "del" | "expire" | "persist" | "setchan" | "sethook" => self.write(name, a).await,
             "pdel" | "drop" => {
                 self.allow(Scope::Ingest)?;
                 self.flush().await;
@@ -200,6 +200,15 @@ impl Connection {
                 let names = self.door.fences.delete(a.word()?, name == "pdelchan");
                 let drafts: Vec<_> = names.iter().map(|name| removal(name)).collect();
                 self.submit(&channels::collection(), drafts).await?;
+                Ok(Some(if self.json { ok_json("") } else { Reply::Integer(i64::try_from(names.len()).unwrap_or(0)) }))
+            }
+            "delhook" | "pdelhook" => {
+                self.allow(Scope::Ingest)?;
+                self.flush().await;
+                let names = hooks::names(&self.door.city, a.word()?, name == "pdelhook");
+                a.end()?;
+                let drafts: Vec<_> = names.iter().map(|name| removal(name)).collect();
+                self.submit(&hooks::collection(), drafts).await?;
                 Ok(Some(if self.json { ok_json("") } else { Reply::Integer(i64::try_from(names.len()).unwrap_or(0)) }))
             }
             "subscribe" | "psubscribe" | "unsubscribe" | "punsubscribe" => self.subscribe(name, a).map(|()| None),
@@ -248,6 +257,13 @@ impl Connection {
                     Err(reply) => Ok(Some(if json { ok_json("") } else { reply })),
                 }
             }
+            "sethook" => {
+                self.flush().await;
+                match hooks::set(&self.door, a)? {
+                    Some(draft) => self.add_to(String::new(), hooks::collection(), draft, Told::Number(1)).await,
+                    None => Ok(Some(if json { ok_json("") } else { Reply::Integer(0) })),
+                }
+            }
             _ => match channels::set(&self.door, a, json)? {
                 Ok(draft) => self.add_to(String::new(), channels::collection(), draft, Told::Number(1)).await,
                 Err(reply) => Ok(Some(reply)),
@@ -286,8 +302,7 @@ impl Connection {
             "stats" => tokio::task::block_in_place(|| read::stats(a, &city, json)),
             "server" | "info" => Ok(read::server(&city, self.door.app.started, json)),
             "chans" => channels::list(&self.door, a, json),
-            "hooks" => Ok(if json { ok_json(",\"hooks\":[]") } else { Reply::Array(Vec::new()) }),
-            "sethook" | "delhook" | "pdelhook" => Err(Fault::new("hooks are not known here: use SETCHAN, or a target of the city")),
+            "hooks" => hooks::list(&city, a, json),
             "publish" => {
                 self.allow(Scope::Ingest)?;
                 let told = self.door.fences.pubsub.publish(a.text()?, a.text()?);

@@ -1,12 +1,13 @@
 //! Objects whose time is over are removed: by a record like any other.
 
 use super::{
+    channels, hooks,
     object::EXPIRES,
     write::{now, removal},
 };
 use crate::{app::App, limits};
 use citywall_model::{Change, CollectionId, CollectionKind, FeatureRef, LifeState, LiveItem};
-use citywall_query::City;
+use citywall_query::{City, CollectionView};
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +24,10 @@ pub fn start(app: &Arc<App>, city: &Arc<City>) {
     let due = Arc::new(Mutex::new(Due::new()));
     let noted = due.clone();
     city.on_commit(move |commit| commit.changes.iter().filter(|change| !change.late).for_each(|change| see(&noted, change)));
-    for view in city.collections().iter().filter(|view| view.kind() == CollectionKind::MovingObjects) {
+    let has_due = |view: &&CollectionView| {
+        view.kind() == CollectionKind::MovingObjects || [channels::collection(), hooks::collection()].contains(view.id())
+    };
+    for view in city.collections().iter().filter(has_due) {
         view.open_items().iter().for_each(|item| note(&due, view.id(), item));
     }
     let (city, mut closing) = (city.clone(), app.closing.subscribe());

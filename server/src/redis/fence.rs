@@ -1,62 +1,86 @@
-//! Fences: channels and live searches that are told when an object enters or leaves an area.
+//! Fences: searches that are told when an object enters or leaves their area.
 //!
-//! All fences of a key stand in one [`FenceIndex`]; what a move does to them is found there, on
-//! the writer's thread, after the move is durable. An object counts where it is a point, or else
-//! by the centre of its envelope.
+//! A channel (SETCHAN) and a live search are told to who listens, on the writer's thread, after
+//! the move is durable. A hook (SETHOOK) is a target of the city: its messages are letters, made
+//! by the post office of the committed changes, in the same order.
 
 use super::{
     area::{Area, From},
     arguments::{Arguments, Fault},
-    keys,
-    object::{self, Form, Object, quoted},
+    object::{Form, Object, quoted},
     pubsub::Pubsub,
     search::{Search, Target, Verb},
+    watch::FenceSet,
 };
-use crate::limits;
-use citywall_model::{Change, CollectionId, LifeState, LiveItem};
+use citywall_model::{CollectionId, LiveItem};
 use citywall_query::{City, Commit, Measure};
-use citywall_rules::fence::{FenceIndex, FenceKey, Presence, Transition};
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use rustc_hash::FxHashMap;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// A fence.
 #[derive(Debug)]
 pub struct Fence {
-    /// The channel that it tells.
+    /// The channel or the hook that it tells.
     pub name: Arc<str>,
-    /// The channel's META, by name.
+    /// META, by name.
     pub meta: BTreeMap<String, String>,
     /// The words that made it, from the command on.
     pub words: Vec<String>,
-    /// True for a channel; false for a live search, which nobody lists.
-    pub is_channel: bool,
+    /// False for a live search, which nobody lists.
+    pub is_named: bool,
     search: Search,
 }
 
+/// What a fence is told of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It was set, and this was detected.
+    Detect(&'static str),
+    /// It is no more.
+    Gone,
+}
+
+impl Told {
+    fn command(self) -> &'static str {
+        match self {
+            Self::Detect(_) => "set",
+            Self::Gone => "del",
+        }
+    }
+}
+
 impl Fence {
-    /// Reads a fence from `NEARBY fleet FENCE …` on.
+    /// Reads a fence from `NEARBY fleet FENCE …` on; as in Tile38, it is one without FENCE too.
     ///
     /// # Errors
-    /// Something is missing or makes no sense, or FENCE is.
+    /// Something is missing or makes no sense.
     pub fn read(name: &str, meta: BTreeMap<String, String>, arguments: &mut Arguments<'_>, city: &City) -> Result<Self, Fault> {
         let words = arguments.rest().iter().map(|word| (*word).to_owned()).collect();
         let command = arguments.word()?;
         let verb = super::verb(command).filter(|verb| *verb != Verb::Scan).ok_or_else(|| Fault::argument(command))?;
-        let search = Search::read(verb, arguments, city)?;
+        let mut search = Search::read(verb, arguments, city)?;
+        search.fence.is_fence = true;
         Self::new(name, meta, words, search, true)
+    }
+
+    /// A fence from the words that made it once.
+    ///
+    /// # Errors
+    /// As for [`Fence::read`].
+    pub fn again(name: &str, meta: BTreeMap<String, String>, words: &[String], city: &City) -> Result<Self, Fault> {
+        Self::read(name, meta, &mut Arguments::of(words.iter().map(String::as_str).collect()), city)
     }
 
     /// A fence of a search.
     ///
     /// # Errors
     /// The search has no FENCE, or its area has no inside.
-    pub fn new(name: &str, meta: BTreeMap<String, String>, words: Vec<String>, search: Search, is_channel: bool) -> Result<Self, Fault> {
+    pub fn new(name: &str, meta: BTreeMap<String, String>, words: Vec<String>, search: Search, is_named: bool) -> Result<Self, Fault> {
         if !search.fence.is_fence {
             return Err(Fault::new("missing FENCE argument"));
         }
-        Ok(Self { name: name.into(), meta, words, is_channel, search })
+        Ok(Self { name: name.into(), meta, words, is_named, search })
     }
 
     /// The key that it watches.
@@ -64,7 +88,8 @@ impl Fence {
         &self.search.key
     }
 
-    fn area(&self) -> Option<Area> {
+    /// Its area; `None` for a search that has none.
+    pub fn area(&self) -> Option<Area> {
         match &self.search.target {
             Target::In(area, _) => Some(area.clone()),
             Target::Near(place, Some(metres)) => Some(Area::circle(*place, *metres)),
@@ -72,35 +97,66 @@ impl Fence {
         }
     }
 
-    fn detects(&self, what: &str) -> bool {
+    /// True if it tells of what is detected so.
+    pub fn detects(&self, what: &str) -> bool {
         self.search.fence.detect.as_ref().is_none_or(|detect| detect.contains(what))
     }
 
-    fn tells_of(&self, command: &str) -> bool {
-        self.search.fence.commands.as_ref().is_none_or(|commands| commands.contains(command))
+    /// True if it tells of what a command did.
+    pub fn tells(&self, told: Told) -> bool {
+        self.search.fence.commands.as_ref().is_none_or(|commands| commands.contains(told.command()))
+    }
+
+    /// True if an object is one of those that it looks for.
+    pub fn counts(&self, item: &LiveItem) -> bool {
+        self.search.filter.holds(item)
+    }
+
+    /// True if the other one was made by the same words.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.words == other.words && self.meta == other.meta
+    }
+
+    /// The message of Tile38: who, which fence, and what happened.
+    pub fn message(&self, told: Told, item: &LiveItem) -> String {
+        let Search { key, form, no_fields, .. } = &self.search;
+        let mut hook = if self.is_named { format!(",\"hook\":{}", quoted(&self.name)) } else { String::new() };
+        if !self.meta.is_empty() {
+            let meta: Vec<String> = self.meta.iter().map(|(name, value)| format!("{}:{}", quoted(name), quoted(value))).collect();
+            hook += &format!(",\"meta\":{{{}}}", meta.join(","));
+        }
+        let (key, id, time) = (quoted(key), quoted(item.id()), item.since().min(Timestamp::now()));
+        let command = told.command();
+        let Told::Detect(detect) = told else {
+            return format!("{{\"command\":\"{command}\"{hook},\"key\":{key},\"id\":{id},\"time\":\"{time}\"}}");
+        };
+        let object = Object::new(item);
+        let shown = match form {
+            Form::Ids | Form::Count => String::new(),
+            form => format!(",{}", object.json(*form)),
+        };
+        let fields = object.fields_json().filter(|_| !no_fields && !matches!(form, Form::Ids | Form::Count));
+        let fields = fields.map_or(String::new(), |fields| format!(",{fields}"));
+        let distance = match &self.search.target {
+            Target::Near(place, _) if self.search.distance => {
+                let metres = item.geometry().and_then(|wkb| From::new(*place).to(wkb));
+                metres.map_or(String::new(), |metres| format!(",\"distance\":{metres}"))
+            }
+            _ => String::new(),
+        };
+        // What one object does to one fence is a group.
+        let group =
+            format!("{:016x}{:08x}", item.fid(), self.name.bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())));
+        format!(
+            "{{\"command\":\"{command}\",\"group\":\"{group}\",\"detect\":\"{detect}\"{hook},\"key\":{key},\"time\":\"{time}\",\"id\":{id}{shown}{fields}{distance}}}"
+        )
     }
 }
 
-/// The fences of one collection.
-#[derive(Default)]
-struct Watch {
-    index: FenceIndex,
-    fences: FxHashMap<FenceKey, Arc<Fence>>,
-    /// Those that tell of what is outside too.
-    outside: Vec<FenceKey>,
-    objects: FxHashMap<u64, Presence>,
-}
-
-#[derive(Default)]
-struct State {
-    channels: BTreeMap<Arc<str>, (CollectionId, FenceKey)>,
-    watches: FxHashMap<CollectionId, Watch>,
-}
-
-/// All fences.
+/// The fences of channels and live searches, and who is told.
 #[derive(Default)]
 pub struct Fences {
-    state: Mutex<State>,
+    set: Mutex<FenceSet>,
     /// Who is told.
     pub pubsub: Pubsub,
 }
@@ -111,187 +167,88 @@ impl Fences {
     /// # Errors
     /// Its area has no inside, or there are too many.
     pub fn set(&self, fence: Fence) -> Result<bool, Fault> {
-        let wkb = fence.area().and_then(|area| area.polygon()).ok_or_else(|| Fault::new("the fence's area has no inside"))?;
-        let collection = keys::collection(fence.key());
-        let mut state = self.state.lock();
-        if state.channels.len() >= limits::REDIS_CHANNELS_MAX {
-            return Err(Fault::new(format!("there are REDIS_CHANNELS_MAX ({}) channels", limits::REDIS_CHANNELS_MAX)));
-        }
-        let same = state.channels.get(&fence.name).and_then(|(id, key)| state.watches.get(id)?.fences.get(key));
-        if same.is_some_and(|known| known.words == fence.words && known.meta == fence.meta) {
-            return Ok(false);
-        }
-        let watch = state.watches.entry(collection.clone()).or_default();
-        let key = watch.index.insert(wkb.bytes()).map_err(|error| Fault::new(error.to_string()))?;
-        if fence.detects("outside") {
-            watch.outside.push(key);
-        }
-        let name = fence.name.clone();
-        watch.fences.insert(key, Arc::new(fence));
-        if let Some((old, key)) = state.channels.insert(name, (collection, key)) {
-            state.forget(&old, key);
-        }
-        Ok(true)
+        self.set.lock().set(fence)
     }
 
     /// Takes fences away whose names a pattern fits, or the one of this name, and gives back their names.
     pub fn delete(&self, name: &str, is_pattern: bool) -> Vec<Arc<str>> {
-        let mut state = self.state.lock();
-        let names: Vec<Arc<str>> = if is_pattern {
-            state.channels.keys().filter(|channel| super::filter::matches(name, channel)).cloned().collect()
-        } else {
-            state.channels.get_key_value(name).map(|(name, _)| name.clone()).into_iter().collect()
-        };
-        for name in &names {
-            if let Some((collection, key)) = state.channels.remove(name) {
-                state.forget(&collection, key);
-            }
-        }
+        let mut set = self.set.lock();
+        let mut names = if is_pattern { named(&set, name) } else { vec![name.into()] };
+        names.retain(|name| set.remove(name));
         names
+    }
+
+    /// True if there is a channel of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.set.lock().get(name).is_some()
     }
 
     /// The channels whose names a pattern fits, by name.
     pub fn channels(&self, pattern: &str) -> Vec<Arc<Fence>> {
-        let state = self.state.lock();
-        let fence = |(collection, key): &(CollectionId, FenceKey)| state.watches.get(collection)?.fences.get(key).cloned();
-        let named = state.channels.iter().filter(|(name, _)| super::filter::matches(pattern, name));
-        named.filter_map(|(_, at)| fence(at)).filter(|fence| fence.is_channel).collect()
+        let mut fences = self.set.lock().matching(pattern);
+        fences.retain(|fence| fence.is_named);
+        fences
     }
 
     /// Tells of what a commit did. Runs on the writer's thread.
     pub fn see(&self, commit: &Commit) {
-        let mut state = self.state.lock();
-        if state.watches.is_empty() {
+        let mut set = self.set.lock();
+        if set.is_empty() {
             return;
         }
-        let mut told = Vec::new();
+        let mut messages = Vec::new();
         for change in commit.changes.iter().filter(|change| !change.late) {
-            if let Some(watch) = state.watches.get_mut(&change.collection) {
-                watch.see(change, &self.pubsub, &mut told);
-            }
+            set.see(&change.collection, &change.item, change.before.as_ref(), |fence, told| {
+                if fence.tells(told) && self.pubsub.has(&fence.name) {
+                    messages.push((fence.name.clone(), fence.message(told, &change.item)));
+                }
+            });
         }
-        drop(state);
-        for (channel, text) in told {
+        drop(set);
+        for (channel, text) in messages {
             self.pubsub.publish(&channel, &text);
         }
     }
 }
 
-impl State {
-    fn forget(&mut self, collection: &CollectionId, key: FenceKey) {
-        if let Some(watch) = self.watches.get_mut(collection) {
-            watch.index.remove(key);
-            watch.fences.remove(&key);
-            watch.outside.retain(|other| *other != key);
-            if watch.fences.is_empty() {
-                self.watches.remove(collection);
-            }
-        }
-    }
+fn named(set: &FenceSet, pattern: &str) -> Vec<Arc<str>> {
+    set.matching(pattern).iter().filter(|fence| fence.is_named).map(|fence| fence.name.clone()).collect()
 }
 
-impl Watch {
-    fn see(&mut self, change: &Change, pubsub: &Pubsub, told: &mut Vec<(Arc<str>, String)>) {
-        let Self { index, fences, outside, objects } = self;
-        let item = &change.item;
-        let fid = item.fid();
-        let mut moves = Vec::new();
-        let to = object::place(item).filter(|_| item.state() != LifeState::Removed);
-        let before = change.before.as_ref().filter(|before| before.state() != LifeState::Removed);
-        let object = objects.entry(fid).or_insert_with(|| {
-            let mut object = Presence::default();
-            if let Some(place) = before.and_then(object::place) {
-                index.place(&mut object, place);
+/// The fences of the hooks. Not bound to the door: a hook goes on while the door is shut.
+#[derive(Default)]
+pub struct Hooks(FenceSet);
+
+impl Hooks {
+    /// Sets the fence of a hook, as the words of its command say.
+    ///
+    /// # Errors
+    /// Why it cannot be set; then the hook has none.
+    pub fn set(&mut self, name: &str, words: &[String], meta: &BTreeMap<String, String>, city: &City) -> Result<(), String> {
+        let set = Fence::again(name, meta.clone(), words, city).and_then(|fence| self.0.set(fence));
+        set.map(drop).map_err(|fault| {
+            self.0.remove(name);
+            fault.0.into_owned()
+        })
+    }
+
+    /// Takes the fence of a hook away.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// True if there is a hook for objects of this collection.
+    pub fn watches(&self, collection: &CollectionId) -> bool {
+        self.0.watches(collection)
+    }
+
+    /// Gives the name and the message of every hook that is told of a change, one after the other.
+    /// `before` is the item before, where there was one.
+    pub fn see(&mut self, collection: &CollectionId, item: &LiveItem, before: Option<&LiveItem>, mut tell: impl FnMut(&str, String)) {
+        self.0.see(collection, item, before, |fence, told| {
+            if fence.tells(told) {
+                tell(&fence.name, fence.message(told, item));
             }
-            object
         });
-        let mut tell = |fence: &Arc<Fence>, command: &str, detect: &str| {
-            if fence.tells_of(command) && pubsub.has(&fence.name) {
-                told.push((fence.name.clone(), message(fence, command, detect, item)));
-            }
-        };
-        let Some(to) = to else {
-            index.gone(object, &mut moves);
-            objects.remove(&fid);
-            let left = moves.iter().map(|(key, _)| key);
-            for fence in
-                left.chain(outside.iter().filter(|key| !moves.iter().any(|(left, _)| left == *key))).filter_map(|key| fences.get(key))
-            {
-                tell(fence, "del", "");
-            }
-            return;
-        };
-        index.moved(object, to, &mut moves);
-        for (key, transition) in &moves {
-            let Some(fence) = fences.get(key) else { continue };
-            let filter = &fence.search.filter;
-            let was = *transition == Transition::Exit && before.is_some_and(|before| filter.holds(before));
-            let is = *transition == Transition::Enter && filter.holds(item);
-            let crosses = *transition == Transition::Cross && filter.holds(item);
-            transitions(fence, was, is, crosses, filter.holds(item), &mut tell);
-        }
-        for key in object.inside().iter().filter(|key| !moves.iter().any(|(moved, _)| moved == *key)) {
-            let Some(fence) = fences.get(key) else { continue };
-            let filter = &fence.search.filter;
-            let was = before.is_some_and(|before| filter.holds(before));
-            transitions(fence, was, filter.holds(item), false, false, &mut tell);
-        }
-        for key in outside.iter().filter(|key| !object.inside().contains(key) && !moves.iter().any(|(moved, _)| moved == *key)) {
-            if let Some(fence) = fences.get(key)
-                && fence.search.filter.holds(item)
-            {
-                tell(fence, "set", "outside");
-            }
-        }
     }
-}
-
-/// Tells what Tile38 tells: with an entry also that it is inside, with an exit and a crossing also
-/// that it is outside.
-fn transitions(fence: &Arc<Fence>, was: bool, is: bool, crosses: bool, counts: bool, tell: &mut impl FnMut(&Arc<Fence>, &str, &str)) {
-    let steps: &[&str] = match (was, is) {
-        (true, true) => &["inside"],
-        (true, false) => &["exit", "outside"],
-        (false, true) => &["enter", "inside"],
-        (false, false) if crosses => &["cross", "outside"],
-        (false, false) if counts => &["outside"],
-        (false, false) => &[],
-    };
-    for step in steps.iter().filter(|step| fence.detects(step)) {
-        tell(fence, "set", step);
-    }
-}
-
-/// The message of Tile38: who, which fence, and what happened.
-fn message(fence: &Fence, command: &str, detect: &str, item: &LiveItem) -> String {
-    let Search { key, form, no_fields, .. } = &fence.search;
-    let mut hook = if fence.is_channel { format!(",\"hook\":{}", quoted(&fence.name)) } else { String::new() };
-    if !fence.meta.is_empty() {
-        let meta: Vec<String> = fence.meta.iter().map(|(name, value)| format!("{}:{}", quoted(name), quoted(value))).collect();
-        hook += &format!(",\"meta\":{{{}}}", meta.join(","));
-    }
-    let (key, id, time) = (quoted(key), quoted(item.id()), item.since().min(Timestamp::now()));
-    if command == "del" {
-        return format!("{{\"command\":\"del\"{hook},\"key\":{key},\"id\":{id},\"time\":\"{time}\"}}");
-    }
-    let object = Object::new(item);
-    let shown = match form {
-        Form::Ids | Form::Count => String::new(),
-        form => format!(",{}", object.json(*form)),
-    };
-    let fields = object.fields_json().filter(|_| !no_fields && !matches!(form, Form::Ids | Form::Count));
-    let fields = fields.map_or(String::new(), |fields| format!(",{fields}"));
-    let distance = match &fence.search.target {
-        Target::Near(place, _) if fence.search.distance => {
-            let metres = item.geometry().and_then(|wkb| From::new(*place).to(wkb));
-            metres.map_or(String::new(), |metres| format!(",\"distance\":{metres}"))
-        }
-        _ => String::new(),
-    };
-    // One visit of one object to one fence is a group.
-    let group =
-        format!("{:016x}{:08x}", item.fid(), fence.name.bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())));
-    format!(
-        "{{\"command\":\"{command}\",\"group\":\"{group}\",\"detect\":\"{detect}\"{hook},\"key\":{key},\"time\":\"{time}\",\"id\":{id}{shown}{fields}{distance}}}"
-    )
 }

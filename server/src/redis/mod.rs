@@ -5,7 +5,8 @@
 //! is acknowledged once it is durable. [`connection`] takes commands off a socket ([`codec`]),
 //! gathers writes that follow each other into one batch ([`write`]), and answers reads ([`read`])
 //! and searches ([`search`], [`area`], [`filter`]) from the collection's tree. [`fence`] tells
-//! the channels of [`pubsub`] what a commit did.
+//! the channels of [`pubsub`] what a commit did; which fences it concerns is found by [`watch`].
+//! A hook ([`hooks`]) is a target of the city.
 //!
 //! What differs from Tile38 on purpose: a write is durable before it is acknowledged; a place is
 //! on the globe, or refused; a search across the antimeridian finds both sides; a field named
@@ -20,11 +21,13 @@ mod connection;
 mod expire;
 mod fence;
 mod filter;
+mod hooks;
 mod keys;
 mod object;
 mod pubsub;
 mod read;
 mod search;
+mod watch;
 mod write;
 
 use crate::{access::Caller, app::App, limits};
@@ -32,12 +35,10 @@ use anyhow::Context;
 use area::Relation;
 use citywall_query::City;
 use fence::Fences;
+pub use fence::Hooks;
 use search::Verb;
 use std::{sync::Arc, time::Duration};
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, watch},
-};
+use tokio::{net::TcpListener, sync::Semaphore};
 
 /// What every connection shares.
 struct Door {
@@ -76,7 +77,10 @@ pub async fn start(app: &Arc<App>, city: &Arc<City>) -> anyhow::Result<()> {
     let door = Arc::new(Door { app: app.clone(), city: city.clone(), fences: fences.clone() });
     let loading = door.clone();
     tokio::task::spawn_blocking(move || channels::load(&loading)).await.context("the channels were not loaded")??;
-    city.on_commit(move |commit| fences.see(commit));
+    city.on_commit(move |commit| {
+        fences.see(commit);
+        channels::forget(&fences, commit);
+    });
     expire::start(app, city);
     println!("  Redis {bound}");
     tracing::info!(%bound, "the Redis port is open");
@@ -114,7 +118,7 @@ async fn accept(door: Arc<Door>, listener: TcpListener) {
 }
 
 /// Returns once the server stops.
-async fn closed(closing: &mut watch::Receiver<bool>) {
+async fn closed(closing: &mut tokio::sync::watch::Receiver<bool>) {
     // A sender that is gone has ended too.
     let _ = closing.wait_for(|closing| *closing).await;
 }

@@ -27,13 +27,21 @@ pub enum Failure {
     Never(String),
 }
 
-/// A way to deliver letters. Blocks until the letter has arrived or the target's timeout is over.
+/// One message of a letter: a line of it.
+pub struct Message<'l> {
+    /// The same however often it is sent.
+    pub key: String,
+    /// What is sent.
+    pub body: &'l str,
+}
+
+/// A way to deliver messages. Blocks until one has arrived or the target's timeout is over.
 pub trait Sender: Send {
-    /// Delivers one letter.
+    /// Delivers one message.
     ///
     /// # Errors
     /// It was not taken.
-    fn send(&mut self, letter: &Letter) -> Result<(), Failure>;
+    fn send(&mut self, message: &Message<'_>) -> Result<(), Failure>;
 
     /// Called now and then while there is nothing to send.
     fn idle(&mut self) {}
@@ -42,6 +50,34 @@ pub trait Sender: Send {
 /// The key of a letter: the same however often it is sent.
 pub fn key(target: &str, revision: Revision) -> String {
     format!("{target}-{revision}")
+}
+
+/// The messages of a letter.
+fn messages<'l>(target: &str, letter: &'l Letter) -> impl Iterator<Item = Message<'l>> {
+    let key = key(target, letter.revision);
+    letter.body.lines().enumerate().map(move |(at, body)| Message { key: if at == 0 { key.clone() } else { format!("{key}-{at}") }, body })
+}
+
+/// Ways of which each is tried where those before it failed.
+struct Ways(Vec<Box<dyn Sender>>);
+
+impl Sender for Ways {
+    fn send(&mut self, message: &Message<'_>) -> Result<(), Failure> {
+        let mut failure = Failure::Never("there is no way to send it".to_owned());
+        for way in &mut self.0 {
+            match (way.send(message), &failure) {
+                (Ok(()), _) => return Ok(()),
+                // What one way may take later is not lost because another never will.
+                (Err(Failure::Never(_)), Failure::Later(_)) => {}
+                (Err(reason), _) => failure = reason,
+            }
+        }
+        Err(failure)
+    }
+
+    fn idle(&mut self) {
+        self.0.iter_mut().for_each(|way| way.idle());
+    }
 }
 
 /// What is counted of a target since the server started.
@@ -121,7 +157,7 @@ impl Carrier {
         let wake = Arc::new(Wake::default());
         let round = Round {
             target: target.to_owned(),
-            sender: sender(target, document, allowed),
+            sender: senders(target, document, &allowed),
             document: document.clone(),
             outbox,
             counters,
@@ -137,20 +173,21 @@ impl Carrier {
     }
 }
 
-fn sender(target: &str, document: &TargetDocument, allowed: Allowed) -> Box<dyn Sender> {
+fn senders(target: &str, document: &TargetDocument, allowed: &Allowed) -> Ways {
     let timeout = Duration::from_secs_f64(document.timeout_s);
-    match &document.via {
-        Via::Webhook { url, secret } => Box::new(Webhook::new(target, url, secret.as_deref(), timeout, allowed)),
-        Via::Mqtt { broker, topic, username, secret } => {
-            Box::new(Mqtt::new(target, broker, topic, username.as_deref(), secret.as_deref(), timeout, allowed))
+    let sender = |via: &Via| -> Box<dyn Sender> {
+        match via {
+            Via::Webhook { url, secret } => Box::new(Webhook::new(target, url, secret.as_deref(), timeout, allowed.clone())),
+            Via::Mqtt(at) => Box::new(Mqtt::new(target, at.clone(), timeout, allowed.clone())),
         }
-    }
+    };
+    Ways(std::iter::once(&document.via).chain(&document.fallbacks).map(sender).collect())
 }
 
 struct Round {
     target: String,
     document: TargetDocument,
-    sender: Box<dyn Sender>,
+    sender: Ways,
     outbox: Arc<dyn Outbox>,
     counters: Arc<Counters>,
     wake: Arc<Wake>,
@@ -180,7 +217,8 @@ impl Round {
             if self.wake.ends() {
                 return Ok(true);
             }
-            match self.sender.send(letter) {
+            let sent = messages(&self.target, letter).try_for_each(|message| self.sender.send(&message));
+            match sent {
                 Ok(()) => {
                     self.outbox.delivered(&[letter.number])?;
                     self.counters.delivered.fetch_add(1, Ordering::Relaxed);

@@ -5,8 +5,9 @@ use citywall_model::{LiveItem, Properties};
 use citywall_query::City;
 use citywall_wire::{AreaOf, Subscribe};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The properties of an item of `targets`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -14,6 +15,12 @@ pub struct TargetDocument {
     /// How letters are delivered.
     #[serde(flatten)]
     pub via: Via,
+    /// Other ways, each tried where those before it did not take a letter.
+    #[serde(default)]
+    pub fallbacks: Vec<Via>,
+    /// What this fence tells is sent, instead of the changes themselves.
+    #[serde(default)]
+    pub fence: Option<FenceOf>,
     /// False holds nothing ready for it and sends nothing.
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -48,8 +55,20 @@ pub struct TargetDocument {
     pub retry_max_s: f64,
 }
 
+/// A hook of the Redis port, as SETHOOK has set it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FenceOf {
+    /// Where its messages go, as it was said.
+    pub endpoints: Vec<String>,
+    /// The fence, from NEARBY, WITHIN or INTERSECTS on.
+    pub words: Vec<String>,
+    /// What each message repeats, by name.
+    #[serde(default)]
+    pub meta: BTreeMap<String, String>,
+}
+
 /// How letters are delivered.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Via {
     /// An HTTP POST per letter.
@@ -58,23 +77,47 @@ pub enum Via {
         url: String,
         /// The name of the secret that signs each letter. The secret itself stands in the server's
         /// environment, as `CITYWALL_SECRET_` and the name in capitals, and is never answered.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         secret: Option<String>,
     },
     /// An MQTT message per letter, with quality of service 1.
-    Mqtt {
-        /// The broker, as `mqtt://host:port`.
-        broker: String,
-        /// The topic, in which `{collection}`, `{id}`, `{level}`, `{district}`, `{street}`,
-        /// `{community}` and `{grid}` stand for the item's own.
-        topic: String,
-        /// The user's name at the broker.
-        #[serde(default)]
-        username: Option<String>,
-        /// The name of the secret that is the password, as for a webhook.
-        #[serde(default)]
-        secret: Option<String>,
-    },
+    Mqtt(Broker),
+}
+
+/// A topic at a broker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Broker {
+    /// The broker, as `mqtt://host:port`.
+    pub broker: String,
+    /// The topic, in which `{collection}`, `{id}`, `{level}`, `{district}`, `{street}`,
+    /// `{community}` and `{grid}` stand for the item's own; a hook's is taken as it is.
+    pub topic: String,
+    /// The user's name at the broker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The name of the secret that is the password, as for a webhook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// True has the broker keep the last message of the topic for who comes later.
+    #[serde(default)]
+    pub retain: bool,
+}
+
+impl Via {
+    fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Webhook { url, .. } if !(url.starts_with("http://") || url.starts_with("https://")) => {
+                Err(format!("url: “{url}” is neither http nor https"))
+            }
+            Self::Mqtt(Broker { broker, .. }) if !broker.starts_with("mqtt://") => {
+                Err(format!("broker: “{broker}” is not of the form mqtt://host:port"))
+            }
+            Self::Mqtt(Broker { topic, .. }) if topic.is_empty() || topic.contains(['+', '#']) => {
+                Err("topic: must be a topic to publish to, without + and #".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 fn yes() -> bool {
@@ -136,18 +179,7 @@ impl TargetDocument {
         if self.tries_max == 0 {
             return Err("tries_max: must be at least 1".to_owned());
         }
-        match &self.via {
-            Via::Webhook { url, .. } if !(url.starts_with("http://") || url.starts_with("https://")) => {
-                Err(format!("url: “{url}” is neither http nor https"))
-            }
-            Via::Mqtt { broker, .. } if !broker.starts_with("mqtt://") => {
-                Err(format!("broker: “{broker}” is not of the form mqtt://host:port"))
-            }
-            Via::Mqtt { topic, .. } if topic.is_empty() || topic.contains(['+', '#']) => {
-                Err("topic: must be a topic to publish to, without + and #".to_owned())
-            }
-            _ => Ok(()),
-        }
+        std::iter::once(&self.via).chain(&self.fallbacks).try_for_each(Via::check)
     }
 
     /// What it wants to hear of.

@@ -4,7 +4,8 @@
 //! and queues a letter in the outbox for every target that a change concerns ([`post_office`]); a
 //! thread per target takes its letters out, in order, and delivers each at least once
 //! ([`carrier`]), over HTTP ([`webhook`]) or MQTT ([`mqtt`]). A letter's key stays the same however
-//! often it is sent. A target that hangs holds up its own letters alone.
+//! often it is sent. A target that hangs holds up its own letters alone. A target with a fence is a hook
+//! of the Redis port: its letters are what the fence tells, a message on each line.
 
 mod address;
 mod carrier;
@@ -14,4 +15,5 @@ mod post_office;
 mod webhook;
 
 pub use address::Allowed;
+pub use document::{Broker, FenceOf, TargetDocument, Via};
 pub use post_office::{PostOffice, Standing};

@@ -2,11 +2,10 @@
 
 use super::{
     address::Allowed,
-    carrier::{Failure, Sender},
-    document::secret,
+    carrier::{Failure, Message, Sender},
+    document::{Broker, secret},
 };
 use citywall_model::AREA_PROPERTIES;
-use citywall_store::Letter;
 use rumqttc::{Client, Connection, Event, MqttOptions, Packet, QoS};
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -14,40 +13,19 @@ use std::time::{Duration, Instant};
 /// A target behind a broker.
 pub struct Mqtt {
     target: String,
-    broker: String,
-    topic: String,
-    username: Option<String>,
-    secret: Option<String>,
+    at: Broker,
     timeout: Duration,
     allowed: Allowed,
     line: Option<(Client, Connection)>,
 }
 
 impl Mqtt {
-    pub fn new(
-        target: &str,
-        broker: &str,
-        topic: &str,
-        username: Option<&str>,
-        secret: Option<&str>,
-        timeout: Duration,
-        allowed: Allowed,
-    ) -> Self {
-        let owned = |text: Option<&str>| text.map(str::to_owned);
-        Self {
-            target: target.to_owned(),
-            broker: broker.to_owned(),
-            topic: topic.to_owned(),
-            username: owned(username),
-            secret: owned(secret),
-            timeout,
-            allowed,
-            line: None,
-        }
+    pub fn new(target: &str, at: Broker, timeout: Duration, allowed: Allowed) -> Self {
+        Self { target: target.to_owned(), at, timeout, allowed, line: None }
     }
 
     fn connect(&self) -> Result<(Client, Connection), String> {
-        let host = self.broker.strip_prefix("mqtt://").unwrap_or(&self.broker).trim_end_matches('/');
+        let host = self.at.broker.strip_prefix("mqtt://").unwrap_or(&self.at.broker).trim_end_matches('/');
         let host = if host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
             host.to_owned()
         } else {
@@ -58,8 +36,8 @@ impl Mqtt {
         let mut options =
             MqttOptions::new(format!("citywall-{}-{}", self.target, std::process::id()), address.ip().to_string(), address.port());
         options.set_keep_alive(Duration::from_secs(30)).set_clean_session(true);
-        if let Some(username) = &self.username {
-            options.set_credentials(username, self.secret.as_deref().map(secret).transpose()?.unwrap_or_default());
+        if let Some(username) = &self.at.username {
+            options.set_credentials(username, self.at.secret.as_deref().map(secret).transpose()?.unwrap_or_default());
         }
         Ok(Client::new(options, 1))
     }
@@ -71,7 +49,7 @@ impl Mqtt {
             None => self.connect()?,
         };
         let (client, connection) = self.line.insert(line);
-        client.try_publish(topic, QoS::AtLeastOnce, false, body).map_err(|error| error.to_string())?;
+        client.try_publish(topic, QoS::AtLeastOnce, self.at.retain, body).map_err(|error| error.to_string())?;
         loop {
             let left = end.saturating_duration_since(Instant::now());
             match connection.recv_timeout(left) {
@@ -86,9 +64,9 @@ impl Mqtt {
 }
 
 impl Sender for Mqtt {
-    fn send(&mut self, letter: &Letter) -> Result<(), Failure> {
-        let topic = topic(&self.topic, &letter.body);
-        self.publish(&topic, &letter.body).map_err(|reason| {
+    fn send(&mut self, message: &Message<'_>) -> Result<(), Failure> {
+        let topic = topic(&self.at.topic, message.body);
+        self.publish(&topic, message.body).map_err(|reason| {
             // What was under way on it must not be taken for the next letter's acknowledgement.
             self.line = None;
             Failure::Later(reason)
@@ -113,9 +91,12 @@ impl Sender for Mqtt {
 }
 
 /// A topic with the item's own collection, id, level and areas in it. What would change the
-/// topic's levels is replaced.
+/// topic's levels is replaced. What a hook sends is no item.
 fn topic(template: &str, body: &str) -> String {
     let letter: Value = serde_json::from_str(body).unwrap_or_default();
+    if letter["feature"].is_null() {
+        return template.to_owned();
+    }
     let properties = &letter["feature"]["properties"];
     let plain = |value: &Value| {
         let text = value.as_str().map_or_else(|| if value.is_null() { String::new() } else { value.to_string() }, str::to_owned);

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     limits,
     live::{Hub, Interest, PushedChange, Told},
+    redis::Hooks,
 };
 use citywall_model::{CollectionId, EventDraft, LifeState, LiveItem, Properties, Revision};
 use citywall_query::City;
@@ -38,6 +39,9 @@ pub struct Standing {
     pub counts: OutboxCounts,
 }
 
+/// The collection of the targets.
+const TARGETS: &str = "targets";
+
 /// All targets at work.
 pub struct PostOffice {
     /// The queues.
@@ -46,6 +50,7 @@ pub struct PostOffice {
     city: Arc<City>,
     allowed: Allowed,
     targets: Mutex<BTreeMap<String, Target>>,
+    hooks: Mutex<Hooks>,
     ends: AtomicBool,
 }
 
@@ -69,8 +74,9 @@ impl PostOffice {
     /// The outbox cannot be read, or there is no thread.
     pub fn start(hub: Arc<Hub>, city: Arc<City>, outbox: Arc<dyn Outbox>, allowed: Allowed) -> anyhow::Result<Arc<Self>> {
         let reached = outbox.reached()?.unwrap_or(city.revision());
-        let office = Arc::new(Self { outbox, hub, city, allowed, targets: Mutex::default(), ends: AtomicBool::new(false) });
-        let known = CollectionId::new("targets").ok().and_then(|id| office.city.view(&id).ok());
+        let office =
+            Arc::new(Self { outbox, hub, city, allowed, targets: Mutex::default(), hooks: Mutex::default(), ends: AtomicBool::new(false) });
+        let known = CollectionId::new(TARGETS).ok().and_then(|id| office.city.view(&id).ok());
         for item in known.iter().flat_map(citywall_query::CollectionView::open_items) {
             office.follow(&item)?;
         }
@@ -92,7 +98,9 @@ impl PostOffice {
             let done = self.hub.next(&self.city, reached, Duration::from_millis(500)).and_then(|commits| {
                 let mut letters = Vec::new();
                 for commit in commits {
-                    commit.changes().iter().for_each(|change| self.sort(change, &mut letters));
+                    if commit.any(|collection| self.wants(collection)) {
+                        commit.changes().iter().try_for_each(|change| self.sort(change, &mut letters))?;
+                    }
                     reached = reached.max(commit.revision);
                 }
                 let due = reported.elapsed() >= REPORT;
@@ -114,21 +122,50 @@ impl PostOffice {
         }
     }
 
+    /// True if changes of a collection may be told.
+    fn wants(&self, collection: &CollectionId) -> bool {
+        let is_told = |target: &Target| target.interest.as_ref().is_some_and(|interest| interest.has_collection(collection));
+        collection.as_str() == TARGETS || self.hooks.lock().watches(collection) || self.targets.lock().values().any(is_told)
+    }
+
     /// Makes letters of a change; a change of a target itself changes its work.
-    fn sort(&self, change: &PushedChange, letters: &mut Vec<NewLetter>) {
-        if change.collection.to_string() == "targets" {
+    fn sort(&self, change: &PushedChange, letters: &mut Vec<NewLetter>) -> Result<(), StoreError> {
+        if change.collection.as_str() == TARGETS {
             if let Err(error) = self.follow(&change.item) {
                 tracing::error!(%error, target = change.item.id(), "a target has no thread");
             }
-            return;
+            return Ok(());
         }
+        let revision = Revision(change.revision);
         for (name, target) in &*self.targets.lock() {
             let (Some(interest), Ok(document)) = (&target.interest, &target.document) else { continue };
             if interest.told(change) == Some(Told::Change) && document.wants_level(&change.item) {
-                let revision = Revision(change.revision);
                 letters.push(NewLetter { target: name.clone(), revision, body: body(name, revision, change) });
             }
         }
+        self.ask_hooks(change, letters)
+    }
+
+    /// Makes letters of what the hooks' fences tell of a change: one for each hook, with a message
+    /// on each line.
+    fn ask_hooks(&self, change: &PushedChange, letters: &mut Vec<NewLetter>) -> Result<(), StoreError> {
+        let mut hooks = self.hooks.lock();
+        if change.late || !hooks.watches(&change.collection) {
+            return Ok(());
+        }
+        let (collection, item, revision) = (&change.collection, &change.item, Revision(change.revision));
+        let before = match &change.before {
+            // The journal does not say what was before.
+            None if !change.is_new => self.city.store().state_before(collection, item.fid(), revision)?,
+            before => before.clone(),
+        };
+        hooks.see(collection, item, before.as_ref(), |name, message| {
+            match letters.iter_mut().rev().take_while(|letter| letter.revision == revision).find(|letter| letter.target == name) {
+                Some(letter) => letter.body = format!("{}\n{message}", letter.body),
+                None => letters.push(NewLetter { target: name.to_owned(), revision, body: message }),
+            }
+        });
+        Ok(())
     }
 
     fn queue(&self, letters: &[NewLetter], reached: u64) -> Result<(), StoreError> {
@@ -151,6 +188,7 @@ impl PostOffice {
         let name = item.id();
         if item.state() != LifeState::Open {
             targets.remove(name);
+            self.hooks.lock().remove(name);
             if item.state() == LifeState::Removed
                 && let Err(error) = self.outbox.forget(name)
             {
@@ -166,8 +204,9 @@ impl PostOffice {
         if targets.len() >= limits::TARGETS_MAX && !targets.contains_key(name) {
             document = Err(format!("there are TARGETS_MAX ({}) targets already", limits::TARGETS_MAX));
         }
-        let interest = match document.as_ref().map(|document| document.interest(&self.city)) {
-            Ok(Ok(interest)) => Some(interest),
+        self.hooks.lock().remove(name);
+        let interest = match document.as_ref().map(|document| self.listen(name, document)) {
+            Ok(Ok(interest)) => interest,
             Ok(Err(reason)) => {
                 document = Err(reason);
                 None
@@ -187,6 +226,15 @@ impl PostOffice {
         Ok(())
     }
 
+    /// Has a target told of what it wants to hear of: by its interest, or as a hook by its fence.
+    fn listen(&self, name: &str, document: &TargetDocument) -> Result<Option<Interest>, String> {
+        match &document.fence {
+            None => document.interest(&self.city).map(Some),
+            Some(fence) if document.enabled => self.hooks.lock().set(name, &fence.words, &fence.meta, &self.city).map(|()| None),
+            Some(_) => Ok(None),
+        }
+    }
+
     /// Writes into each target's item how it stands, where that has changed.
     fn report(&self) {
         let drafts: Vec<EventDraft> = {
@@ -202,7 +250,7 @@ impl PostOffice {
             });
             news.collect()
         };
-        let Ok(id) = CollectionId::new("targets") else { return };
+        let Ok(id) = CollectionId::new(TARGETS) else { return };
         if !drafts.is_empty() {
             // A city that is full or closing says so elsewhere; the next report comes soon.
             let _ = self.city.submit(&id, drafts, ACTOR, |_| {});

@@ -2,10 +2,9 @@
 
 use super::{
     address::Allowed,
-    carrier::{Failure, Sender, key},
+    carrier::{Failure, Message, Sender},
     document::secret,
 };
-use citywall_store::Letter;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::{fmt::Write, time::Duration};
@@ -48,18 +47,18 @@ impl Webhook {
 }
 
 impl Sender for Webhook {
-    fn send(&mut self, letter: &Letter) -> Result<(), Failure> {
+    fn send(&mut self, message: &Message<'_>) -> Result<(), Failure> {
         let mut request = self
             .agent
             .post(&self.url)
             .header("Content-Type", "application/json")
-            .header("Idempotency-Key", key(&self.target, letter.revision))
+            .header("Idempotency-Key", &message.key)
             .header("Citywall-Target", &self.target);
         if let Some(name) = &self.secret {
             let secret = secret(name).map_err(Failure::Later)?;
-            request = request.header("Citywall-Signature", sign(&secret, jiff::Timestamp::now().as_second(), &letter.body));
+            request = request.header("Citywall-Signature", sign(&secret, jiff::Timestamp::now().as_second(), message.body));
         }
-        let mut response = request.send(&letter.body).map_err(|error| Failure::Later(error.to_string()))?;
+        let mut response = request.send(message.body).map_err(|error| Failure::Later(error.to_string()))?;
         let status = response.status();
         if status.is_success() {
             return Ok(());

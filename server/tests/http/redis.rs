@@ -1,10 +1,15 @@
 //! The door for Tile38's clients: their commands over the same collections, against brute force.
 
-use crate::harness::City;
+use crate::{
+    harness::City,
+    targets::{HANG, Mosquitto, OK, Receiver, free_port, wait},
+};
+use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    process::{Command, Stdio},
 };
 
 /// A reply in RESP2, flattened: every string and number in order.
@@ -105,4 +110,108 @@ fn clients_of_tile38_set_find_and_are_told_and_everyone_sees_it() {
         assert!(client.ask(bad)[0].starts_with("error "), "{bad}");
     }
     assert_eq!(client.ask("PING"), ["PONG"]);
+}
+
+/// What a Tile38 server sends to its hooks for the same commands; its `time` and `group` are its own.
+const FROM_TILE38: &str = r#"
+{"command":"set","detect":"enter","hook":"h","meta":{"who":"me"},"key":"fleet","id":"v1","object":{"type":"Point","coordinates":[117.05,39.05]},"fields":{"speed":5}}
+{"command":"set","detect":"exit","hook":"h","meta":{"who":"me"},"key":"fleet","id":"v1","object":{"type":"Point","coordinates":[117.5,39.5]},"fields":{"speed":5}}
+{"command":"set","detect":"enter","hook":"h","meta":{"who":"me"},"key":"fleet","id":"v1","object":{"type":"Point","coordinates":[117.05,39.05]},"fields":{"speed":5}}
+{"command":"del","hook":"h","meta":{"who":"me"},"key":"fleet","id":"v1"}
+"#;
+
+#[test]
+fn hooks_send_what_those_of_tile38_send_though_one_hangs_and_the_server_is_killed() {
+    let city = City::new();
+    let config = |port: u16| format!("[redis]\nlisten = \"127.0.0.1:{port}\"\n");
+    let (port, later) = (free_port(), free_port());
+    let server = city.serve_configured(&config(port));
+    let (receiver, hung, spare) = (Receiver::start(OK), Receiver::start(HANG), Receiver::start(OK));
+    let area = "BOUNDS 39.0 117.0 39.1 117.1";
+    let mut client = Client::at(port);
+    let hook = format!("SETHOOK h {} META who me WITHIN fleet FENCE DETECT enter,exit {area}", receiver.url);
+    assert_eq!((client.ask(&hook), client.ask(&hook)), (vec!["1".to_owned()], vec!["0".to_owned()]));
+    assert_eq!(client.ask(&format!("SETHOOK hung {} WITHIN fleet FENCE {area}", hung.url)), ["1"]);
+    // Nobody is at the first of these.
+    let fallback = format!("SETHOOK spare http://127.0.0.1:{}/,{} WITHIN fleet FENCE IDS {area}", free_port(), spare.url);
+    assert_eq!(client.ask(&fallback), ["1"]);
+    assert_eq!(client.ask("SETCHAN c WITHIN fleet FENCE BOUNDS 39.0 117.0 39.1 117.1"), ["1"]);
+    assert_eq!(
+        client.ask(&format!("SETHOOK c {} WITHIN fleet FENCE {area}", spare.url)),
+        ["error ERR hooks and channels cannot share the same name"]
+    );
+    for unknown in ["kafka://broker/topic", "amqp://broker/queue", "sqs://region:account/queue"] {
+        let said = client.ask(&format!("SETHOOK x {unknown} WITHIN fleet FENCE {area}"));
+        assert!(said[0].starts_with(&format!("error ERR invalid argument '{unknown}'")) && said[0].contains("mqtt://"), "{said:?}");
+    }
+    assert_eq!(client.ask("SET fleet v1 FIELD speed 5 POINT 39.05 117.05"), ["OK"]);
+    receiver.wait_for(1);
+    receiver.turn(503);
+    assert_eq!(client.ask("SET fleet v1 POINT 39.5 117.5"), ["OK"]);
+    // What waits, and what was acknowledged a moment ago, outlives the process.
+    server.kill();
+    receiver.turn(OK);
+    let server = city.serve_configured(&config(later));
+    let mut client = Client::at(later);
+    assert_eq!(client.ask("SET fleet v1 POINT 39.05 117.05"), ["OK"]);
+    assert_eq!(client.ask("DEL fleet v1"), ["1"]);
+    let expected: Vec<Value> =
+        FROM_TILE38.lines().filter(|line| !line.is_empty()).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let sent = receiver.wait_for(expected.len());
+    let mut keys = BTreeSet::new();
+    let mut said: Vec<Value> =
+        sent.iter().filter(|letter| keys.insert(letter.headers["idempotency-key"].clone())).map(|letter| letter.json()).collect();
+    for message in &mut said {
+        let message = message.as_object_mut().unwrap();
+        message.shift_remove("group");
+        assert!(message.shift_remove("time").is_some());
+    }
+    assert_eq!(said, expected);
+    // An entry is two messages of one letter, each with a key of its own.
+    let entry: Vec<Value> = spare.wait_for(2)[..2].iter().map(|letter| letter.json()["detect"].clone()).collect();
+    assert_eq!(entry, [json!("enter"), json!("inside")]);
+
+    assert_eq!(client.ask("CHANS *")[..2], ["c", "fleet"]);
+    let listed = client.ask("HOOKS h");
+    assert_eq!(listed[..8], ["h", "fleet", &receiver.url, "WITHIN", "fleet", "FENCE", "DETECT", "enter,exit"]);
+    client.ask("OUTPUT json");
+    let hooks: Value = serde_json::from_str(&client.ask("HOOKS *")[0]).unwrap();
+    let names: Vec<&str> = hooks["hooks"].as_array().unwrap().iter().map(|hook| hook["name"].as_str().unwrap()).collect();
+    assert_eq!((names, &hooks["hooks"][0]["ttl"]), (vec!["h", "hung", "spare"], &json!(-1)));
+    client.ask("OUTPUT resp");
+    // A hook is a target like the others.
+    assert_eq!(server.json("/collections/targets/items/h")["properties"]["fence"]["meta"]["who"], "me");
+    assert_eq!((client.ask("DELHOOK h"), client.ask("DELHOOK h")), (vec!["1".to_owned()], vec!["0".to_owned()]));
+    assert_eq!(client.ask("DELHOOK c"), ["0"]);
+    assert_eq!(client.ask("PDELHOOK *"), ["2"]);
+    assert_eq!(client.ask("HOOKS *"), Vec::<String>::new());
+    // Its time over, a hook and a channel go.
+    assert_eq!(client.ask(&format!("SETHOOK short {} EX 0.2 WITHIN fleet FENCE {area}", spare.url)), ["1"]);
+    assert_eq!(client.ask(&format!("SETCHAN brief EX 0.2 WITHIN fleet FENCE {area}")), ["1"]);
+    wait("the end of a hook", || client.ask("HOOKS short").is_empty() && client.ask("CHANS brief").is_empty());
+}
+
+#[test]
+fn a_hook_publishes_to_a_broker() {
+    let city = City::new();
+    let (port, broker) = (free_port(), Mosquitto::start(free_port()));
+    let _server = city.serve_configured(&format!("[redis]\nlisten = \"127.0.0.1:{port}\"\n"));
+    let mut client = Client::at(port);
+    let at = broker.1;
+    assert!(
+        client.ask(&format!("SETHOOK m mqtt://127.0.0.1:{at}/fleet/zone?cert=x WITHIN fleet FENCE BOUNDS 39 117 40 118"))[0]
+            .contains("retained")
+    );
+    let hook =
+        format!("SETHOOK m mqtt://127.0.0.1:{at}/fleet/zone?qos=1&retained=1 WITHIN fleet FENCE DETECT enter POINTS BOUNDS 39 117 40 118");
+    assert_eq!(client.ask(&hook), ["1"]);
+    assert_eq!(client.ask("SET fleet v1 POINT 39.5 117.5"), ["OK"]);
+    // The message is kept for who comes later.
+    let at = at.to_string();
+    let arguments = ["-p", &at, "-t", "fleet/#", "-v", "-C", "1", "-W", "20"];
+    let heard = Command::new("mosquitto_sub").args(arguments).stderr(Stdio::null()).output().unwrap();
+    let line = String::from_utf8(heard.stdout).unwrap();
+    let (topic, body) = line.split_once(' ').unwrap();
+    let body: Value = serde_json::from_str(body).unwrap();
+    assert_eq!((topic, &body["detect"], &body["point"]), ("fleet/zone", &json!("enter"), &json!({"lat": 39.5, "lon": 117.5})));
 }

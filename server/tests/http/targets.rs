@@ -16,13 +16,13 @@ use std::{
 
 /// A letter as a receiver saw it.
 #[derive(Clone, Debug)]
-struct Received {
-    headers: BTreeMap<String, String>,
-    body: String,
+pub struct Received {
+    pub headers: BTreeMap<String, String>,
+    pub body: String,
 }
 
 impl Received {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 
@@ -32,18 +32,18 @@ impl Received {
 }
 
 /// How the receiver answers.
-const OK: usize = 200;
-const HANG: usize = 0;
+pub const OK: usize = 200;
+pub const HANG: usize = 0;
 
 /// A receiver of webhooks on a port of its own.
-struct Receiver {
-    url: String,
-    got: Arc<Mutex<Vec<Received>>>,
+pub struct Receiver {
+    pub url: String,
+    pub got: Arc<Mutex<Vec<Received>>>,
     answer: Arc<AtomicUsize>,
 }
 
 impl Receiver {
-    fn start(answer: usize) -> Self {
+    pub fn start(answer: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let (got, answer) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(answer)));
@@ -57,7 +57,7 @@ impl Receiver {
         Self { url, got, answer }
     }
 
-    fn turn(&self, answer: usize) {
+    pub fn turn(&self, answer: usize) {
         self.answer.store(answer, Ordering::SeqCst);
     }
 
@@ -65,7 +65,7 @@ impl Receiver {
         self.got.lock().unwrap().iter().map(Received::id).collect()
     }
 
-    fn wait_for(&self, count: usize) -> Vec<Received> {
+    pub fn wait_for(&self, count: usize) -> Vec<Received> {
         wait("the letters", || self.got.lock().unwrap().len() >= count);
         self.got.lock().unwrap().clone()
     }
@@ -99,7 +99,7 @@ fn receive(stream: TcpStream, got: &Mutex<Vec<Received>>, answer: &AtomicUsize) 
     }
 }
 
-fn wait(what: &str, mut done: impl FnMut() -> bool) {
+pub fn wait(what: &str, mut done: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(20);
     while !done() {
         assert!(Instant::now() < end, "{what} did not come");
@@ -263,10 +263,10 @@ fn a_server_that_is_killed_loses_no_letter_and_repeats_only_known_keys() {
 }
 
 /// A real broker on a port of its own.
-struct Mosquitto(Child, u16);
+pub struct Mosquitto(Child, pub u16);
 
 impl Mosquitto {
-    fn start(port: u16) -> Self {
+    pub fn start(port: u16) -> Self {
         let child = Command::new("mosquitto").args(["-p", &port.to_string()]).stderr(Stdio::null()).spawn().expect("run `make setup`");
         wait("the broker", || TcpStream::connect(("127.0.0.1", port)).is_ok());
         Self(child, port)
@@ -280,7 +280,7 @@ impl Drop for Mosquitto {
     }
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

@@ -96,13 +96,18 @@ proptest! {
                 Step::Nudge(object, (dx, dy)) => (object, objects[object].at().map(|(x, y)| (x + dx, y + dy))),
                 Step::Leave(object) => (object, None),
             };
+            // Of some objects only the ends of their ways count.
+            let jumps = object % 2 == 1;
             let object = &mut objects[object];
             let (from, mut changes) = (object.at(), Vec::new());
             match to {
+                Some(to) if jumps => index.jumped(object, to, &mut changes),
                 Some(to) => index.moved(object, to, &mut changes),
                 None => index.gone(object, &mut changes),
             }
-            prop_assert_eq!(changes, brute(&fences, from, to));
+            let mut expected = brute(&fences, from, to);
+            expected.retain(|(_, transition)| !jumps || *transition != Transition::Cross);
+            prop_assert_eq!(changes, expected);
             let inside: Vec<_> = brute(&fences, None, to).iter().map(|(key, _)| *key).collect();
             prop_assert_eq!(object.inside(), &inside[..]);
             let mut found = Vec::new();

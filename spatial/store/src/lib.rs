@@ -284,6 +284,13 @@ pub trait CityStore: Send + Sync {
     /// The file cannot be read.
     fn changes_after(&self, revision: Revision, max: usize) -> Result<Vec<Change>, StoreError>;
 
+    /// An item as it was before a revision; `None` if it was not there, or if that is no longer
+    /// kept. O(log changes + the late ones of its last second).
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn state_before(&self, id: &CollectionId, fid: u64, revision: Revision) -> Result<Option<LiveItem>, StoreError>;
+
     /// Visits the changes of a live collection whose states begin in an interval, late ones among
     /// them, in order of `since` and then of revision, until `visit` returns false.
     ///

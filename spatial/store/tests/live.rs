@@ -49,6 +49,10 @@ fn what_is_appended_is_there_after_reopening_and_after_a_checkpoint() {
     assert_eq!(items(&store)[1], change(4, 2, "d").item);
     let titles: Vec<_> = store.changes_after(Revision(1), 2).unwrap().iter().map(|c| c.item.property("title")).collect();
     assert_eq!(titles, ["b", "c"], "the journal is kept");
+    let before = |fid, revision| store.state_before(&id("events"), fid, Revision(revision)).unwrap();
+    assert_eq!((before(1, 3), before(1, 4), before(1, 1)), (Some(change(1, 1, "a").item), Some(change(3, 1, "c").item), None));
+    store.append(&[Change { late: true, ..change(5, 2, "late") }]).unwrap();
+    assert_eq!(before(2, 6), Some(change(4, 2, "d").item), "what is late is not the present");
     assert_eq!(store.collections().unwrap()[0].count, 2);
     drop(store);
     assert_sound(&path);

@@ -125,6 +125,9 @@ impl CityStore for MemoryStore {
     fn changes_after(&self, _: Revision, _: usize) -> Result<Vec<Change>, StoreError> {
         Ok(Vec::new())
     }
+    fn state_before(&self, _: &CollectionId, _: u64, _: Revision) -> Result<Option<LiveItem>, StoreError> {
+        unreachable!("the generator asks for no past")
+    }
     fn history(&self, _: &HistoryQuery, _: &mut dyn FnMut(Change) -> bool) -> Result<(), StoreError> {
         unreachable!("the generator asks for no past")
     }

@@ -151,18 +151,7 @@ impl FenceIndex {
     /// edges near its way).
     pub fn moved(&self, object: &mut Presence, (x, y): (f64, f64), changes: &mut Vec<(FenceKey, Transition)>) {
         let to = Coord { x, y };
-        let Some(from) = object.at else {
-            self.place(object, (x, y));
-            changes.extend(object.inside.iter().map(|key| (*key, Transition::Enter)));
-            return;
-        };
-        if object.seen == self.changes && object.clear.is_some_and(|clear| clear.has(Step::of(to))) {
-            object.at = Some(to);
-            return;
-        }
-        if !self.knows(object, from) {
-            self.place(object, (from.x, from.y));
-        }
+        let Some(from) = self.depart(object, to, changes) else { return };
         let mut met = Met::new();
         object.clear = self.edges.along(from, to, &self.areas, &mut met);
         object.at = Some(to);
@@ -186,6 +175,39 @@ impl FenceIndex {
                 (Ok(_), true) => {}
             }
         }
+    }
+
+    /// Like [`FenceIndex::moved`] for an object whose way does not count, only its two ends: it
+    /// crosses nothing. However far it goes, O(1) while no border is near, else O(log n + the
+    /// edges at its latitude of fences around it).
+    pub fn jumped(&self, object: &mut Presence, (x, y): (f64, f64), changes: &mut Vec<(FenceKey, Transition)>) {
+        if self.depart(object, Coord { x, y }, changes).is_none() {
+            return;
+        }
+        let before = std::mem::take(&mut object.inside);
+        self.place(object, (x, y));
+        let first = changes.len();
+        changes.extend(before.iter().filter(|key| !object.inside.contains(key)).map(|key| (*key, Transition::Exit)));
+        changes.extend(object.inside.iter().filter(|key| !before.contains(key)).map(|key| (*key, Transition::Enter)));
+        changes[first..].sort_unstable();
+    }
+
+    /// Where an object that is to move stands, with the fences as they are now; `None` if the move
+    /// is done already: the object was nowhere, or no border is near.
+    fn depart(&self, object: &mut Presence, to: Coord, changes: &mut Vec<(FenceKey, Transition)>) -> Option<Coord> {
+        let Some(from) = object.at else {
+            self.place(object, (to.x, to.y));
+            changes.extend(object.inside.iter().map(|key| (*key, Transition::Enter)));
+            return None;
+        };
+        if object.seen == self.changes && object.clear.is_some_and(|clear| clear.has(Step::of(to))) {
+            object.at = Some(to);
+            return None;
+        }
+        if !self.knows(object, from) {
+            self.place(object, (from.x, from.y));
+        }
+        Some(from)
     }
 
     /// Puts an object somewhere without asking where it was: nothing is entered or left.

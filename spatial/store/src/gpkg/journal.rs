@@ -107,6 +107,21 @@ pub(super) fn changes_of(conn: &Connection, id: &CollectionId, fid: u64, after: 
     Ok(changes)
 }
 
+/// What an item was before a revision: what its last change until then made of it, late ones aside.
+pub(super) fn state_before(conn: &Connection, id: &CollectionId, fid: u64, revision: Revision) -> Result<Option<LiveItem>, StoreError> {
+    let deed = "reading the journal";
+    let mut row = conn
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM citywall_journal INDEXED BY citywall_journal_item
+             WHERE collection = ?1 AND fid = ?2 AND revision < ?3 AND late IS NOT 1
+             ORDER BY since_second DESC, revision DESC LIMIT 1"
+        ))
+        .doing(deed)?;
+    let mut rows = row.query(params![id.as_str(), to_key(fid)?, to_key(revision.0)?]).doing(deed)?;
+    let row = rows.next().doing(deed)?;
+    row.map(|row| Ok(read(row, &mut Names::default())?.item)).transpose()
+}
+
 /// The changes that follow a second and a revision, in that order, at most `max` of them. An
 /// index finds them: O(log n + those of that second + those found).
 pub(super) fn within(conn: &Connection, query: &Within<'_>, after: (i64, Revision), max: usize) -> Result<Vec<Change>, StoreError> {

@@ -329,6 +329,10 @@ impl CityStore for GeoPackage {
         self.inner.readers.read(|conn| journal::changes_after(conn, revision, max))
     }
 
+    fn state_before(&self, id: &CollectionId, fid: u64, revision: Revision) -> Result<Option<LiveItem>, StoreError> {
+        self.inner.readers.read(|conn| journal::state_before(conn, id, fid, revision))
+    }
+
     fn history(&self, query: &HistoryQuery, visit: &mut dyn FnMut(Change) -> bool) -> Result<(), StoreError> {
         history::visit(&self.inner, query, visit)
     }
