@@ -103,7 +103,8 @@ fn local_address(bound: SocketAddr) -> String {
     }
 }
 
-async fn load(app: &Arc<App>, address: &str) -> anyhow::Result<(Arc<dyn CityStore>, Arc<City>)> {
+/// Loads the city and lets requests in.
+pub async fn load(app: &Arc<App>, address: &str) -> anyhow::Result<(Arc<dyn CityStore>, Arc<City>)> {
     let (app_too, address) = (app.clone(), address.to_owned());
     let loaded = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
         let store = GeoPackage::open(&app_too.file)?;

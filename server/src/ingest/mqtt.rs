@@ -7,7 +7,7 @@
 
 mod expression;
 mod link;
-mod mapping;
+pub mod mapping;
 
 pub use expression::{Expression, Pattern};
 

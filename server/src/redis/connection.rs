@@ -19,16 +19,20 @@ use citywall_model::{CollectionId, EventDraft, limits as engine};
 use citywall_query::{Deed, Edit, Expected, IngestError, Outcome, Refused};
 use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::{mpsc::Receiver, oneshot},
 };
+
+/// What a connection is made of.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
 
 /// Serves a connection until it ends.
 ///
 /// # Errors
 /// The connection broke.
-pub async fn serve(door: Arc<Door>, mut stream: TcpStream) -> io::Result<()> {
+pub async fn serve(door: Arc<Door>, mut stream: impl Stream) -> io::Result<()> {
     let caller = door.stranger();
     let mut connection = Connection { door, caller, json: false, is_three: false, out: Vec::new(), batch: Batch::default(), ear: None };
     let ended = connection.talk(&mut stream).await;
@@ -77,7 +81,7 @@ enum Flow {
 }
 
 impl Connection {
-    async fn talk(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+    async fn talk(&mut self, stream: &mut impl Stream) -> io::Result<()> {
         let mut buffer = BytesMut::with_capacity(16 << 10);
         let mut closing = self.door.app.closing.subscribe();
         loop {
@@ -125,7 +129,7 @@ impl Connection {
     }
 
     /// Writes what there is to say; a client that does not read it is cut off.
-    async fn send(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+    async fn send(&mut self, stream: &mut impl Stream) -> io::Result<()> {
         if self.out.is_empty() {
             return Ok(());
         }

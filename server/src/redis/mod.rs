@@ -23,7 +23,7 @@ mod fence;
 mod filter;
 mod hooks;
 mod keys;
-mod object;
+pub mod object;
 mod pubsub;
 mod read;
 mod search;
@@ -115,6 +115,15 @@ async fn accept(door: Arc<Door>, listener: TcpListener) {
             drop(permit);
         });
     }
+}
+
+/// Serves one connection over any stream, in a city whose channels tell nobody.
+///
+/// # Errors
+/// The stream broke.
+#[cfg(any(test, feature = "fuzz"))]
+pub async fn serve_stream(app: Arc<App>, city: Arc<City>, stream: impl connection::Stream) -> std::io::Result<()> {
+    connection::serve(Arc::new(Door { app, city, fences: Arc::default() }), stream).await
 }
 
 /// Returns once the server stops.

@@ -237,12 +237,17 @@ pub fn read(json: &str) -> Result<(citywall_model::Wkb, Option<Value>), Fault> {
     Ok((wkb, Some(Value::Object(members))))
 }
 
-/// The longitude and latitude in the middle of a geohash.
+/// Most characters of a geohash: as many as 64 bits hold.
+const HASH_CHARACTERS_MAX: usize = 12;
+
+/// The cell of a geohash, in degrees.
 ///
 /// # Errors
 /// It is none.
 pub fn from_hash(text: &str) -> Result<geohash::Rect, Fault> {
-    geohash::decode_bbox(text).map_err(|_| Fault::argument(text))
+    // The decoder shifts by as many bits as are left.
+    let has_cell = (1..=HASH_CHARACTERS_MAX).contains(&text.len());
+    Some(text).filter(|_| has_cell).and_then(|text| geohash::decode_bbox(text).ok()).ok_or_else(|| Fault::argument(text))
 }
 
 /// The place at which fences look for an item.

@@ -4,7 +4,7 @@
 //! collection is drawn by the style that bears its own id, where there is one, on the page and on
 //! the wall; its other styles are there to be chosen.
 
-mod check;
+pub mod check;
 mod paths;
 
 use super::value;
