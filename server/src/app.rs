@@ -8,6 +8,7 @@ use crate::{
         query::Choropleths,
     },
     config::Config,
+    export::Exports,
     http::{Links, Problem},
     importing::{self, ImportJob},
     ingest::Intake,
@@ -76,6 +77,8 @@ pub struct App {
     pub ingest_sockets: Arc<Semaphore>,
     /// Room for exports.
     pub exports: Arc<Semaphore>,
+    /// How far exports are.
+    pub exports_told: Exports,
     /// Room for replays.
     pub replays: Arc<Semaphore>,
     city: OnceLock<Arc<City>>,
@@ -108,6 +111,7 @@ impl App {
             started: Instant::now(),
             ingest_sockets: Arc::new(Semaphore::new(limits::INGEST_SOCKETS_MAX)),
             exports: Arc::new(Semaphore::new(limits::EXPORTS_MAX)),
+            exports_told: Exports::default(),
             replays: Arc::new(Semaphore::new(limits::REPLAYS_MAX)),
             city: OnceLock::new(),
             tiles: OnceLock::new(),
@@ -214,6 +218,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/collections/{id}/tiles/{matrix}", get(api::tiles::collection_tileset))
         .route("/collections/{id}/tiles/{matrix}/changes", get(api::tiles::collection_changes))
         .route("/collections/{id}/tiles/{matrix}/{z}/{row}/{col}", get(api::tiles::collection_tile))
+        .route("/collections/{id}/map/tiles", get(api::tiles::collection_map_tilesets))
+        .route("/collections/{id}/map/tiles/{matrix}", get(api::tiles::collection_map_tileset))
         .route("/collections/{id}/map/tiles/{matrix}/{z}/{row}/{col}", get(api::tiles::collection_map_tile))
         .route("/collections/{id}/3dtiles/tileset.json", get(api::tiles3d::tileset))
         .route("/collections/{id}/3dtiles/blocks.glb", get(api::tiles3d::blocks))
@@ -248,6 +254,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/live/sse", get(api::live::events))
         .route("/targets/{id}/dead-letters", get(api::targets::list).post(api::targets::resend_all))
         .route("/targets/{id}/dead-letters/{number}", post(api::targets::resend))
+        .route("/exports/{id}", get(api::exports::one))
         .route("/imports", get(api::imports::list).post(api::imports::start))
         .route("/imports/{id}", get(api::imports::job))
         .route("/healthz", get(api::health::healthz))

@@ -4,7 +4,7 @@ use citywall_crs::Crs;
 use citywall_import::{Failed, ImportOptions, ImportReport, Phase, Progress, State};
 use citywall_model::{CimCategory, CollectionId, Grid, LocalText};
 use citywall_query::City;
-use citywall_store::{CityStore, GeoPackage, LayerDraft, LayerStage, StoreError};
+use citywall_store::{CityStore, GeoPackage, LayerDraft, LayerStage, Pyramid, StoreError};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -48,6 +48,9 @@ pub struct ImportRequest {
     /// True if the data is synthetic.
     #[serde(default)]
     pub generated: bool,
+    /// True if a raster is a picture, even if it looks like heights.
+    #[serde(default)]
+    pub picture: bool,
 }
 
 impl ImportRequest {
@@ -142,6 +145,8 @@ pub trait Target {
     fn publish(&self, stage: Box<dyn LayerStage>) -> Result<(), String>;
     /// Makes an elevation grid current.
     fn put_grid(&self, draft: LayerDraft, grid: Grid) -> Result<(), String>;
+    /// Makes imagery current.
+    fn put_imagery(&self, draft: LayerDraft, tiles: &Pyramid) -> Result<(), String>;
 }
 
 impl Target for GeoPackage {
@@ -155,6 +160,10 @@ impl Target for GeoPackage {
 
     fn put_grid(&self, draft: LayerDraft, grid: Grid) -> Result<(), String> {
         CityStore::put_grid(self, draft, &grid).map(drop).map_err(|error| error.to_string())
+    }
+
+    fn put_imagery(&self, draft: LayerDraft, tiles: &Pyramid) -> Result<(), String> {
+        self.stage_imagery(draft, tiles).and_then(|publish| publish()).map(drop).map_err(|error| error.to_string())
     }
 }
 
@@ -170,9 +179,13 @@ impl Target for City {
     fn put_grid(&self, draft: LayerDraft, grid: Grid) -> Result<(), String> {
         self.put_grid(draft, grid).map(drop).map_err(|error| error.to_string())
     }
+
+    fn put_imagery(&self, draft: LayerDraft, tiles: &Pyramid) -> Result<(), String> {
+        self.put_imagery(draft, tiles).map(drop).map_err(|error| error.to_string())
+    }
 }
 
-/// Runs an import to its end: every layer of the source, or its elevation grid, is current.
+/// Runs an import to its end: every layer of the source, its elevation grid or its picture is current.
 ///
 /// # Errors
 /// The source cannot be read to its end or the store fails; then no layer that is not published
@@ -180,10 +193,15 @@ impl Target for City {
 pub fn run(request: &ImportRequest, target: &dyn Target, progress: &dyn Progress) -> Result<ImportReport, Failure> {
     let options = request.options().map_err(|reason| Failure { reason, report: String::new() })?;
     let failed = |failed: Failed| Failure { reason: failed.error.to_string(), report: failed.report.to_string() };
-    if citywall_import::is_elevation(&request.source) {
-        let elevation = citywall_import::read_elevation(&request.source, &options, progress).map_err(failed)?;
-        let report = elevation.report;
-        return match target.put_grid(elevation.draft, elevation.grid) {
+    if citywall_import::is_raster(&request.source) {
+        let (report, put) = if request.picture || citywall_import::is_picture(&request.source) {
+            let imagery = citywall_import::read_imagery(&request.source, &options, progress).map_err(failed)?;
+            (imagery.report.clone(), target.put_imagery(imagery.draft.clone(), &imagery.tiles))
+        } else {
+            let elevation = citywall_import::read_elevation(&request.source, &options, progress).map_err(failed)?;
+            (elevation.report, target.put_grid(elevation.draft, elevation.grid))
+        };
+        return match put {
             Ok(()) => Ok(report),
             Err(reason) => Err(Failure { reason, report: report.to_string() }),
         };

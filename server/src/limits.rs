@@ -16,6 +16,10 @@ pub const SMALL_BODY_BYTES_MAX: usize = 64 << 10;
 pub const EDIT_BODY_BYTES_MAX: usize = 1 << 20;
 /// Most exports of items that run at once.
 pub const EXPORTS_MAX: usize = 32;
+/// Most exports that are told of; the oldest is forgotten for a new one.
+pub const EXPORTS_TOLD_MAX: usize = 256;
+/// Longest name that a client gives an export, in bytes.
+pub const EXPORT_NAME_BYTES_MAX: usize = 64;
 /// Most items in one record batch of an export.
 pub const EXPORT_BATCH_ROWS_MAX: usize = 8_192;
 /// Bytes from which on a record batch of an export is full.

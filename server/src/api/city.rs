@@ -76,6 +76,7 @@ pub fn kind(kind: CollectionKind) -> &'static str {
     match kind {
         CollectionKind::Layer => "layer",
         CollectionKind::Elevation => "elevation",
+        CollectionKind::Imagery => "imagery",
         CollectionKind::Features => "features",
         CollectionKind::Incidents => "incidents",
         CollectionKind::MovingObjects => "moving_objects",

@@ -21,7 +21,7 @@ pub fn document(links: &Links, app: &App) -> Value {
         "tags": tags(),
         "paths": all_paths(),
         "components": {
-            "parameters": parameters().into_iter().chain(edits::headers()).chain(live::parameters()).chain(super::history::parameters()).collect::<Map<_, _>>(),
+            "parameters": parameters().into_iter().chain(edits::headers()).chain(live::parameters()).chain(super::history::parameters()).chain(super::exports::parameters()).chain(super::tiles::parameters()).collect::<Map<_, _>>(),
             "responses": responses(),
             "schemas": schemas().into_iter().chain(live::schemas()).collect::<Map<_, _>>(),
         }
@@ -141,6 +141,7 @@ fn paths() -> Map<String, Value> {
             "limit",
             "cursor",
             "explain",
+            "export-id",
             "itemsForm",
             "lang",
         ],
@@ -187,6 +188,7 @@ fn paths() -> Map<String, Value> {
         "/healthz": get(Operation { tag: "Operation", id: "getHealth", summary: "The process lives", description: "Needs no token.", parameters: &[], ok: data("It lives", "application/json", "Any"), problems: &[] }),
         "/readyz": get(Operation { tag: "Operation", id: "getReady", summary: "The city is loaded", description: "503 until then.", parameters: &[], ok: data("It is loaded", "application/json", "Any"), problems: &["503"] }),
         "/metrics": get(Operation { tag: "Operation", id: "getMetrics", summary: "Metrics (Prometheus)", description: "Text, exposition format 0.0.4.", parameters: &[], ok: json!({"200": {"description": "The metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}}), problems: &[] }),
+        "/exports/{exportId}": get(Operation { tag: "Data", id: "getExport", summary: "How far an export is", description: "Of a streamed form of items that was asked for with export-id.", parameters: &["exportId"], ok: data("The items written, and whether it is running, done or failed and why", "application/json", "Export"), problems: &["404"] }),
         "/imports": imports(),
         "/imports/{importId}": get(Operation { tag: "Operation", id: "getImport", summary: "How an import stands", description: "Needs the scope operate.", parameters: &["importId"], ok: data("The import", "application/json", "Import"), problems: &["404"] })
     }) else {
@@ -347,7 +349,7 @@ fn schemas() -> Map<String, Value> {
         "Collection": object(&["id", "links"], json!({
             "id": {"type": "string"}, "title": {"type": "string"}, "titles": texts(), "description": {"type": "string"}, "extent": {"type": "object"},
             "itemType": {"type": "string"}, "crs": {"type": "array", "items": {"type": "string"}}, "storageCrs": {"type": "string"}, "sourceCrs": {"type": "string"},
-            "kind": {"type": "string", "enum": ["layer", "elevation", "features", "incidents", "moving_objects", "things", "datastreams", "fences", "rules", "alarms", "sources", "targets"]}, "category": {"type": "string"}, "generated": {"type": "boolean"}, "geometryType": {"type": "string"},
+            "kind": {"type": "string", "enum": ["layer", "elevation", "imagery", "features", "incidents", "moving_objects", "things", "datastreams", "fences", "rules", "alarms", "sources", "targets"]}, "category": {"type": "string"}, "generated": {"type": "boolean"}, "geometryType": {"type": "string"},
             "count": {"type": "integer"}, "open": {"type": "integer"}, "openByLevel": {"type": "array", "items": {"type": "integer"}},
             "version": {"type": "integer"}, "revision": {"type": "integer"}, "fields": {"type": "array", "items": {"type": "object"}}, "links": links()
         })),
@@ -381,7 +383,10 @@ fn schemas() -> Map<String, Value> {
         })),
         "ImportRequest": object(&["source"], json!({
             "source": {"type": "string"}, "layer": {"type": "string"}, "crs": {"type": "string"}, "id_field": {"type": "string"}, "title_zh": {"type": "string"}, "title_en": {"type": "string"},
-            "category": {"type": "string"}, "attribution": {"type": "string"}, "encoding": {"type": "string"}, "refused": {"type": "string"}, "generated": {"type": "boolean"}
+            "category": {"type": "string"}, "attribution": {"type": "string"}, "encoding": {"type": "string"}, "refused": {"type": "string"}, "generated": {"type": "boolean"}, "picture": {"type": "boolean", "description": "True keeps a raster as a picture, even if it looks like heights."}
+        })),
+        "Export": object(&["items", "state"], json!({
+            "items": {"type": "integer"}, "state": {"type": "string", "enum": ["running", "done", "failed"]}, "reason": {"type": "string"}
         })),
         "Import": object(&["id", "state"], json!({
             "id": {"type": "integer"}, "state": {"type": "string", "enum": ["waiting", "running", "done", "failed"]}, "request": reference("schemas", "ImportRequest"), "actor": {"type": "string"},

@@ -10,6 +10,7 @@ use crate::{
     geojson::{fg, write},
     html,
     http::{Answer, Ask, Format, Language, Links, Params, PathOf, Problem, ask::not_modified, links::link, problem::collection_id},
+    limits,
 };
 use axum::{
     extract::State,
@@ -29,6 +30,8 @@ pub mod edit;
 pub mod query;
 pub mod schema;
 mod window;
+
+const TILESETS_MAP: &str = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map";
 
 /// What this module conforms to.
 pub const CONFORMANCE: &[&str] = &[
@@ -134,6 +137,10 @@ fn collection_object(links: &Links, view: &CollectionView) -> Value {
     if let Some(all) = collection["links"].as_array_mut() {
         let form = |(_, name, media)| link("items", links.to(&format!("/collections/{id}/items?f={name}")), media, "All items, streamed");
         all.extend(Form::ALL.map(form));
+    }
+    if view.is_raster() {
+        let tilesets = link(TILESETS_MAP, links.to(&format!("/collections/{id}/map/tiles")), "application/json", "Map tiles");
+        collection["links"].as_array_mut().into_iter().for_each(|all| all.push(tilesets.clone()));
     }
     if view.is_live() {
         collection["open"] = counts.open.into();
@@ -271,8 +278,17 @@ fn export(app: &App, view: CollectionView, params: &Params, items: query::ItemsR
     if whole && !items.query.sort.is_empty() {
         return Err(Problem::parameter("sortby", "a whole export follows the items' own order; ask for a page of it with “limit”"));
     }
+    let name = params.get("export-id").map(str::to_owned);
+    if let Some(name) = &name
+        && (name.is_empty()
+            || name.len() > limits::EXPORT_NAME_BYTES_MAX
+            || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
+    {
+        let max = limits::EXPORT_NAME_BYTES_MAX;
+        return Err(Problem::parameter("export-id", format!("1 to EXPORT_NAME_BYTES_MAX ({max}) letters, digits and - are expected")));
+    }
     let query::ItemsRequest { query, properties, crs, .. } = items;
-    Export { view, query, whole, properties, crs }.answer(app, form, etag)
+    Export { view, query, whole, properties, crs, name }.answer(app, form, etag)
 }
 
 /// The links of a page to itself, its HTML form, its collection and the next page.

@@ -5,6 +5,7 @@ pub mod city;
 pub mod common;
 pub mod control;
 pub mod definition;
+pub mod exports;
 pub mod features;
 pub mod foreign_tiles;
 pub mod health;

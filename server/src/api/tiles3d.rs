@@ -120,7 +120,7 @@ async fn answer(
     let params = ask.params(&["v"])?;
     let city = app.city()?.clone();
     let view = city.view(&collection_id(id)?)?;
-    if view.is_live() || view.grid().is_some() {
+    if view.is_live() || view.is_raster() {
         return Err(Problem::missing(format!("“{id}” has no 3D tiles: they are of layers of polygons")));
     }
     let (changed, etag) = (view.changed().0, etag(&view.meta(), view.changed().0));

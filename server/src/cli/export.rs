@@ -55,13 +55,13 @@ impl Export {
         bar.set("loading the city", 0, None);
         let city = City::open(Arc::new(GeoPackage::open_read_only(&self.city)?))?;
         let views = if self.layers.is_empty() {
-            city.collections().into_iter().filter(|view| !view.is_live() && view.grid().is_none()).collect()
+            city.collections().into_iter().filter(|view| !view.is_live() && !view.is_raster()).collect()
         } else {
             let view = |name: &String| Ok(city.view(&CollectionId::new(name.trim())?)?);
             self.layers.iter().map(view).collect::<anyhow::Result<Vec<_>>>().context("--layers")?
         };
-        if let Some(view) = views.iter().find(|view| view.grid().is_some()) {
-            bail!("--layers: {} is elevation and has no vector tiles", view.id());
+        if let Some(view) = views.iter().find(|view| view.is_raster()) {
+            bail!("--layers: {} has no vector tiles", view.id());
         }
         if views.len() > crate::limits::TILE_COLLECTIONS_MAX {
             bail!("--layers: {} where at most TILE_COLLECTIONS_MAX ({}) fit into a tile", views.len(), crate::limits::TILE_COLLECTIONS_MAX);

@@ -19,6 +19,7 @@ use std::{
   citywall import pois.csv --city my.gpkg --crs GCJ-02 --id-field code
   citywall import monaco.osm.pbf --city my.gpkg             several layers become several collections
   citywall import N43E007.hgt.zip --city my.gpkg --layer terrain     elevation: HGT, GeoTIFF
+  citywall import ortho.tif --city my.gpkg                  imagery: three bands, a palette, or --picture
 
 A source without a CRS is refused until --crs says it. What is stored replaces the layer's version
 before, in one step. Records that are refused are listed, and written to --refused. On a city that
@@ -61,6 +62,10 @@ pub struct Import {
     /// Mark the layer as synthetic
     #[arg(long)]
     generated: bool,
+    /// Keep a raster as a picture, even if it looks like heights [default: rasters of three bands or
+    /// more, with a palette or of bytes are pictures]
+    #[arg(long)]
+    picture: bool,
     /// Print the report as JSON and draw no bar
     #[arg(long)]
     json: bool,
@@ -141,6 +146,7 @@ impl Import {
             encoding: self.encoding,
             refused,
             generated: self.generated,
+            picture: self.picture,
         })
     }
 }

@@ -38,7 +38,7 @@ A city is one GeoPackage file, which QGIS and GDAL open as it is.";
 enum Command {
     /// Serve a city over HTTP: map page, API, tiles and live events
     Serve(Serve),
-    /// Import a file into a city: vector data, CityJSON or elevation
+    /// Import a file into a city: vector data, CityJSON, elevation or imagery
     Import(import::Import),
     /// Make the demo city: Tianjin's districts and a generated city below them
     Demo(demo::Demo),

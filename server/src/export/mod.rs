@@ -12,8 +12,10 @@ mod csv;
 mod flatgeobuf;
 mod lines;
 mod parquet;
+mod progress;
 mod sink;
 
+pub use progress::Exports;
 pub use sink::Sink;
 
 use crate::{
@@ -31,6 +33,7 @@ use citywall_crs::Crs;
 use citywall_model::FeatureRef;
 use citywall_query::{CollectionView, ItemsQuery};
 use columns::Columns;
+use progress::Told;
 use std::{io, sync::Arc};
 
 /// A form that is streamed.
@@ -101,6 +104,8 @@ pub struct Export {
     pub properties: Option<Vec<String>>,
     /// The CRS to write; longitude and latitude without one.
     pub crs: Option<Crs>,
+    /// The name under which the client wants to be told how far it is.
+    pub name: Option<String>,
 }
 
 impl Export {
@@ -115,12 +120,19 @@ impl Export {
         self.crs.as_ref().map(Turn::new).transpose()?;
         let content_crs = crs::header(&self.crs);
         let id = self.view.id().to_string();
+        let told = self.name.as_deref().map(|name| app.exports_told.tell(name));
         let (sink, chunks) = Sink::new();
         tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let id = self.view.id().clone();
             let mut end = sink.clone();
-            if let Err(error) = self.write(form, sink) {
+            let written = self.write(form, sink, told.as_ref());
+            if let Some(told) = told {
+                let mut told = told.lock();
+                told.state = if written.is_ok() { "done" } else { "failed" };
+                told.reason = written.as_ref().err().map(ToString::to_string);
+            }
+            if let Err(error) = written {
                 tracing::debug!(collection = %id, %error, "an export broke off");
                 end.fail(error);
             }
@@ -140,8 +152,8 @@ impl Export {
         Ok(response)
     }
 
-    fn write(self, form: Form, sink: Sink) -> io::Result<()> {
-        let Self { view, query, whole, properties, crs } = self;
+    fn write(self, form: Form, sink: Sink, told: Option<&Told>) -> io::Result<()> {
+        let Self { view, query, whole, properties, crs, .. } = self;
         let turn = crs.as_ref().map(Turn::new).transpose().map_err(|problem| io::Error::other(problem.to_string()))?.map(Turn::east_first);
         let meta = view.meta();
         let columns = Arc::new(Columns::of(&meta, properties.as_deref()));
@@ -161,6 +173,7 @@ impl Export {
         let mut visit = |item: FeatureRef<'_>| {
             if done.is_ok() {
                 done = encoder.item(item);
+                told.into_iter().for_each(|told| told.lock().items += 1);
             }
             done.is_ok()
         };

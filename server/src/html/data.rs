@@ -77,7 +77,7 @@ pub fn collections(links: &Links, language: Language, city: &City, views: &[Coll
 
 /// The number of items; an elevation grid has cells instead.
 fn count(meta: &CollectionMeta, view: &CollectionView) -> String {
-    if meta.kind == CollectionKind::Elevation { "–".to_owned() } else { number(view.counts().total) }
+    if matches!(meta.kind, CollectionKind::Elevation | CollectionKind::Imagery) { "–".to_owned() } else { number(view.counts().total) }
 }
 
 fn badges(language: Language, meta: &CollectionMeta) -> Markup {

@@ -11,6 +11,7 @@ mod features;
 mod filter;
 mod harness;
 mod history;
+mod imagery;
 mod ingest;
 mod life;
 mod live;

@@ -1,30 +1,20 @@
-//! Elevation rasters (GeoTIFF, HGT, Arc/Info ASCII, DTED, Erdas) into a grid of longitude and
-//! latitude.
+//! Elevation rasters into a grid of longitude and latitude.
 //!
 //! A north-up raster in degrees is taken cell by cell. Any other is sampled anew, bilinear, on a
 //! grid of about the same cell size.
 
 use crate::{
     Failed, ImportError, ImportOptions, Phase, Progress, State,
+    raster::{self, Opened},
     report::{ImportReport, LayerReport},
     source,
 };
 use citywall_crs::{Crs, Transform, messages};
-use citywall_model::{Bbox, CimCategory, CollectionId, Grid, LocalText, limits};
+use citywall_model::{Bbox, CollectionId, Grid, limits};
 use citywall_store::LayerDraft;
-use gdal::{Dataset, DatasetOptions, GdalOpenFlags, GeoTransformEx, raster::RasterBand};
-use std::{
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use gdal::{GeoTransformEx, raster::RasterBand};
+use std::{path::Path, time::Instant};
 
-/// GDAL's drivers that may read a raster, and what we call their formats.
-const DRIVERS: [(&str, &str); 5] =
-    [("GTiff", "GeoTIFF"), ("SRTMHGT", "HGT"), ("AAIGrid", "Arc/Info ASCII grid"), ("DTED", "DTED"), ("HFA", "Erdas Imagine")];
-/// The endings of their files' names.
-const EXTENSIONS: [&str; 8] = ["tif", "tiff", "hgt", "asc", "dt0", "dt1", "dt2", "img"];
-/// Endings by which an archive is one of vector data.
-const VECTOR_EXTENSIONS: [&str; 6] = ["shp", "gpkg", "geojson", "kml", "fgb", "gdbtable"];
 /// Rows between two looks at the progress.
 const PROGRESS_ROWS: usize = 64;
 /// Metres per foot, by the names that rasters give their units.
@@ -41,12 +31,6 @@ pub struct Elevation {
     pub report: ImportReport,
 }
 
-/// True if a source's name says that it is an elevation raster, alone or in a zip archive.
-#[must_use]
-pub fn is_elevation(source: &Path) -> bool {
-    raster_path(source).is_some()
-}
-
 /// Reads an elevation raster; its first band is the height.
 ///
 /// # Errors
@@ -56,50 +40,10 @@ pub fn read_elevation(source: &Path, options: &ImportOptions, progress: &dyn Pro
     read(source, options, progress).map_err(|error| Failed { error, report: Box::default() })
 }
 
-/// What GDAL is told to open.
-fn raster_path(source: &Path) -> Option<PathBuf> {
-    let is_raster = |path: &Path| EXTENSIONS.contains(&source::extension(path).as_str());
-    let source = std::path::absolute(source).ok()?;
-    let inside = |prefix: &str| {
-        let mut path = std::ffi::OsString::from(prefix);
-        path.push(&source);
-        PathBuf::from(path)
-    };
-    match source.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "zip" => {
-            let archive = inside("/vsizip/");
-            let (members, _) = messages::collect(|| gdal::vsi::read_dir(&archive, true));
-            let members = members.ok()?;
-            // A map with a picture beside it is a map.
-            if members.iter().any(|m| VECTOR_EXTENSIONS.contains(&source::extension(m).as_str())) {
-                return None;
-            }
-            members.into_iter().find(|m| is_raster(m)).map(|member| archive.join(member))
-        }
-        "gz" if is_raster(&source) => Some(inside("/vsigzip/")),
-        _ => is_raster(&source).then_some(source),
-    }
-}
-
 fn read(source: &Path, options: &ImportOptions, progress: &dyn Progress) -> Result<Elevation, ImportError> {
     let begun = Instant::now();
     let foreign = |reason: String| ImportError::Foreign { path: source.to_owned(), reason };
-    std::fs::metadata(source).map_err(|e| ImportError::Io { path: source.to_owned(), source: e })?;
-    let path = raster_path(source).ok_or_else(|| foreign("it is no elevation raster".to_owned()))?;
-    let drivers: Vec<&str> = DRIVERS.iter().map(|(driver, _)| *driver).collect();
-    let (dataset, said) = messages::collect(|| {
-        let open_flags = GdalOpenFlags::GDAL_OF_RASTER | GdalOpenFlags::GDAL_OF_VERBOSE_ERROR;
-        Dataset::open_ex(&path, DatasetOptions { open_flags, allowed_drivers: Some(&drivers), ..DatasetOptions::default() })
-    });
-    let words = |said: Vec<messages::Message>, otherwise: &str| {
-        said.into_iter().map(|m| m.text).next_back().unwrap_or_else(|| otherwise.to_owned())
-    };
-    let dataset = dataset.map_err(|_| foreign(words(said, "it is no elevation raster")))?;
-    let driver = dataset.driver().short_name();
-    let format = DRIVERS.iter().find(|(d, _)| *d == driver).map_or("raster", |(_, f)| *f);
-    let mut notes = Vec::new();
-    let crs = raster_crs(source, &dataset, options, &mut notes)?;
-    let transform = dataset.geo_transform().map_err(|_| foreign("it does not say where it lies (no geotransform)".to_owned()))?;
+    let Opened { dataset, format, crs, transform, mut notes, .. } = raster::open(source, options)?;
     if dataset.raster_count() > 2 {
         return Err(foreign(format!("it has {} bands: a picture, not heights", dataset.raster_count())));
     }
@@ -111,7 +55,7 @@ fn read(source: &Path, options: &ImportOptions, progress: &dyn Progress) -> Resu
     let heights = heights.map_err(|e| match e {
         BandError::Stopped => ImportError::Cancelled,
         BandError::Gdal(row, e) => {
-            ImportError::Broken { path: source.to_owned(), place: format!("row {row}"), reason: words(said, &e.to_string()) }
+            ImportError::Broken { path: source.to_owned(), place: format!("row {row}"), reason: raster::words(said, &e.to_string()) }
         }
     })?;
     let raster = Raster { columns: band.x_size(), rows: band.y_size(), heights, transform };
@@ -122,17 +66,7 @@ fn read(source: &Path, options: &ImportOptions, progress: &dyn Progress) -> Resu
         raster.sampled(source, &crs, &shown)?
     };
     let report = report(source, &collection, format, &crs, &grid, notes, begun)?;
-    let stem = source::stem(source);
-    let draft = LayerDraft {
-        id: collection,
-        title: options.title.clone().unwrap_or_else(|| LocalText::new(stem.clone(), stem)),
-        category: options.category.unwrap_or(CimCategory::SpatiotemporalBase),
-        source: options.source.clone().unwrap_or_else(|| report.source.clone()),
-        source_crs: crs.name().to_owned(),
-        storage_crs: crs.storage_crs(),
-        generated: options.generated,
-        id_field: None,
-    };
+    let draft = raster::draft(source, options, collection, &crs, crs.storage_crs());
     Ok(Elevation { draft, grid, report })
 }
 
@@ -145,18 +79,6 @@ fn check_size(source: &Path, (columns, rows): (usize, usize)) -> Result<(), Impo
         limits::GRID_CELLS_MAX
     );
     Err(ImportError::Foreign { path: source.to_owned(), reason })
-}
-
-fn raster_crs(source: &Path, dataset: &Dataset, options: &ImportOptions, notes: &mut Vec<String>) -> Result<Crs, ImportError> {
-    if let Some(crs) = &options.crs {
-        notes.push(source::assumed(options, ""));
-        return Ok(crs.clone());
-    }
-    let (wkt, _) = messages::collect(|| dataset.projection());
-    if wkt.is_empty() {
-        return Err(ImportError::NoCrs { path: source.to_owned(), layer: None });
-    }
-    Crs::from_wkt(&wkt).map_err(|e| ImportError::Crs { path: source.to_owned(), source: e })
 }
 
 struct Shown<'a> {

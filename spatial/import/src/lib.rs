@@ -11,8 +11,9 @@
 //! with an error that names the place, and a version that was there stays.
 //!
 //! GeoJSON, newline-delimited GeoJSON, CityJSON and CSV are read here; GDAL reads Shapefile,
-//! GeoPackage, FlatGeobuf, OSM, KML, DXF and a few more. An elevation raster is no set of items:
-//! [`is_elevation`] tells one, and [`read_elevation`] makes a grid of it for the store.
+//! GeoPackage, FlatGeobuf, OSM, KML, DXF and a few more. A raster is no set of items:
+//! [`is_raster`] tells one; [`read_elevation`] makes a grid of heights of it for the store, and
+//! [`read_imagery`] map tiles of a picture ([`is_picture`]).
 //!
 //! This crate knows nothing of the city file beyond [`LayerStage`], of indexes or of HTTP.
 
@@ -22,10 +23,12 @@ mod clean;
 mod csv;
 mod elevation;
 mod error;
+mod imagery;
 mod json;
 mod ogr;
 mod options;
 mod progress;
+mod raster;
 pub mod report;
 mod run;
 mod shape;
@@ -34,10 +37,12 @@ mod source;
 mod valid;
 mod wkb_in;
 
-pub use elevation::{Elevation, is_elevation, read_elevation};
+pub use elevation::{Elevation, read_elevation};
 pub use error::ImportError;
+pub use imagery::{Imagery, read_imagery};
 pub use options::{ImportOptions, LayerPlan};
 pub use progress::{Phase, Progress, Silent, State};
+pub use raster::{is_picture, is_raster};
 pub use report::{ImportReport, LayerReport};
 pub use run::{Failed, Import, run};
 pub use source::plan;

@@ -4,7 +4,7 @@
 
 mod common;
 
-use citywall_import::{ImportOptions, Silent, is_elevation, read_elevation};
+use citywall_import::{ImportOptions, Silent, is_raster, read_elevation};
 use citywall_store::CityStore;
 use common::{City, shared};
 use std::process::Command;
@@ -24,7 +24,7 @@ fn gdals_height(raster: &str, lon: f64, lat: f64) -> f64 {
 fn monacos_elevation_tile_is_kept_cell_by_cell() {
     let city = City::new();
     let source = shared("city/monaco/N43E007.hgt.zip");
-    assert!(is_elevation(&source));
+    assert!(is_raster(&source));
     let elevation = read_elevation(&source, &ImportOptions::default(), &Silent).unwrap();
     let grid = &elevation.grid;
     assert_eq!((grid.columns, grid.rows), (1201, 1201));

@@ -136,6 +136,8 @@ pub enum CollectionKind {
     Layer,
     /// A grid of heights, without items.
     Elevation,
+    /// Pictures of the ground as map tiles, without items.
+    Imagery,
     /// Features that people draw and edit one by one, such as those of a plan.
     Features,
     /// Live items that open, change and clear.
@@ -162,7 +164,7 @@ impl CollectionKind {
     /// True where items change one by one and are pushed.
     #[must_use]
     pub fn is_live(self) -> bool {
-        !matches!(self, Self::Layer | Self::Elevation)
+        !matches!(self, Self::Layer | Self::Elevation | Self::Imagery)
     }
 
     /// True where every record is a new state at its own time: a position, an observation.

@@ -70,6 +70,15 @@ impl Grid {
     }
 }
 
+/// The levels of WebMercatorQuad at which imagery is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageryLevels {
+    /// The coarsest.
+    pub first: u32,
+    /// The finest.
+    pub last: u32,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,7 +28,7 @@ pub use change::{Change, EventDraft, RefusedRecord};
 pub use collection::{CimCategory, CollectionId, CollectionKind, CollectionMeta, LocalText};
 pub use feature::FeatureRef;
 pub use geometry::{Bbox, GeometryError, Wkb};
-pub use grid::Grid;
+pub use grid::{Grid, ImageryLevels};
 pub use intern::intern;
 pub use live::{AREA_PROPERTIES, Areas, LifeState, LiveItem, LiveParts, LiveRecord};
 pub use profile::{AreaLevel, CityProfile, View};

@@ -40,6 +40,10 @@ pub const ITEMS_LIMIT_DEFAULT: usize = 10;
 pub const ITEMS_LIMIT_MAX: usize = 10_000;
 /// Most cells of an elevation grid.
 pub const GRID_CELLS_MAX: usize = 64 << 20;
+/// Most pixels of an imported picture.
+pub const IMAGERY_PIXELS_MAX: usize = 16 << 30;
+/// Finest level of imagery in WebMercatorQuad: 4 cm to the pixel at the equator.
+pub const IMAGERY_LEVEL_MAX: u32 = 22;
 /// Rows that an import writes in one transaction, so that events are never kept waiting long.
 pub const IMPORT_BATCH_ROWS_MAX: usize = 2_000;
 /// Bytes that an import writes in one transaction.

@@ -12,10 +12,10 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use citywall_model::{
-    Areas, Bbox, Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, EventDraft, FeatureRef, Grid, LiveItem,
-    LocalText, Revision,
+    Areas, Bbox, Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, EventDraft, FeatureRef, Grid,
+    ImageryLevels, LiveItem, LocalText, Revision,
 };
-use citywall_store::{CityStore, LayerDraft, LayerStage, StoreError};
+use citywall_store::{CityStore, LayerDraft, LayerStage, Pyramid, StoreError};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use rayon::prelude::*;
 use std::{
@@ -30,14 +30,35 @@ use std::{
 #[derive(Clone)]
 pub(crate) enum Kind {
     Layer(Arc<Layer>),
-    Elevation(Arc<Elevation>),
+    Raster(Arc<Raster>),
     Live(Arc<Live>),
 }
 
-/// An elevation grid in memory: a collection without items.
-pub(crate) struct Elevation {
+/// A collection without items: an elevation grid in memory, or imagery, whose tiles stay in the store.
+pub(crate) struct Raster {
     pub(crate) meta: CollectionMeta,
-    grid: Grid,
+    cells: Cells,
+}
+
+enum Cells {
+    Heights(Grid),
+    Pictures(ImageryLevels),
+}
+
+impl Raster {
+    fn grid(&self) -> Option<&Grid> {
+        match &self.cells {
+            Cells::Heights(grid) => Some(grid),
+            Cells::Pictures(_) => None,
+        }
+    }
+
+    fn imagery(&self) -> Option<ImageryLevels> {
+        match self.cells {
+            Cells::Pictures(levels) => Some(levels),
+            Cells::Heights(_) => None,
+        }
+    }
 }
 
 /// Is told of every commit, in order, on the writer's thread: it must not block.
@@ -110,7 +131,8 @@ impl City {
                 let id = meta.id.clone();
                 let kind = match meta.kind {
                     CollectionKind::Layer => Kind::Layer(Arc::new(Layer::new(meta, store.load_layer(&id)?))),
-                    CollectionKind::Elevation => Kind::Elevation(Arc::new(Elevation { meta, grid: store.load_grid(&id)? })),
+                    CollectionKind::Elevation => Kind::Raster(Arc::new(Raster { meta, cells: Cells::Heights(store.load_grid(&id)?) })),
+                    CollectionKind::Imagery => Kind::Raster(Arc::new(Raster { meta, cells: Cells::Pictures(store.imagery_levels(&id)?) })),
                     _ => {
                         let state = RwLock::new(LiveState::load(&store.load_live(&id)?.items));
                         Kind::Live(Arc::new(Live { meta, state }))
@@ -293,9 +315,31 @@ impl City {
     pub fn put_grid(&self, draft: LayerDraft, grid: Grid) -> Result<CollectionMeta, QueryError> {
         let _in_order = self.shared.commit_lock.lock();
         let meta = self.shared.store.put_grid(draft, &grid)?;
-        self.shared.put(meta.id.clone(), Kind::Elevation(Arc::new(Elevation { meta: meta.clone(), grid })));
+        self.shared.put(meta.id.clone(), Kind::Raster(Arc::new(Raster { meta: meta.clone(), cells: Cells::Heights(grid) })));
         self.shared.announce(meta.revision, Arc::default(), Some(meta.id.clone()));
         Ok(meta)
+    }
+
+    /// Makes imagery current, as [`City::publish`] does a layer.
+    ///
+    /// # Errors
+    /// Another kind of collection has the id, a limit is passed, or the store cannot be written.
+    pub fn put_imagery(&self, draft: LayerDraft, tiles: &Pyramid) -> Result<CollectionMeta, QueryError> {
+        let publish = self.shared.store.stage_imagery(draft, tiles)?;
+        let _in_order = self.shared.commit_lock.lock();
+        let meta = publish()?;
+        let levels = self.shared.store.imagery_levels(&meta.id)?;
+        self.shared.put(meta.id.clone(), Kind::Raster(Arc::new(Raster { meta: meta.clone(), cells: Cells::Pictures(levels) })));
+        self.shared.announce(meta.revision, Arc::default(), Some(meta.id.clone()));
+        Ok(meta)
+    }
+
+    /// A kept tile of imagery, PNG or WebP; `None` where nothing is shown. Reads the store.
+    ///
+    /// # Errors
+    /// There is no such imagery, or the store cannot be read.
+    pub fn imagery_tile(&self, id: &CollectionId, level: u32, column: u32, row: u32) -> Result<Option<Vec<u8>>, QueryError> {
+        Ok(self.shared.store.imagery_tile(id, level, column, row)?)
     }
 
     /// The height of the ground at a place in the city's vertical datum, from the first
@@ -303,7 +347,7 @@ impl City {
     #[must_use]
     pub fn ground_height_m(&self, longitude: f64, latitude: f64) -> Option<f64> {
         self.shared.collections.load().values().find_map(|kind| match kind {
-            Kind::Elevation(elevation) => elevation.grid.height_m(longitude, latitude),
+            Kind::Raster(raster) => raster.grid()?.height_m(longitude, latitude),
             Kind::Layer(_) | Kind::Live(_) => None,
         })
     }
@@ -341,7 +385,7 @@ impl CollectionView {
     pub fn meta(&self) -> CollectionMeta {
         match &self.kind {
             Kind::Layer(layer) => layer.meta.clone(),
-            Kind::Elevation(elevation) => elevation.meta.clone(),
+            Kind::Raster(raster) => raster.meta.clone(),
             Kind::Live(live) => {
                 let state = live.state.read();
                 CollectionMeta { count: state.counts.total, extent: state.extent(), revision: state.revision, ..live.meta.clone() }
@@ -354,7 +398,7 @@ impl CollectionView {
     pub fn id(&self) -> &CollectionId {
         match &self.kind {
             Kind::Layer(layer) => &layer.meta.id,
-            Kind::Elevation(elevation) => &elevation.meta.id,
+            Kind::Raster(raster) => &raster.meta.id,
             Kind::Live(live) => &live.meta.id,
         }
     }
@@ -363,9 +407,24 @@ impl CollectionView {
     #[must_use]
     pub fn grid(&self) -> Option<&Grid> {
         match &self.kind {
-            Kind::Elevation(elevation) => Some(&elevation.grid),
+            Kind::Raster(raster) => raster.grid(),
             Kind::Layer(_) | Kind::Live(_) => None,
         }
+    }
+
+    /// The levels of WebMercatorQuad at which imagery is kept; `None` of any other collection.
+    #[must_use]
+    pub fn imagery(&self) -> Option<ImageryLevels> {
+        match &self.kind {
+            Kind::Raster(raster) => raster.imagery(),
+            Kind::Layer(_) | Kind::Live(_) => None,
+        }
+    }
+
+    /// True for what has cells instead of items: elevation and imagery.
+    #[must_use]
+    pub fn is_raster(&self) -> bool {
+        matches!(self.kind, Kind::Raster(_))
     }
 
     /// How the collection's items change.
@@ -373,7 +432,7 @@ impl CollectionView {
     pub fn kind(&self) -> CollectionKind {
         match &self.kind {
             Kind::Layer(_) => CollectionKind::Layer,
-            Kind::Elevation(_) => CollectionKind::Elevation,
+            Kind::Raster(raster) => raster.meta.kind,
             Kind::Live(live) => live.meta.kind,
         }
     }
@@ -395,7 +454,7 @@ impl CollectionView {
     pub fn changed(&self) -> Revision {
         match &self.kind {
             Kind::Layer(layer) => layer.meta.revision,
-            Kind::Elevation(elevation) => elevation.meta.revision,
+            Kind::Raster(raster) => raster.meta.revision,
             Kind::Live(live) => live.state.read().revision,
         }
     }
@@ -404,7 +463,7 @@ impl CollectionView {
     pub(crate) fn version(&self) -> Revision {
         match &self.kind {
             Kind::Layer(layer) => layer.meta.revision,
-            Kind::Elevation(elevation) => elevation.meta.revision,
+            Kind::Raster(raster) => raster.meta.revision,
             Kind::Live(_) => Revision(0),
         }
     }
@@ -414,7 +473,7 @@ impl CollectionView {
     pub fn counts(&self) -> Counts {
         match &self.kind {
             Kind::Layer(layer) => Counts { total: layer.table.len() as u64, ..Counts::default() },
-            Kind::Elevation(_) => Counts::default(),
+            Kind::Raster(_) => Counts::default(),
             Kind::Live(live) => live.state.read().counts,
         }
     }
@@ -424,7 +483,7 @@ impl CollectionView {
     #[must_use]
     pub fn counts_of_areas(&self) -> Vec<(Areas, Counts)> {
         match &self.kind {
-            Kind::Layer(_) | Kind::Elevation(_) => Vec::new(),
+            Kind::Layer(_) | Kind::Raster(_) => Vec::new(),
             Kind::Live(live) => live.state.read().counts_of_areas(),
         }
     }
@@ -435,7 +494,7 @@ impl CollectionView {
     #[must_use]
     pub fn counts_by_area(&self, level: usize) -> BTreeMap<String, Counts> {
         match &self.kind {
-            Kind::Layer(_) | Kind::Elevation(_) => BTreeMap::new(),
+            Kind::Layer(_) | Kind::Raster(_) => BTreeMap::new(),
             Kind::Live(live) => live.state.read().counts_by_area(level),
         }
     }
@@ -443,7 +502,7 @@ impl CollectionView {
     /// Reads one item by id; `None` if there is none. O(log n).
     pub fn item<R>(&self, id: &str, read: impl FnOnce(FeatureRef<'_>) -> R) -> Option<R> {
         match &self.kind {
-            Kind::Elevation(_) => None,
+            Kind::Raster(_) => None,
             Kind::Layer(layer) => layer.table.row_of_id(id).map(|row| read(FeatureRef::Row(&layer.table, row))),
             Kind::Live(live) => {
                 let item = live.state.read().by_id(id).cloned()?;
@@ -455,7 +514,7 @@ impl CollectionView {
     /// Reads one item by the number that stands for it in tiles; `None` if there is none. O(log n).
     pub fn item_by_fid<R>(&self, fid: u64, read: impl FnOnce(FeatureRef<'_>) -> R) -> Option<R> {
         match &self.kind {
-            Kind::Elevation(_) => None,
+            Kind::Raster(_) => None,
             Kind::Layer(layer) => layer.table.row_of_fid(fid).map(|row| read(FeatureRef::Row(&layer.table, row))),
             Kind::Live(live) => {
                 let item = live.state.read().by_fid(fid).cloned()?;
@@ -468,7 +527,7 @@ impl CollectionView {
     #[must_use]
     pub fn open_items(&self) -> Vec<LiveItem> {
         match &self.kind {
-            Kind::Layer(_) | Kind::Elevation(_) => Vec::new(),
+            Kind::Layer(_) | Kind::Raster(_) => Vec::new(),
             Kind::Live(live) => {
                 let state: RwLockReadGuard<'_, LiveState> = live.state.read();
                 state.items().filter(|item| !item.is_cleared()).cloned().collect()

@@ -219,7 +219,7 @@ impl CollectionView {
     /// What an index finds for a query.
     fn candidates(&self, query: &ItemsQuery) -> Candidates<'_> {
         match &self.kind {
-            Kind::Elevation(_) => Candidates::Items(Vec::new()),
+            Kind::Raster(_) => Candidates::Items(Vec::new()),
             Kind::Layer(layer) => Candidates::Rows(&layer.table, layer.candidates(query)),
             // Items are taken out of the lock, so that neither a slow reader nor a slow filter
             // holds up the writer; copying one copies a pointer.
@@ -231,7 +231,7 @@ impl CollectionView {
     /// decides; of a live collection in order of fid, and only what is not cleared. This is what a map draws.
     pub fn window(&self, window: &Bbox, mut visit: impl FnMut(FeatureRef<'_>)) {
         match &self.kind {
-            Kind::Elevation(_) => {}
+            Kind::Raster(_) => {}
             Kind::Layer(layer) => layer.search(window, |row, _| visit(FeatureRef::Row(&layer.table, row))),
             Kind::Live(live) => {
                 let mut hits = Vec::new();
@@ -252,7 +252,7 @@ impl CollectionView {
     #[must_use]
     pub fn open_items_in(&self, windows: &[Bbox]) -> Vec<LiveItem> {
         match &self.kind {
-            Kind::Layer(_) | Kind::Elevation(_) => Vec::new(),
+            Kind::Layer(_) | Kind::Raster(_) => Vec::new(),
             Kind::Live(live) => {
                 let query = ItemsQuery { windows: windows.to_vec(), ..ItemsQuery::default() };
                 let mut items = live.state.read().candidates(&query);
@@ -276,7 +276,7 @@ impl CollectionView {
     /// particular order.
     pub fn window_fids(&self, window: &Bbox, fids: &mut Vec<u64>) {
         match &self.kind {
-            Kind::Elevation(_) => {}
+            Kind::Raster(_) => {}
             Kind::Layer(layer) => layer.search(window, |row, _| fids.push(layer.table.fid(row))),
             Kind::Live(live) => live.state.read().search(window, |item, _| fids.push(item.fid())),
         }

@@ -102,7 +102,7 @@ impl CollectionView {
     /// O(log n + count) for items spread evenly; items as near as the last one are all looked at.
     pub fn nearest(&self, measure: &impl Measure, count: usize, farthest: f64, mut visit: impl FnMut(FeatureRef<'_>, f64)) {
         match &self.kind {
-            Kind::Elevation(_) => {}
+            Kind::Raster(_) => {}
             Kind::Layer(layer) => {
                 let mut best = Best::new(measure, count, farthest);
                 let take = |row| best.take(layer.table.fid(row), layer.table.geometry(row), || row);

@@ -127,7 +127,7 @@ impl Writer {
     pub(crate) fn submit(&self, id: &CollectionId, batch: Records, actor: &str, reply: Reply) -> Result<(), IngestError> {
         let live = match self.shared.collection(id) {
             Some(Kind::Live(live)) => live,
-            Some(Kind::Layer(_) | Kind::Elevation(_)) => return Err(IngestError::NotLive(id.clone())),
+            Some(Kind::Layer(_) | Kind::Raster(_)) => return Err(IngestError::NotLive(id.clone())),
             None => return Err(IngestError::NoCollection(id.clone())),
         };
         let records = batch.len();

@@ -270,7 +270,7 @@ fn prepare(document: &RuleDocument, city: &City, zone: &TimeZone) -> Result<(Opt
     let watch: Box<dyn Watch> = match &document.when {
         When::Fence(when) => {
             let fences = view(city, "when.fences", &when.fences, false)?;
-            if fences.grid().is_some() {
+            if fences.is_raster() {
                 return Err(RuleError::new("when.fences", format!("“{}” is elevation, where polygons are needed", when.fences)));
             }
             let mut polygons: Vec<(Arc<str>, Vec<u8>)> = Vec::new();

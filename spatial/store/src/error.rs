@@ -48,7 +48,7 @@ pub enum StoreError {
     #[error("“{0}” cannot be a collection: names that begin with gpkg_, rtree_, sqlite_ or citywall_ are the file's own")]
     ReservedName(CollectionId),
     /// A CRS in which nothing is stored.
-    #[error("EPSG:{0} is no CRS of a city file: layers are stored in EPSG:4326 or EPSG:4490")]
+    #[error("EPSG:{0} is no CRS of a city file: layers are stored in EPSG:4326 or EPSG:4490, imagery in EPSG:3857")]
     StorageCrs(u32),
     /// There is no such collection.
     #[error("there is no collection “{0}”")]

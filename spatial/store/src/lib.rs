@@ -19,12 +19,15 @@ pub use gpkg::GeoPackage;
 pub use outbox::{Letter, NewLetter, Outbox, OutboxCounts, OutboxFile};
 
 use citywall_model::{
-    Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LifeState, LiveItem, LocalText,
-    RefusedRecord, Revision, Value, Wkb,
+    Bbox, Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, ImageryLevels, LifeState,
+    LiveItem, LocalText, RefusedRecord, Revision, Value, Wkb,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// A layer version that is about to be written: everything but its items.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -57,6 +60,21 @@ pub struct NewFeature {
     /// Its CityJSON solids, kept beside the footprint.
     pub solids: Vec<Solid>,
 }
+
+/// A pyramid of map tiles on its way into a city: a table of tiles (OGC 12-128r19, clause 2.2) of
+/// 256 pixels, PNG or WebP, in the matrix WebMercatorQuad, in a GeoPackage of its own.
+#[derive(Clone, Debug)]
+pub struct Pyramid {
+    /// The file that has it.
+    pub file: PathBuf,
+    /// Its table there.
+    pub table: String,
+    /// What it shows, in degrees.
+    pub extent: Bbox,
+}
+
+/// Makes copied imagery current.
+pub type PublishImagery = Box<dyn FnOnce() -> Result<CollectionMeta, StoreError> + Send>;
 
 /// One geometry of a CityJSON object at one level of detail.
 #[derive(Clone, Debug, PartialEq)]
@@ -269,6 +287,28 @@ pub trait CityStore: Send + Sync {
     /// # Errors
     /// There is no such grid, or the file cannot be read.
     fn load_grid(&self, id: &CollectionId) -> Result<Grid, StoreError>;
+
+    /// Copies a pyramid of tiles as an imagery collection's next version, giving way to events
+    /// between batches. What is returned makes it current by one short transaction, at the city's
+    /// next revision; dropped, it leaves tiles that the next start sweeps.
+    ///
+    /// # Errors
+    /// A limit is passed, or a file cannot be read or written; in the end also that another kind of
+    /// collection has the id.
+    fn stage_imagery(&self, draft: LayerDraft, tiles: &Pyramid) -> Result<PublishImagery, StoreError>;
+
+    /// The levels at which imagery is kept.
+    ///
+    /// # Errors
+    /// There is no such imagery, or the file cannot be read.
+    fn imagery_levels(&self, id: &CollectionId) -> Result<ImageryLevels, StoreError>;
+
+    /// One kept tile of imagery, PNG or WebP as its first bytes say; the row counts from the north.
+    /// `None` where nothing is shown. O(log n).
+    ///
+    /// # Errors
+    /// There is no such imagery, or the file cannot be read.
+    fn imagery_tile(&self, id: &CollectionId, level: u32, column: u32, row: u32) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// Appends changes in one flushed transaction. Their items' revisions must follow
     /// [`CityStore::revision`] without a gap; afterwards that is the last of them.

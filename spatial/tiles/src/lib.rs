@@ -13,6 +13,7 @@
 //! - The feature id is the fid. Where the item's id is something else, it is the attribute
 //!   [`ID_FIELD`]. Nulls are left out; arrays and objects are their JSON text.
 //! - A whole tileset goes into one file ([`write_archive`]).
+//! - What has cells instead of features becomes pictures ([`terrain`], [`imagery`]).
 //! - A tile is made new when a shape in it changed, and only then ([`FreshTiles`]).
 //!
 //! This crate knows nothing of indexes or HTTP.
@@ -27,6 +28,7 @@ mod changed;
 mod cluster;
 mod draw;
 mod fresh;
+pub mod imagery;
 mod layer;
 mod matrix;
 mod protobuf;

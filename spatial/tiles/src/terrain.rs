@@ -106,7 +106,7 @@ fn shade(samples: &Samples, column: isize, row: isize) -> Option<f64> {
     Some(light.clamp(0.0, 1.0))
 }
 
-fn picture(color: png::ColorType, pixels: &[u8]) -> Result<Vec<u8>, png::EncodingError> {
+pub(crate) fn picture(color: png::ColorType, pixels: &[u8]) -> Result<Vec<u8>, png::EncodingError> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, RASTER_SIZE, RASTER_SIZE);
     encoder.set_color(color);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The parameters of an items request, besides the collection's own properties.
-pub const ITEMS_PARAMETERS: [&str; 14] = [
+pub const ITEMS_PARAMETERS: [&str; 15] = [
     "bbox",
     "bbox-crs",
     "datetime",
@@ -24,6 +24,7 @@ pub const ITEMS_PARAMETERS: [&str; 14] = [
     "properties",
     "crs",
     "explain",
+    "export-id",
     "limit",
     "cursor",
 ];

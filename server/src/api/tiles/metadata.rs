@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 const TILING_SCHEME: &str = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme";
 const PNG: &str = "image/png";
+const WEBP: &str = "image/webp";
 /// The deepest level at which a tile shows more than the one above it: 0.2 m to the unit.
 const DETAIL_LEVEL_MAX: u8 = 17;
 
@@ -82,7 +83,22 @@ fn matrix_set_document(set: MatrixSet) -> Value {
 /// `GET /collections/{id}/tiles`
 pub async fn collection_tilesets(State(app): State<Arc<App>>, ask: Ask, PathOf(id): PathOf<String>) -> Answer {
     let view = app.city()?.view(&collection_id(&id)?)?;
-    tilesets(&ask, &format!("/collections/{id}/tiles"), &view.meta().title.en, view.grid().is_some())
+    tilesets(&ask, &format!("/collections/{id}/tiles"), &view.meta().title.en, view.is_raster())
+}
+
+/// `GET /collections/{id}/map/tiles`
+pub async fn collection_map_tilesets(State(app): State<Arc<App>>, ask: Ask, PathOf(id): PathOf<String>) -> Answer {
+    let view = drawn(&app, &id)?;
+    tilesets(&ask, &format!("/collections/{id}/map/tiles"), &view.meta().title.en, true)
+}
+
+/// A collection that has map tiles.
+fn drawn(app: &App, id: &str) -> Result<CollectionView, Problem> {
+    let view = app.city()?.view(&collection_id(id)?)?;
+    if !view.is_raster() {
+        return Err(Problem::missing(format!("“{id}” has no map tiles; its vector tiles are under /collections/{id}/tiles")));
+    }
+    Ok(view)
 }
 
 /// `GET /tiles`
@@ -134,6 +150,17 @@ pub async fn collection_tileset(State(app): State<Arc<App>>, ask: Ask, PathOf((i
     tileset.answer(&ask, params.get("f"))
 }
 
+/// `GET /collections/{id}/map/tiles/{matrix}`
+pub async fn collection_map_tileset(State(app): State<Arc<App>>, ask: Ask, PathOf((id, matrix)): PathOf<(String, String)>) -> Answer {
+    // With a revision the address of a new version is new; what it says is of the present one.
+    let params = ask.params(&["v"])?;
+    let view = drawn(&app, &id)?;
+    let (title, bounds) = (view.meta().title.en, view.meta().extent);
+    let path = format!("/collections/{id}/map/tiles");
+    let tileset = Tileset { title, path, query: String::new(), set: parse(&matrix)?, views: vec![view], bounds };
+    tileset.answer(&ask, params.get("f"))
+}
+
 /// `GET /tiles/{matrix}`
 pub async fn dataset_tileset(State(app): State<Arc<App>>, ask: Ask, PathOf(matrix): PathOf<String>) -> Answer {
     let params = ask.params(&["collections"])?;
@@ -166,7 +193,7 @@ impl Tileset {
         if form == Some("tilejson") {
             return self.tile_json(&ask.links).map(|document| value(&document));
         }
-        let (_, format, language) = ask.read(&["collections"])?;
+        let (_, format, language) = ask.read(&["collections", "v"])?;
         let document = self.document(&ask.links);
         Ok(match format {
             Format::Json => value(&document),
@@ -177,7 +204,7 @@ impl Tileset {
     }
 
     fn is_raster(&self) -> bool {
-        self.views.iter().any(|view| view.grid().is_some())
+        self.views.iter().any(|view| view.is_raster())
     }
 
     /// The template of the tiles' addresses, with a variable for each part.
@@ -188,11 +215,12 @@ impl Tileset {
     fn document(&self, links: &Links) -> Value {
         let own = links.to(&format!("{}/{}{}", self.path, self.set, self.query));
         let mut document = head(links, &self.title, self.set, self.is_raster());
-        let media = if self.is_raster() { PNG } else { MVT };
         let template = self.template(links, ["tileMatrix", "tileRow", "tileCol"]);
         if let Some(list) = document["links"].as_array_mut() {
             list.push(link("self", own.clone(), "application/json", "This document"));
-            list.push(json!({"rel": "item", "href": template, "type": media, "title": "Tiles", "templated": true}));
+            for media in media_types(&self.views) {
+                list.push(json!({"rel": "item", "href": template, "type": media, "title": "Tiles", "templated": true}));
+            }
             if self.set == MatrixSet::WebMercatorQuad {
                 let separator = if self.query.is_empty() { '?' } else { '&' };
                 list.push(link("describedby", format!("{own}{separator}f=tilejson"), "application/json", "TileJSON 3.0"));
@@ -214,14 +242,30 @@ impl Tileset {
         }
         let mut document = json!({
             "tilejson": "3.0.0", "name": self.title, "scheme": "xyz", "attribution": tilejson::attribution(&self.views),
-            "tiles": [self.template(links, ["z", "y", "x"])], "minzoom": 0, "maxzoom": DETAIL_LEVEL_MAX, "vector_layers": tilejson::vector_layers(&self.views, 0, DETAIL_LEVEL_MAX)
+            "tiles": [self.template(links, ["z", "y", "x"])], "minzoom": 0, "maxzoom": DETAIL_LEVEL_MAX
         });
+        if let Some(levels) = self.views.first().and_then(CollectionView::imagery) {
+            document["minzoom"] = levels.first.into();
+            document["maxzoom"] = levels.last.into();
+        }
+        if !self.is_raster() {
+            document["vector_layers"] = tilejson::vector_layers(&self.views, 0, DETAIL_LEVEL_MAX).into();
+        }
         if let Some(bounds) = self.bounds {
             let (longitude, latitude) = bounds.center();
             document["bounds"] = json!(bounds);
             document["center"] = json!([longitude, latitude, 10]);
         }
         Ok(document)
+    }
+}
+
+/// The forms in which a tile of some collections can be had.
+pub fn media_types(views: &[CollectionView]) -> &'static [&'static str] {
+    match views {
+        [view, ..] if view.imagery().is_some() => &[PNG, WEBP],
+        [view, ..] if view.is_raster() => &[PNG],
+        _ => &[MVT],
     }
 }
 
@@ -249,7 +293,7 @@ fn layer(links: &Links, view: &CollectionView) -> Value {
         })
         .collect();
     let mut layer = json!({
-        "id": meta.id, "title": meta.title.en, "dataType": if view.grid().is_some() { "coverage" } else { "vector" },
+        "id": meta.id, "title": meta.title.en, "dataType": if view.is_raster() { "coverage" } else { "vector" },
         "propertiesSchema": {"type": "object", "properties": properties},
         "links": [link("collection", links.collection(meta.id.as_str()), "application/json", "The collection")]
     });

@@ -10,8 +10,11 @@ mod raster;
 mod wmts;
 
 pub use changes::{collection_changes, dataset_changes};
-pub use metadata::{collection_tileset, collection_tilesets, dataset_tileset, dataset_tilesets, matrix_set, matrix_sets};
-pub use paths::paths;
+pub use metadata::{
+    collection_map_tileset, collection_map_tilesets, collection_tileset, collection_tilesets, dataset_tileset, dataset_tilesets,
+    matrix_set, matrix_sets,
+};
+pub use paths::{parameters, paths};
 pub use raster::collection_map_tile;
 pub use wmts::{kvp, rest_capabilities, rest_tile};
 
@@ -60,8 +63,8 @@ pub async fn collection_tile(
     let params = ask.params(&["v", "filter", "filter-lang", "filter-crs"])?;
     let view = app.city()?.view(&collection_id(&id)?)?;
     let tile = tile_id(&matrix, &z, &row, &col)?;
-    if view.grid().is_some() {
-        return raster::terrain(&app, &ask, view, tile).await;
+    if view.is_raster() {
+        return raster::coverage(&app, &ask, view, tile, params.get("f")).await;
     }
     if let Some(filter) = query::filter(&params, &schema::queryables(app.city()?, &view.meta()))? {
         return filtered(&app, &ask, view, tile, filter).await;
@@ -104,7 +107,7 @@ pub async fn dataset_tile(
 fn selected(app: &App, list: Option<&str>) -> Result<Vec<CollectionView>, Problem> {
     let city = app.city()?;
     let views = match list {
-        None => city.collections().into_iter().filter(|view| view.grid().is_none()).collect(),
+        None => city.collections().into_iter().filter(|view| !view.is_raster()).collect(),
         Some(list) => {
             let ids: Result<Vec<_>, Problem> = list.split(',').map(|name| collection_id(name.trim())).collect();
             let views = ids?.iter().map(|id| city.view(id)).collect::<Result<Vec<_>, _>>();

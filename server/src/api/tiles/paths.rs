@@ -5,6 +5,13 @@ use serde_json::{Map, Value, json};
 
 const CHANGES: &str = "Server-sent events, at most one a second, each a JSON object: revision, up to which it tells and which is also the event's id; tileMatrixSetId; and tiles, a list of [tileMatrix, tileRow, tileCol] that an old or a new shape touches, or the word all (a layer has a new version, or too many to name). Without levels those up to 16 are told. After a break, Last-Event-ID or after tell what was missed.";
 
+/// The parameters that only pictures have.
+pub fn parameters() -> Map<String, Value> {
+    let form = json!({"type": "string", "enum": ["png", "webp"]});
+    let parameter = json!({"name": "f", "in": "query", "required": false, "description": "The form of a picture.", "schema": form});
+    Map::from_iter([("pictureForm".to_owned(), parameter)])
+}
+
 /// The addresses of tiles and what is at them.
 pub fn paths() -> Map<String, Value> {
     let page = &["f", "lang"];
@@ -13,7 +20,7 @@ pub fn paths() -> Map<String, Value> {
         "204": {"description": "Nothing lies in this tile."},
         "304": {"description": "The client's copy is current."}
     });
-    let picture_ok = json!({"200": {"description": "The picture", "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}, "204": {"description": "The grid does not reach into this tile."}});
+    let picture_ok = json!({"200": {"description": "The picture", "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}, "image/webp": {"schema": {"type": "string", "format": "binary"}}}}, "204": {"description": "The collection does not reach into this tile."}});
     let changes_ok = json!({"200": {"description": "A stream that stays open", "content": {"text/event-stream": {"schema": {"type": "string"}, "example": "id: 4711\ndata: {\"revision\": 4711, \"tileMatrixSetId\": \"WebMercatorQuad\", \"tiles\": [[14, 6253, 13526]]}\n\n"}}}});
     let wmts_ok = json!({"200": {"description": "Capabilities or a tile", "content": {"application/xml": {"schema": {"type": "string"}}}}});
     let paths = [
@@ -112,13 +119,37 @@ pub fn paths() -> Map<String, Value> {
             }),
         ),
         (
+            "/collections/{collectionId}/map/tiles",
+            get(Operation {
+                tag: "Tiles",
+                id: "getCollectionMapTilesets",
+                summary: "The tilesets of a collection's pictures",
+                description: "Of imagery and elevation, one per tile matrix set.",
+                parameters: &["collectionId", "f", "lang"],
+                ok: answer("The tilesets", "application/json", "Any"),
+                problems: &["404"],
+            }),
+        ),
+        (
+            "/collections/{collectionId}/map/tiles/{tileMatrixSetId}",
+            get(Operation {
+                tag: "Tiles",
+                id: "getCollectionMapTileset",
+                summary: "One tileset of a collection's pictures",
+                description: "With f=tilejson as TileJSON 3.0, whose zooms are those at which imagery is kept.",
+                parameters: &["collectionId", "tileMatrixSetId", "f", "lang"],
+                ok: answer("The tileset", "application/json", "Any"),
+                problems: &["400", "404"],
+            }),
+        ),
+        (
             "/collections/{collectionId}/map/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}",
             get(Operation {
                 tag: "Tiles",
                 id: "getCollectionMapTile",
-                summary: "A hillshade tile of elevation",
-                description: "PNG with an alpha channel: light and shadow only.",
-                parameters: &["collectionId", "tileMatrixSetId", "tileMatrix", "tileRow", "tileCol", "v"],
+                summary: "A tile of imagery, or of elevation's hillshade",
+                description: "Imagery as PNG or WebP: f decides, else WebP for those whose Accept names it. Clear where nothing is shown; a tile in a geographic set, or finer than what is kept, is sampled. The hillshade is PNG with an alpha channel: light and shadow only.",
+                parameters: &["collectionId", "tileMatrixSetId", "tileMatrix", "tileRow", "tileCol", "pictureForm", "v"],
                 ok: picture_ok,
                 problems: &["400", "404"],
             }),

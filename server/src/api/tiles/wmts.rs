@@ -1,9 +1,9 @@
 //! WMTS 1.0.0 (OGC 07-057r7) over the same tiles, as KVP (clause 8) and REST (clause 10).
 //!
 //! A layer is a collection; its one style is `default`; vector tiles are their format, elevation
-//! is PNG. Errors are OWS ExceptionReports, as WMTS clients expect.
+//! is PNG, imagery PNG or WebP. Errors are OWS ExceptionReports, as WMTS clients expect.
 
-use super::{MVT, answer, raster, tile_id};
+use super::{answer, metadata::media_types, raster, tile_id};
 use crate::{
     app::App,
     http::{Answer, Ask, Links, PathOf, Problem, problem::collection_id},
@@ -17,8 +17,6 @@ use axum::{
 use citywall_model::Bbox;
 use citywall_tiles::MatrixSet;
 use std::{collections::HashMap, fmt::Write, sync::Arc};
-
-const PNG: &str = "image/png";
 
 /// `GET /wmts?SERVICE=WMTS&REQUEST=…`; the names of parameters are of any case.
 pub async fn kvp(State(app): State<Arc<App>>, ask: Ask) -> Response {
@@ -40,7 +38,7 @@ pub async fn kvp(State(app): State<Arc<App>>, ask: Ask) -> Response {
             let part = |name: &'static str| text(name).unwrap_or_default().to_owned();
             let address = [part("LAYER"), part("TILEMATRIXSET"), part("TILEMATRIX"), part("TILEROW"), part("TILECOL")];
             let bare = Ask { uri: axum::http::Uri::from_static("/"), ..ask };
-            tile(&app, &bare, address).await.unwrap_or_else(|problem| report(&problem))
+            tile(&app, &bare, address, text("FORMAT")).await.unwrap_or_else(|problem| report(&problem))
         }
         Some(other) => exception(StatusCode::NOT_IMPLEMENTED, "OperationNotSupported", other, "known are GetCapabilities and GetTile"),
         None => exception(StatusCode::BAD_REQUEST, "MissingParameterValue", "request", "is missing; known are GetCapabilities and GetTile"),
@@ -58,14 +56,14 @@ pub async fn rest_tile(
     ask: Ask,
     PathOf((layer, matrix, z, row, col)): PathOf<(String, String, String, String, String)>,
 ) -> Response {
-    let col = col.split('.').next().unwrap_or_default().to_owned();
-    tile(&app, &ask, [layer, matrix, z, row, col]).await.unwrap_or_else(|problem| report(&problem))
+    let (col, ending) = col.split_once('.').map_or((col.as_str(), None), |(col, ending)| (col, Some(ending)));
+    tile(&app, &ask, [layer, matrix, z, row, col.to_owned()], ending).await.unwrap_or_else(|problem| report(&problem))
 }
 
-async fn tile(app: &Arc<App>, ask: &Ask, [layer, matrix, z, row, col]: [String; 5]) -> Answer {
+async fn tile(app: &Arc<App>, ask: &Ask, [layer, matrix, z, row, col]: [String; 5], form: Option<&str>) -> Answer {
     let view = app.city()?.view(&collection_id(&layer)?)?;
     let tile = tile_id(&matrix, &z, &row, &col)?;
-    if view.grid().is_some() { raster::terrain(app, ask, view, tile).await } else { answer(app, ask, vec![view], tile, None).await }
+    if view.is_raster() { raster::coverage(app, ask, view, tile, form).await } else { answer(app, ask, vec![view], tile, None).await }
 }
 
 fn report(problem: &Problem) -> Response {
@@ -102,19 +100,23 @@ fn capabilities(app: &App, links: &Links) -> Response {
     let mut layers = String::new();
     for view in city.collections() {
         let meta = view.meta();
-        let (format, ending) = if view.grid().is_some() { (PNG, "png") } else { (MVT, "mvt") };
+        let formats = media_types(std::slice::from_ref(&view));
         let Bbox { x_min, y_min, x_max, y_max } = meta.extent.unwrap_or(Bbox::WORLD);
-        let template =
-            links.to(&format!("/wmts/1.0.0/{}/default/{{TileMatrixSet}}/{{TileMatrix}}/{{TileRow}}/{{TileCol}}.{ending}", meta.id));
+        let resource = |format: &&str| {
+            let ending = format.strip_prefix("image/").unwrap_or("mvt");
+            let path = format!("/wmts/1.0.0/{}/default/{{TileMatrixSet}}/{{TileMatrix}}/{{TileRow}}/{{TileCol}}.{ending}", meta.id);
+            format!(r#"<ResourceURL format="{format}" resourceType="tile" template="{}"/>"#, escape(&links.to(&path)))
+        };
         // Writing into a text does not fail.
         let _ = write!(
             layers,
-            r#"<Layer><ows:Title>{}</ows:Title><ows:Abstract>{}</ows:Abstract><ows:WGS84BoundingBox><ows:LowerCorner>{x_min} {y_min}</ows:LowerCorner><ows:UpperCorner>{x_max} {y_max}</ows:UpperCorner></ows:WGS84BoundingBox><ows:Identifier>{}</ows:Identifier><Style isDefault="true"><ows:Identifier>default</ows:Identifier></Style><Format>{format}</Format>{}<ResourceURL format="{format}" resourceType="tile" template="{}"/></Layer>"#,
+            r#"<Layer><ows:Title>{}</ows:Title><ows:Abstract>{}</ows:Abstract><ows:WGS84BoundingBox><ows:LowerCorner>{x_min} {y_min}</ows:LowerCorner><ows:UpperCorner>{x_max} {y_max}</ows:UpperCorner></ows:WGS84BoundingBox><ows:Identifier>{}</ows:Identifier><Style isDefault="true"><ows:Identifier>default</ows:Identifier></Style>{}{}{}</Layer>"#,
             escape(&meta.title.en),
             escape(&meta.source),
             meta.id,
+            formats.iter().map(|format| format!("<Format>{format}</Format>")).collect::<String>(),
             MatrixSet::ALL.map(|set| format!("<TileMatrixSetLink><TileMatrixSet>{set}</TileMatrixSet></TileMatrixSetLink>")).concat(),
-            escape(&template),
+            formats.iter().map(resource).collect::<String>(),
         );
     }
     let profile = city.profile();

@@ -25,6 +25,9 @@ export const itemAddress = (collection: string, item: string): string =>
 export const itemsAddress = (collection: string, parameters: Record<string, string>): string =>
   `${collectionAddress(collection)}/items?${new URLSearchParams(parameters)}`;
 
+/** How far an export is that was given a name. */
+export const exportAddress = (id: string): string => `${root()}exports/${id}`;
+
 export const definitionAddress = (): string => `${root()}api?f=json`;
 
 export const stylesAddress = (): string => `${root()}styles`;
@@ -39,6 +42,10 @@ export const styleAddress = (collection: string, style: string): string =>
 export const tilesAddress = (collection: string, revision: number, filter = ''): string =>
   `${location.origin}${collectionAddress(collection)}/tiles/WebMercatorQuad/{z}/{y}/{x}?v=${revision}` +
   (filter === '' ? '' : `&filter=${encodeURIComponent(filter)}`);
+
+/** The TileJSON of imagery at a revision. */
+export const pictureTilesAddress = (collection: string, revision: number): string =>
+  `${location.origin}${collectionAddress(collection)}/map/tiles/WebMercatorQuad?f=tilejson&v=${revision}`;
 
 /** A layer as 3D Tiles at a revision. */
 export const tilesetAddress = (collection: string, revision: number): string =>

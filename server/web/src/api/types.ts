@@ -30,7 +30,7 @@ export type FieldType = 'boolean' | 'integer' | 'number' | 'text' | 'json';
 export interface CollectionDocument {
   id: string;
   title: LocalText;
-  /** `layer`, `elevation`, or a live kind such as `incidents`, `moving_objects`, `things`. */
+  /** `layer`, `elevation`, `imagery`, or a live kind such as `incidents`, `moving_objects`, `things`. */
   kind: string;
   category: string;
   generated: boolean;

@@ -21,7 +21,7 @@ test('every text is used somewhere', () => {
     .map(([, text]) => text as string)
     .join('\n');
   // Keys that are put together from a prefix and a value.
-  const composed = /^(category|level|value|tools|select|measure|edit|style|line\.(live|connecting|lost))(\.|$)/;
+  const composed = /^(export|compare|category|level|value|tools|select|measure|edit|style|line\.(live|connecting|lost))(\.|$)/;
   const unused = Object.keys(texts.zh).filter((key) => !composed.test(key) && !code.includes(`'${key}'`));
   expect(unused).toEqual([]);
 });

@@ -7,6 +7,7 @@ export type Shape = 'point' | 'line' | 'polygon' | 'mixed';
 export type Role =
   | { kind: 'live' }
   | { kind: 'elevation' }
+  | { kind: 'imagery' }
   | { kind: 'area'; rank: 0 | 1 | 2 | 3; nameField: string }
   | { kind: 'buildings'; heightField: string | null; floorsField: string | null; baseField: string | null }
   | { kind: 'roads'; classField: string | null }
@@ -37,6 +38,7 @@ export function roleOf(collection: CollectionDocument, areaLevels: readonly Area
   if (isLive(collection)) return { kind: 'live' };
   // A grid of heights has no items and no vector tiles; the page does not draw it.
   if (collection.kind === 'elevation') return { kind: 'elevation' };
+  if (collection.kind === 'imagery') return { kind: 'imagery' };
   if (collection.kind === 'features') return { kind: 'plain' };
   const fields = collection.fields.map(([name]) => name);
   const first = (names: string[]): string | null => names.find((name) => fields.includes(name)) ?? null;
@@ -73,6 +75,9 @@ export function roleOf(collection: CollectionDocument, areaLevels: readonly Area
   return { kind: 'plain' };
 }
 
+/** False for what has cells instead of items: no counts, filters, styles or selections. */
+export const hasItems = ({ kind }: Role): boolean => kind !== 'elevation' && kind !== 'imagery';
+
 /** From the ground up: what is drawn first. */
 export function drawingOrder(role: Role, shape: Shape): number {
   switch (role.kind) {
@@ -81,6 +86,8 @@ export function drawingOrder(role: Role, shape: Shape): number {
       return 3.4 - role.rank / 10;
     case 'elevation':
       return 0;
+    case 'imagery':
+      return 0.5;
     case 'green':
       return 1;
     case 'water':

@@ -64,6 +64,7 @@ function orderOf(role: Role, geometry: string): number {
   switch (role.kind) {
     case 'live':
     case 'elevation':
+    case 'imagery':
       return 0;
     case 'cameras':
     case 'sensors':

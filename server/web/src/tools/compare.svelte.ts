@@ -1,30 +1,61 @@
-// Two states of the city beside each other, with a swipe: now and then, or two styles of a layer.
+// Two states of the city beside each other, with a swipe: two times, two layers (such as two versions of
+// a plan), or two styles of a layer. The left side is the page's own map.
 import type { Feature } from 'geojson';
 import { ApiError, fetchAllItems } from '../api/client';
 import type { App } from '../app/app.svelte';
+import type { Layer } from '../layers/catalogue';
 import { liveItemOf, type LiveItem } from '../live/item';
 import { mark } from './features';
 
-export type CompareWith = 'past' | 'style';
+export type CompareWith = 'past' | 'layer' | 'style';
+
+/** What changes by itself, as it was at an instant. */
+export interface Past {
+  /** Milliseconds since 1970. */
+  instant: number;
+  items: ReadonlyMap<string, LiveItem>;
+  /** What people had drawn by then. */
+  plans: Feature[];
+}
 
 export class CompareTool {
   on = $state(false);
   kind = $state<CompareWith>('past');
   /** Where the divider stands, 0 to 1 from the left. */
   split = $state(0.5);
-  /** Hours before now, for the past. */
+  /** Hours before now on the left, where 0 is now, and on the right. */
+  leftHours = $state(0);
   hours = $state(6);
-  /** The layer and its style on the right; `none` is the page's own drawing. */
+  /** The layer on the left of two, and the one on the right, or the one whose style differs. */
+  leftLayer = $state('');
   layer = $state('');
+  /** A style on the right; `none` is the page's own drawing. */
   style = $state('none');
-  items = $state.raw<ReadonlyMap<string, LiveItem> | null>(null);
-  /** What people had drawn by then. */
-  plans = $state.raw<Feature[]>([]);
-  /** When the right side is of, milliseconds since 1970. */
-  instant = $state<number | null>(null);
+  /** The left side of two times; null for now. */
+  left = $state.raw<Past | null>(null);
+  /** The right side of two times. */
+  past = $state.raw<Past | null>(null);
   failure = $state<string | null>(null);
+  private asked = 0;
 
   constructor(private readonly app: App) {}
+
+  /** The layers that can stand beside another. */
+  readonly layers: Layer[] = $derived.by(() =>
+    this.app.layers.filter(({ role, document }) => role.kind !== 'live' && role.kind !== 'elevation' && document.kind !== 'features'));
+
+  /**
+   * What is not drawn on a side, on top of what is hidden anyway: of two layers the other one, of a past
+   * the plans, which in tiles are those of now.
+   */
+  hiddenOn(side: 'left' | 'right', hidden: ReadonlySet<string>): ReadonlySet<string> {
+    if (!this.on) return hidden;
+    const isPast = this.kind === 'past' && (side === 'right' || this.left !== null);
+    if (isPast) return new Set([...hidden, ...this.plans.map(({ id }) => id)]);
+    if (this.kind !== 'layer') return hidden;
+    const [shown, other] = side === 'left' ? [this.leftLayer, this.layer] : [this.layer, this.leftLayer];
+    return new Set([...hidden, other].filter((id) => id !== shown));
+  }
 
   open(): void {
     this.on = true;
@@ -33,28 +64,49 @@ export class CompareTool {
 
   leave(): void {
     this.on = false;
-    this.items = null;
+    this.left = this.past = null;
   }
 
-  /** Reads every live collection of events as it was. */
+  choose(kind: CompareWith): void {
+    this.kind = kind;
+    this.left = this.past = null;
+    void this.read();
+  }
+
+  /** Reads both sides of two times. */
   async read(): Promise<void> {
     if (this.kind !== 'past') return;
     this.failure = null;
-    const instant = Date.now() - this.hours * 3_600_000;
+    this.asked += 1;
+    const asked = this.asked;
+    const now = Date.now();
     try {
-      const layers = this.app.layers.filter(({ role, document }) => role.kind === 'live' && document.count > 0 && this.app.signOf(document.id) !== null);
-      const parts = await Promise.all(layers.map(async ({ id }) => {
-        const { items } = await fetchAllItems(id, { datetime: new Date(instant).toISOString() }, 20_000);
-        return items.map((item) => liveItemOf(id, item)).filter(({ status }) => status !== 'cleared');
-      }));
-      const plans = await Promise.all(this.app.layers.filter(({ document }) => document.kind === 'features').map(({ id }) =>
-        fetchAllItems(id, { datetime: new Date(instant).toISOString() }, 5_000)));
-      this.plans = plans.flatMap(({ items }) => items).flatMap(({ geometry, properties }) =>
-        (geometry ? [mark('shape', geometry, typeof properties['title'] === 'string' ? { label: properties['title'] } : {})] : []));
-      this.items = new Map(parts.flat().map((item) => [item.key, item]));
-      this.instant = instant;
+      const [left, past] = await Promise.all([
+        this.leftHours === 0 ? null : this.pastAt(now - this.leftHours * 3_600_000),
+        this.pastAt(now - this.hours * 3_600_000),
+      ]);
+      if (asked === this.asked && this.on && this.kind === 'past') [this.left, this.past] = [left, past];
     } catch (cause) {
-      this.failure = cause instanceof ApiError ? cause.message : String(cause);
+      if (asked === this.asked) this.failure = cause instanceof ApiError ? cause.message : String(cause);
     }
+  }
+
+  private get plans(): Layer[] {
+    return this.app.layers.filter(({ document }) => document.kind === 'features');
+  }
+
+  private async pastAt(instant: number): Promise<Past> {
+    const datetime = new Date(instant).toISOString();
+    const live = this.app.layers.filter(({ role, document }) => role.kind === 'live' && document.count > 0 && this.app.signOf(document.id) !== null);
+    const [parts, drawn] = await Promise.all([
+      Promise.all(live.map(async ({ id }) => {
+        const { items } = await fetchAllItems(id, { datetime }, 20_000);
+        return items.map((item) => liveItemOf(id, item)).filter(({ status }) => status !== 'cleared');
+      })),
+      Promise.all(this.plans.map(({ id }) => fetchAllItems(id, { datetime }, 5_000))),
+    ]);
+    const plans = drawn.flatMap(({ items }) => items).flatMap(({ geometry, properties }) =>
+      (geometry ? [mark('shape', geometry, typeof properties['title'] === 'string' ? { label: properties['title'] } : {})] : []));
+    return { instant, items: new Map(parts.flat().map((item) => [item.key, item])), plans };
   }
 }

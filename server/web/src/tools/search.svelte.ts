@@ -4,6 +4,7 @@ import type { Item } from '../api/types';
 import type { App } from '../app/app.svelte';
 import { placesOf, type Place } from '../geo/coordinates';
 import type { Layer } from '../layers/catalogue';
+import { hasItems } from '../layers/roles';
 
 export type Finding =
   | { kind: 'place'; place: Place }
@@ -37,7 +38,7 @@ export class Search {
   private async ask(text: string): Promise<void> {
     const asking = new AbortController();
     this.asking = asking;
-    const layers = this.app.layers.filter(({ role, document }) => role.kind !== 'elevation' && document.count > 0 && !['sources', 'targets', 'rules'].includes(document.kind));
+    const layers = this.app.layers.filter(({ role, document }) => hasItems(role) && document.count > 0 && !['sources', 'targets', 'rules'].includes(document.kind));
     try {
       const parts = await Promise.all(layers.map(async (layer) => {
         const { features } = await fetchItems(layer.id, { q: text, limit: String(PER_LAYER) }, asking.signal);

@@ -1,13 +1,13 @@
 // Selecting items of a layer by a shape: a rectangle, a polygon, or what lies within some metres of a
 // place or of the chosen item. The server decides what is in it.
 import type { Feature, Geometry, Position } from 'geojson';
-import { ApiError, fetchAllItems, fetchCollection } from '../api/client';
-import { itemsAddress } from '../api/address';
-import type { Item, Link } from '../api/types';
+import { ApiError, fetchAllItems } from '../api/client';
+import type { Item } from '../api/types';
 import type { App } from '../app/app.svelte';
 import { geometryOf } from '../geo/shape';
 import { wktOf } from '../geo/wkt';
 import type { Layer } from '../layers/catalogue';
+import { hasItems } from '../layers/roles';
 import { bufferOf, inTheMaking, mark } from './features';
 
 export type SelectBy = 'rectangle' | 'polygon' | 'buffer' | 'item';
@@ -22,7 +22,6 @@ export interface Found {
   filter: string;
   items: Item[];
   matched: number;
-  links: Link[];
   /** When the server was asked, milliseconds since 1970. */
   time: number;
 }
@@ -43,7 +42,7 @@ export class SelectTool {
 
   /** The layers that can be selected from: those that are shown and have items. */
   readonly candidates: Layer[] = $derived.by(() =>
-    [...this.app.layers].reverse().filter(({ role, id, document }) => role.kind !== 'elevation' && document.count > 0 && !this.app.settings.hidden.has(id)));
+    [...this.app.layers].reverse().filter(({ role, id, document }) => hasItems(role) && document.count > 0 && !this.app.settings.hidden.has(id)));
 
   readonly layer: Layer | undefined = $derived.by(() =>
     this.candidates.find(({ id }) => id === this.target) ?? this.candidates.find(({ role }) => role.kind === 'buildings') ?? this.candidates[0]);
@@ -117,9 +116,9 @@ export class SelectTool {
     const within = this.by === 'buffer' || this.by === 'item' ? `distance(geometry, ${wkt}) <= ${this.metres}` : `S_INTERSECTS(geometry, ${wkt})`;
     const filter = own === '' ? within : `(${own}) AND ${within}`;
     const time = Date.now();
-    Promise.all([fetchAllItems(layer.id, { filter }, ITEMS_MAX, asking.signal), fetchCollection(layer.id, asking.signal)]).then(
-      ([{ items, matched }, { links }]) => {
-        this.found = { layer, filter, items, matched, links, time };
+    fetchAllItems(layer.id, { filter }, ITEMS_MAX, asking.signal).then(
+      ({ items, matched }) => {
+        this.found = { layer, filter, items, matched, time };
         this.busy = false;
       },
       (cause: unknown) => {
@@ -129,23 +128,4 @@ export class SelectTool {
       },
     );
   }
-
-  /** Where each form of the selection can be fetched, as the collection's links name them. */
-  readonly exports: { title: string; href: string }[] = $derived.by(() => {
-    const { found } = this;
-    if (!found) return [];
-    const seen = new Set<string>();
-    return found.links.filter(({ rel }) => rel === 'items').flatMap(({ href, type }) => {
-      const url = new URL(href, location.href);
-      const form = url.searchParams.get('f') ?? 'json';
-      if (form === 'html' || seen.has(form)) return [];
-      seen.add(form);
-      const parameters = { ...Object.fromEntries(url.searchParams), filter: found.filter, limit: '10000' };
-      return [{ title: formTitle(form, type), href: itemsAddress(found.layer.id, parameters) }];
-    });
-  });
 }
-
-const formTitle = (form: string, type = ''): string =>
-  ({ json: 'GeoJSON', geojson: 'GeoJSON', csv: 'CSV', geojsonl: 'GeoJSON lines', fgb: 'FlatGeobuf', flatgeobuf: 'FlatGeobuf', gpkg: 'GeoPackage', kml: 'KML', parquet: 'GeoParquet', arrow: 'GeoArrow', gml: 'GML', shp: 'Shapefile' })[form]
-  ?? (type || form);

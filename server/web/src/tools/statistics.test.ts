@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { csvOf, histogramOf, summaryOf } from './statistics';
+import { histogramOf, summaryOf } from './statistics';
 
 test('numbers are summed up and everything else is passed over', () => {
   expect(summaryOf([3, null, 1, 'x', 2, Number.NaN])).toEqual({ count: 3, sum: 6, mean: 2, least: 1, median: 2, greatest: 3 });
@@ -15,9 +15,4 @@ test('a histogram has round classes, loses nobody and has gaps where there is no
   expect(histogramOf([7, 7, 7])).toEqual([{ label: '7', count: 3 }]);
   expect(histogramOf([-0.25, 0.31]).reduce((sum, { count }) => sum + count, 0)).toBe(2);
   expect(histogramOf([])).toEqual([]);
-});
-
-test('a table quotes what needs it', () => {
-  const item = { type: 'Feature' as const, id: 'a,1', geometry: null, properties: { name: '说"好"', size: null, tags: [1] } };
-  expect(csvOf([item], ['name', 'size', 'tags'])).toBe('id,name,size,tags\r\n"a,1","说""好""",,[1]');
 });

@@ -46,13 +46,3 @@ function roundUp(width: number): number {
 }
 
 export const valuesOf = (items: readonly Item[], field: string): unknown[] => items.map(({ properties }) => properties[field]);
-
-/** A table of items as CSV (RFC 4180), with the id first. */
-export function csvOf(items: readonly Item[], fields: readonly string[]): string {
-  const cell = (value: unknown): string => {
-    const text = value === null || value === undefined ? '' : typeof value === 'object' ? JSON.stringify(value) : String(value);
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  const rows = items.map((item) => [item.id, ...fields.map((field) => item.properties[field])].map(cell).join(','));
-  return [['id', ...fields].map(cell).join(','), ...rows].join('\r\n');
-}

@@ -2,12 +2,12 @@
 #![allow(missing_docs, dead_code, clippy::unwrap_used)]
 
 use citywall_model::{
-    Bbox, Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LiveItem, LocalText,
-    RefusedRecord, Revision, Schema,
+    Bbox, Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, ImageryLevels, LiveItem,
+    LocalText, RefusedRecord, Revision, Schema,
 };
 use citywall_store::{
-    CityStore, ExpireQuery, Expired, Export, HistoryQuery, Horizon, LayerDraft, LayerStage, LiveLoad, NewFeature, Refusal, RefusedCount,
-    Solid, StoreError,
+    CityStore, ExpireQuery, Expired, Export, HistoryQuery, Horizon, LayerDraft, LayerStage, LiveLoad, NewFeature, PublishImagery, Pyramid,
+    Refusal, RefusedCount, Solid, StoreError,
 };
 use jiff::Timestamp;
 use std::{
@@ -118,6 +118,15 @@ impl CityStore for MemoryStore {
     }
     fn load_grid(&self, id: &CollectionId) -> Result<Grid, StoreError> {
         Ok(self.grids.lock().unwrap()[id.as_str()].clone())
+    }
+    fn stage_imagery(&self, _: LayerDraft, _: &Pyramid) -> Result<PublishImagery, StoreError> {
+        unreachable!("the generator makes no imagery")
+    }
+    fn imagery_levels(&self, _: &CollectionId) -> Result<ImageryLevels, StoreError> {
+        unreachable!("the generator makes no imagery")
+    }
+    fn imagery_tile(&self, _: &CollectionId, _: u32, _: u32, _: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        unreachable!("the generator makes no imagery")
     }
     fn append(&self, _: &[Change]) -> Result<(), StoreError> {
         Ok(())

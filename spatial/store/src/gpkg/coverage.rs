@@ -1,9 +1,9 @@
 //! Elevation grids as a tiled gridded coverage (OGC 17-066r2, “GeoPackage Extension for Tiled
 //! Gridded Coverage Data”): 16-bit PNG tiles, so that GDAL and QGIS read the heights.
 
-use super::{Inner, bury, catalog, schema};
+use super::{Inner, catalog, pyramid, schema};
 use crate::{LayerDraft, StoreError, error::Doing};
-use citywall_model::{Bbox, CollectionId, CollectionKind, CollectionMeta, Grid, Schema, limits};
+use citywall_model::{Bbox, CollectionId, CollectionKind, CollectionMeta, Grid, limits};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::sync::Arc;
 
@@ -18,18 +18,6 @@ const BATCH_TILES: usize = 8;
 
 /// What the extension prescribes.
 const PRESCRIBED: &str = r#"
-CREATE TABLE IF NOT EXISTS gpkg_tile_matrix_set (
-  table_name TEXT NOT NULL PRIMARY KEY, srs_id INTEGER NOT NULL,
-  min_x DOUBLE NOT NULL, min_y DOUBLE NOT NULL, max_x DOUBLE NOT NULL, max_y DOUBLE NOT NULL,
-  CONSTRAINT fk_gtms_table_name FOREIGN KEY (table_name) REFERENCES gpkg_contents(table_name),
-  CONSTRAINT fk_gtms_srs FOREIGN KEY (srs_id) REFERENCES gpkg_spatial_ref_sys (srs_id)
-);
-CREATE TABLE IF NOT EXISTS gpkg_tile_matrix (
-  table_name TEXT NOT NULL, zoom_level INTEGER NOT NULL, matrix_width INTEGER NOT NULL, matrix_height INTEGER NOT NULL,
-  tile_width INTEGER NOT NULL, tile_height INTEGER NOT NULL, pixel_x_size DOUBLE NOT NULL, pixel_y_size DOUBLE NOT NULL,
-  CONSTRAINT pk_ttm PRIMARY KEY (table_name, zoom_level),
-  CONSTRAINT fk_tmm_table_name FOREIGN KEY (table_name) REFERENCES gpkg_contents(table_name)
-);
 CREATE TABLE IF NOT EXISTS gpkg_2d_gridded_coverage_ancillary (
   id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, tile_matrix_set_name TEXT NOT NULL UNIQUE, datatype TEXT NOT NULL DEFAULT 'integer',
   scale REAL NOT NULL DEFAULT 1.0, offset REAL NOT NULL DEFAULT 0.0, precision REAL DEFAULT 1.0, data_null REAL,
@@ -92,26 +80,12 @@ impl Packing {
 pub(super) fn put(inner: &Arc<Inner>, draft: LayerDraft, grid: &Grid) -> Result<CollectionMeta, StoreError> {
     check(&draft, grid)?;
     inner.check_disk()?;
-    let deed = "writing an elevation grid";
     let packing = Packing::of(grid);
-    let table = inner.writer()?.lock().lazily(deed, |tx| {
-        tx.execute_batch(PRESCRIBED).doing(deed)?;
-        let table = format!("{}{}", bury::STAGE, catalog::next_table(tx)?);
-        tx.execute_batch(&format!(
-            "CREATE TABLE {} (id INTEGER PRIMARY KEY AUTOINCREMENT, zoom_level INTEGER NOT NULL, tile_column INTEGER NOT NULL,
-               tile_row INTEGER NOT NULL, tile_data BLOB NOT NULL, UNIQUE (zoom_level, tile_column, tile_row))",
-            schema::quoted(&table)
-        ))
-        .doing(deed)?;
-        Ok(table)
-    })?;
-    let written = write_tiles(inner, &table, grid, packing).and_then(|()| publish(inner, draft, grid, packing, &table));
-    if written.is_err()
-        && let Err(error) = bury::bury(inner, &table)
-    {
-        tracing::warn!("{table} is left until the next start: {error}");
-    }
-    written
+    let table = pyramid::create(inner, Some(PRESCRIBED))?;
+    let written = write_tiles(inner, &table, grid, packing).and_then(|()| {
+        pyramid::publish(inner, draft, CollectionKind::Elevation, grid.extent, &table, |tx, meta| list(tx, meta, grid, packing))
+    });
+    pyramid::discard_failed(inner, &table, written)
 }
 
 fn check(draft: &LayerDraft, grid: &Grid) -> Result<(), StoreError> {
@@ -149,59 +123,6 @@ fn write_tiles(inner: &Arc<Inner>, table: &str, grid: &Grid, packing: Packing) -
         inner.wal_wait();
     }
     Ok(())
-}
-
-fn publish(inner: &Arc<Inner>, draft: LayerDraft, grid: &Grid, packing: Packing, table: &str) -> Result<CollectionMeta, StoreError> {
-    let deed = "publishing an elevation grid";
-    let id = draft.id.clone();
-    let mut writer = inner.writer()?.lock();
-    let (meta, old) = writer.durably(deed, |tx| {
-        let before = catalog::entry(tx, &id)?;
-        if let Some(before) = &before
-            && before.meta.kind != CollectionKind::Elevation
-        {
-            return Err(StoreError::WrongKind { id: id.clone(), is: "a collection of items", wanted: "an elevation grid" });
-        }
-        let mut old = None;
-        if before.is_some() {
-            unlist(tx, id.as_str())?;
-            let aside = format!("{}{}", bury::OLD, catalog::next_table(tx)?);
-            schema::rename(tx, id.as_str(), &aside)?;
-            old = Some(aside);
-        }
-        schema::rename(tx, table, id.as_str())?;
-        let revision = catalog::revision(tx)?.next();
-        catalog::set(tx, catalog::REVISION, revision)?;
-        let meta = CollectionMeta {
-            id: id.clone(),
-            kind: CollectionKind::Elevation,
-            title: draft.title,
-            category: draft.category,
-            source: draft.source,
-            source_crs: draft.source_crs,
-            storage_crs: draft.storage_crs,
-            generated: draft.generated,
-            version: before.map_or(0, |entry| entry.meta.version) + 1,
-            revision,
-            schema: Schema::default(),
-            id_field: None,
-            geometry_type: String::new(),
-            extent: Some(grid.extent),
-            count: 0,
-            solids: 0,
-        };
-        list(tx, &meta, grid, packing)?;
-        catalog::put(tx, &catalog::Entry { meta: meta.clone(), columns: Vec::new(), solids_table: None, digest: 0 })?;
-        Ok((meta, old))
-    })?;
-    inner.set_last_revision(meta.revision);
-    drop(writer);
-    if let Some(old) = old
-        && let Err(error) = bury::bury(inner, &old)
-    {
-        tracing::warn!("{old} is left until the next start: {error}");
-    }
-    Ok(meta)
 }
 
 /// Lists the coverage, so that GeoPackage readers see it.
@@ -251,15 +172,10 @@ fn list(conn: &Connection, meta: &CollectionMeta, grid: &Grid, packing: Packing)
     Ok(())
 }
 
-fn unlist(conn: &Connection, table: &str) -> Result<(), StoreError> {
-    for (list, column) in [
-        ("gpkg_2d_gridded_tile_ancillary", "tpudt_name"),
-        ("gpkg_2d_gridded_coverage_ancillary", "tile_matrix_set_name"),
-        ("gpkg_tile_matrix", "table_name"),
-        ("gpkg_tile_matrix_set", "table_name"),
-        ("gpkg_extensions", "table_name"),
-        ("gpkg_contents", "table_name"),
-    ] {
+/// Takes the coverage's own lists off the file; [`pyramid`] knows the rest.
+pub(super) fn unlist(conn: &Connection, table: &str) -> Result<(), StoreError> {
+    for (list, column) in [("gpkg_2d_gridded_tile_ancillary", "tpudt_name"), ("gpkg_2d_gridded_coverage_ancillary", "tile_matrix_set_name")]
+    {
         conn.execute(&format!("DELETE FROM {list} WHERE {column} = ?1"), [table]).doing("unlisting an elevation grid")?;
     }
     Ok(())
@@ -269,9 +185,7 @@ fn unlist(conn: &Connection, table: &str) -> Result<(), StoreError> {
 pub(super) fn load(conn: &Connection, id: &CollectionId) -> Result<Grid, StoreError> {
     let deed = "reading an elevation grid";
     let meta = catalog::entry(conn, id)?.ok_or_else(|| StoreError::NoCollection(id.clone()))?.meta;
-    if meta.kind != CollectionKind::Elevation {
-        return Err(StoreError::WrongKind { id: id.clone(), is: "a collection of items", wanted: "an elevation grid" });
-    }
+    pyramid::check_kind(&meta, CollectionKind::Elevation)?;
     let damaged = |reason: &str| StoreError::damaged(id.as_str(), reason);
     let extent = meta.extent.ok_or_else(|| damaged("it has no extent"))?;
     let packing = conn

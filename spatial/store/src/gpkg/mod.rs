@@ -5,7 +5,7 @@
 //!   [`lock`] which process may
 //! - layers: [`stage`] (with [`columns`] and [`rebuild`]) → [`publish`] → [`load`]; [`bury`]
 //!   removes what was replaced
-//! - elevation grids: [`coverage`]
+//! - elevation grids: [`coverage`], imagery: [`imagery`], both tables of tiles: [`pyramid`]
 //! - live collections: [`journal`] → [`live`]; the past: [`history`], [`snapshots`]
 //! - beside them: [`refused`] what was not taken; [`expire`] removes what ages out
 //! - the whole: [`backup`], [`verify`] (with [`digest`]); [`blob`] is GeoPackage's geometry
@@ -21,12 +21,14 @@ mod digest;
 mod disk;
 mod expire;
 mod history;
+mod imagery;
 mod journal;
 mod live;
 mod load;
 mod lock;
 mod migrate;
 mod publish;
+mod pyramid;
 mod rebuild;
 mod refused;
 mod schema;
@@ -36,12 +38,12 @@ mod verify;
 mod wal;
 
 use crate::{
-    CityStore, ExpireQuery, Expired, Export, HistoryQuery, Horizon, LayerDraft, LayerStage, LiveLoad, RefusedCount, Solid, StoreError,
-    error::Doing,
+    CityStore, ExpireQuery, Expired, Export, HistoryQuery, Horizon, LayerDraft, LayerStage, LiveLoad, PublishImagery, Pyramid,
+    RefusedCount, Solid, StoreError, error::Doing,
 };
 use citywall_model::{
-    Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, LiveItem, LocalText, RefusedRecord,
-    Revision, limits,
+    Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, ImageryLevels, LiveItem, LocalText,
+    RefusedRecord, Revision, limits,
 };
 use connection::{Readers, Writer};
 use jiff::Timestamp;
@@ -319,6 +321,18 @@ impl CityStore for GeoPackage {
 
     fn load_grid(&self, id: &CollectionId) -> Result<Grid, StoreError> {
         self.inner.readers.read(|conn| coverage::load(conn, id))
+    }
+
+    fn stage_imagery(&self, draft: LayerDraft, tiles: &Pyramid) -> Result<PublishImagery, StoreError> {
+        imagery::stage(&self.inner, draft, tiles)
+    }
+
+    fn imagery_levels(&self, id: &CollectionId) -> Result<ImageryLevels, StoreError> {
+        self.inner.readers.read(|conn| imagery::levels(conn, id))
+    }
+
+    fn imagery_tile(&self, id: &CollectionId, level: u32, column: u32, row: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.readers.read(|conn| imagery::tile(conn, id, level, column, row))
     }
 
     fn append(&self, changes: &[Change]) -> Result<(), StoreError> {

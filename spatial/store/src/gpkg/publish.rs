@@ -56,6 +56,7 @@ pub(super) fn check_layer(meta: &CollectionMeta) -> Result<(), StoreError> {
     let is = match meta.kind {
         CollectionKind::Layer => return Ok(()),
         CollectionKind::Elevation => "an elevation grid",
+        CollectionKind::Imagery => "imagery",
         _ => "a live collection",
     };
     Err(StoreError::WrongKind { id: meta.id.clone(), is, wanted: "a layer" })

@@ -1,7 +1,7 @@
 //! Looks for faults in the whole file.
 
 use super::{
-    blob, catalog, coverage, digest, journal, live,
+    blob, catalog, coverage, digest, imagery, journal, live,
     load::{self, Source},
     schema,
 };
@@ -83,6 +83,7 @@ fn collection(conn: &Connection, entry: &catalog::Entry, last: Revision) -> Resu
     let mut faults = match meta.kind {
         CollectionKind::Layer => layer(conn, entry)?,
         CollectionKind::Elevation => coverage::load(conn, &meta.id).map(|_| Vec::new())?,
+        CollectionKind::Imagery => imagery::verify(conn, &meta.id)?,
         _ => Vec::new(),
     };
     if meta.revision > last {

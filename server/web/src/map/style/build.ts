@@ -1,7 +1,7 @@
 // The whole style of the map from the city, the theme, the language and what is hidden. It is built
 // anew whenever one of them changes; MapLibre applies only the difference.
 import type { LayerSpecification, SourceSpecification, StyleSpecification } from 'maplibre-gl';
-import { tilesAddress } from '../../api/address';
+import { pictureTilesAddress, tilesAddress } from '../../api/address';
 import type { StyleDocument } from '../../api/types';
 import type { Language } from '../../i18n/i18n';
 import type { Layer } from '../../layers/catalogue';
@@ -47,6 +47,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     layout: (collection) => ({ visibility: input.hidden.has(collection) ? 'none' : 'visible' }),
   };
   const still = input.layers.filter(({ role }) => role.kind !== 'live' && role.kind !== 'elevation');
+  const pictures = still.filter(({ role }) => role.kind === 'imagery');
   const fences = input.layers.filter(isFences);
   const hasLand = still.some((layer) => layer.role.kind === 'area' && layer.role.rank === 0);
   const { palette } = context;
@@ -58,6 +59,11 @@ export function buildStyle(input: StyleInput): StyleSpecification {
   };
   const sources: Record<string, SourceSpecification> = {};
   for (const layer of [...still, ...fences]) {
+    if (layer.role.kind === 'imagery') {
+      // Its TileJSON knows how deep the pictures go.
+      sources[layer.id] = { type: 'raster', url: pictureTilesAddress(layer.id, input.revisionOf(layer)), tileSize: 256 };
+      continue;
+    }
     sources[layer.id] = {
       type: 'vector',
       tiles: [tilesAddress(layer.id, input.revisionOf(layer), input.presentationOf(layer).filter)],
@@ -83,7 +89,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     const layers = own ? keptLayers(layer, own, context) : bodyOf(layer, index, context, input);
     return layers.map((part) => faded(part, input.presentationOf(layer).opacity));
   };
-  const bodies = still.flatMap(drawn);
+  const bodies = still.filter((layer) => !pictures.includes(layer)).flatMap(drawn);
   // Names go over everything that has a body; the most important last, so that they win their place.
   const labels = [...still].reverse().sort((a, b) => labelRank(a) - labelRank(b)).flatMap((layer) => labelsOf(layer, context));
 
@@ -101,6 +107,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     layers: [
       ground,
       ...land,
+      ...pictures.flatMap(drawn),
       ...hillshadeLayers(input, context),
       ...shadowLayers(input),
       ...bodies,
@@ -145,6 +152,8 @@ function bodyOf(layer: Layer, index: number, context: StyleContext, input: Style
       return markerLayers(layer, role.kind, context);
     case 'plain':
       return plainLayers(layer, index, context);
+    case 'imagery':
+      return [{ id: `${layer.id}:picture`, type: 'raster', source: layer.id, layout: context.layout(layer.id) }];
     case 'live':
     case 'elevation':
       return [];

@@ -1,0 +1,82 @@
+// Whether every control can be seen and hit, on the screens that planners have.
+
+/** Screens by name: CSS pixels, and how many device pixels each is. At 200 % a page has half its pixels. */
+export const SCREENS = [
+  { name: '1366x768', width: 1366, height: 768, scale: 1 },
+  { name: '1920x1080', width: 1920, height: 1080, scale: 1 },
+  { name: '3840x2160', width: 3840, height: 2160, scale: 1 },
+  { name: '1366x768-at-200', width: 683, height: 384, scale: 2 },
+  { name: '1920x1080-at-200', width: 960, height: 540, scale: 2 },
+];
+
+/**
+ * The controls that are cut off, covered by something else, too small to hit or whose words are cut; and
+ * letters below 11 CSS pixels. One line each.
+ */
+export const layoutFaults = (page) => page.evaluate(() => {
+  const LETTER_MIN_PX = 11;
+  const TARGET_MIN_PX = 16;
+  const faults = [];
+  const nameOf = (element) => {
+    const { dataset } = element;
+    const data = Object.entries(dataset).map(([key, value]) => `data-${key}=${value}`).slice(0, 2).join(' ');
+    return `<${element.tagName.toLowerCase()}${element.className ? ` .${String(element.className).split(' ')[0]}` : ''}${data ? ` ${data}` : ''}> ${(element.getAttribute('aria-label') ?? element.textContent ?? '').trim().slice(0, 30)}`;
+  };
+  const isSeen = (element) => {
+    const style = getComputedStyle(element);
+    const { width, height } = element.getBoundingClientRect();
+    return style.visibility !== 'hidden' && style.opacity !== '0' && width > 1 && height > 1 && element.checkVisibility();
+  };
+  const controls = [...document.querySelectorAll('button, a[href], input, select, textarea, summary, [role="separator"], [role="option"]')]
+    .filter((element) => isSeen(element) && !element.closest('.skip, .maplibregl-ctrl, .visually-hidden'));
+  for (const control of controls) {
+    control.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    const box = control.getBoundingClientRect();
+    if (box.left < -1 || box.top < -1 || box.right > innerWidth + 1 || box.bottom > innerHeight + 1) {
+      faults.push(`outside the window: ${nameOf(control)} at ${[box.left, box.top, box.right, box.bottom].map(Math.round)}`);
+      continue;
+    }
+    const hit = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+    const isHit = hit && (control.contains(hit) || hit.contains(control) || hit.closest('label')?.contains(control));
+    if (!isHit) faults.push(`covered: ${nameOf(control)} by ${hit ? nameOf(hit) : 'nothing'}`);
+    // A part of a panel that does not scroll may hide a part of it.
+    for (let at = control.parentElement; at && at !== document.body; at = at.parentElement) {
+      const style = getComputedStyle(at);
+      if (style.overflow === 'visible') continue;
+      const clip = at.getBoundingClientRect();
+      const hidden = Math.max(clip.left - box.left, box.right - clip.right, clip.top - box.top, box.bottom - clip.bottom);
+      if (hidden > 2) faults.push(`cut by ${Math.round(hidden)} px: ${nameOf(control)} in ${nameOf(at).slice(0, 40)}`);
+      break;
+    }
+    if (Math.min(box.width, box.height) < TARGET_MIN_PX && !['INPUT', 'A'].includes(control.tagName) && !control.closest('label')) {
+      faults.push(`too small: ${nameOf(control)} ${Math.round(box.width)} × ${Math.round(box.height)}`);
+    }
+    if (control.tagName === 'BUTTON' && control.scrollWidth > control.clientWidth + 1 && getComputedStyle(control).overflow !== 'visible') faults.push(`its words are cut: ${nameOf(control)}`);
+  }
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const small = new Set();
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element || element.closest('script, style, .visually-hidden, svg, .maplibregl-ctrl') || !isSeen(element)) continue;
+    const size = parseFloat(getComputedStyle(element).fontSize);
+    if (size < LETTER_MIN_PX) small.add(`letters of ${size.toFixed(1)} px: ${nameOf(element)}`);
+  }
+  return [...faults, ...small];
+});
+
+/** Opens each state in turn and gathers its faults; `shoot` takes a picture of each. */
+export async function walkScreens(page, shoot, setScreen) {
+  const found = [];
+  for (const screen of SCREENS) {
+    await setScreen(screen);
+    for (const state of [null, 'select', 'measure', 'edit', 'scene', 'time', 'compare', 'print', 'share', 'notes']) {
+      const button = state ? page.locator(`[data-tool="${state}"]`) : null;
+      if (button) await button.click();
+      await page.waitForTimeout(250);
+      found.push(...(await layoutFaults(page)).map((line) => `${screen.name}, ${state ?? 'page'}: ${line}`));
+      if ([null, 'select', 'time', 'compare'].includes(state)) await shoot(`screen-${screen.name}-${state ?? 'page'}`);
+      if (button) await button.click();
+    }
+  }
+  return found;
+}
