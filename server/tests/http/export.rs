@@ -7,7 +7,7 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
     process::Command,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// What GDAL makes of a file, as GeoJSON features.
@@ -195,4 +195,24 @@ fn pages_neither_repeat_nor_leave_out_an_item_while_others_change() {
         assert_eq!(unique.len(), seen.len(), "an item came twice");
         assert!((0..300).all(|at| unique.contains(&format!("e{at}"))), "an item was left out");
     }
+}
+
+#[test]
+fn an_export_with_a_name_is_told_of_to_its_end() {
+    let city = City::new();
+    let server = city.serve();
+    server.get("/exports/of-nobody").problem(404);
+    for name in ["", "a%20b", &"x".repeat(65)] {
+        let answer = server.get(&format!("/collections/squares/items?f=csv&export-id={name}"));
+        assert_eq!(answer.problem(400)["parameter"], "export-id");
+    }
+    assert_eq!(server.get("/collections/squares/items?f=csv&export-id=all-of-it&filter=height%20%3E%20100").status, 200);
+    // The answer's last byte is out before the thread that wrote it has said so.
+    let end = Instant::now() + Duration::from_secs(5);
+    let mut told = server.json("/exports/all-of-it");
+    while told["state"] == "running" && Instant::now() < end {
+        told = server.json("/exports/all-of-it");
+    }
+    let matched = server.json("/collections/squares/items?limit=1&filter=height%20%3E%20100")["numberMatched"].clone();
+    assert_eq!((&told["state"], &told["items"]), (&json!("done"), &matched));
 }

@@ -206,6 +206,63 @@ export function featureSteps({ page, city, document, shoot, watch }) {
       await shoot('feature-time');
       await close(page, 'time');
     }],
+    ['imagery is in the layer tree, is drawn, and lets shine through what is below', async () => {
+      const imagery = document.collections.find(({ kind }) => kind === 'imagery');
+      if (!imagery) return;
+      const before = await page.evaluate(() => ({ center: window.__citywall.map.getCenter().toArray(), zoom: window.__citywall.map.getZoom() }));
+      const [west, south, east, north] = imagery.extent;
+      await page.evaluate((center) => window.__citywall.map.jumpTo({ center, zoom: 14 }), [(west + east) / 2, (south + north) / 2]);
+      await waitForMap(page);
+      assert.ok(await page.evaluate(() => performance.getEntriesByType('resource').some(({ name }) => name.includes('/map/tiles/WebMercatorQuad/14/'))));
+      await shoot('feature-imagery');
+      await page.locator(`[data-settings="${imagery.id}"]`).click();
+      await page.locator('nav .settings input[type="range"]').fill('40');
+      await page.waitForFunction((layer) => window.__citywall.map.getPaintProperty(layer, 'raster-opacity') === 0.4, `${imagery.id}:picture`);
+      assert.equal(await page.locator(`[data-filter="${imagery.id}"]`).count(), 0);
+      await page.locator('nav .settings input[type="range"]').fill('100');
+      await page.locator(`[data-settings="${imagery.id}"]`).click();
+      await page.locator(`[data-layer="${imagery.id}"]`).uncheck();
+      await page.waitForFunction((layer) => window.__citywall.map.getLayoutProperty(layer, 'visibility') === 'none', `${imagery.id}:picture`);
+      await page.locator(`[data-layer="${imagery.id}"]`).check();
+      await page.evaluate((view) => window.__citywall.map.jumpTo(view), before);
+      await waitForMap(page);
+    }],
+    ['a whole layer is saved as a file, with its count before and its progress after', async () => {
+      const largest = layers.reduce((a, b) => (b.count > a.count ? b : a));
+      await page.locator(`[data-settings="${largest.id}"]`).click();
+      await page.locator(`[data-export="${largest.id}"] summary`).click();
+      const exports = page.locator(`[data-exports="${largest.id}"]`);
+      const { numberMatched } = await items(largest.id, { limit: '1' });
+      assert.equal((await exports.locator('.hint').innerText()).replace(/\D/g, ''), String(numberMatched));
+      assert.equal(await exports.locator('[data-form="json"]').isDisabled(), numberMatched > 10_000, 'pages hold no more than 10,000');
+      const saved = page.waitForEvent('download');
+      await exports.locator('[data-form="geojsonl"]').click();
+      const lines = readFileSync(await (await saved).path(), 'utf8').trimEnd().split('\n');
+      assert.equal(lines.length, numberMatched);
+      assert.equal(JSON.parse(lines.at(-1)).type, 'Feature');
+      await exports.locator('[data-progress="done"]').waitFor();
+      await shoot('feature-export');
+      await page.locator(`[data-settings="${largest.id}"]`).click();
+    }],
+    ['two layers, and two times, stand beside each other', async () => {
+      await open(page, 'compare');
+      await page.locator('[data-with="layer"]').click();
+      const [left, right] = await Promise.all(['leftLayer', 'layer'].map((side) => page.locator(`[data-side="${side}"]`).inputValue()));
+      assert.notEqual(left, right);
+      // The page's own map is the left side: what stands on the right is not drawn there.
+      await page.waitForFunction((id) => {
+        const own = window.__citywall.map.getStyle().layers.filter(({ source }) => source === id);
+        return own.length > 0 && own.every(({ layout }) => layout?.visibility === 'none');
+      }, right);
+      await shoot('feature-compare-layers');
+      await page.locator('[data-with="past"]').click();
+      await page.locator('[data-side="leftHours"]').selectOption({ index: 1 });
+      await page.locator('[data-compared]').waitFor();
+      const tags = await page.locator('.divider .tag').allInnerTexts();
+      assert.ok(tags.length === 2 && tags.every((tag) => /\d/.test(tag)) && tags[0] !== tags[1], tags.join(' | '));
+      await page.locator('[data-side="leftHours"]').selectOption({ index: 0 });
+      await close(page, 'compare');
+    }],
     ['two states stand beside each other, and the divider moves with the keys', async () => {
       await open(page, 'compare');
       const divider = page.getByRole('separator');

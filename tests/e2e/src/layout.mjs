@@ -1,19 +1,19 @@
 // Whether every control can be seen and hit, on the screens that planners have.
 
-/** Screens by name: CSS pixels, and how many device pixels each is. At 200 % a page has half its pixels. */
-export const SCREENS = [
-  { name: '1366x768', width: 1366, height: 768, scale: 1 },
-  { name: '1920x1080', width: 1920, height: 1080, scale: 1 },
-  { name: '3840x2160', width: 3840, height: 2160, scale: 1 },
-  { name: '1366x768-at-200', width: 683, height: 384, scale: 2 },
-  { name: '1920x1080-at-200', width: 960, height: 540, scale: 2 },
+/** Screens by name, in CSS pixels: at 200 % a page has half of the screen's. */
+const SCREENS = [
+  { name: '1366x768', width: 1366, height: 768 },
+  { name: '1920x1080', width: 1920, height: 1080 },
+  { name: '3840x2160', width: 3840, height: 2160 },
+  { name: '1366x768-at-200', width: 683, height: 384 },
+  { name: '1920x1080-at-200', width: 960, height: 540 },
 ];
 
 /**
  * The controls that are cut off, covered by something else, too small to hit or whose words are cut; and
  * letters below 11 CSS pixels. One line each.
  */
-export const layoutFaults = (page) => page.evaluate(() => {
+const layoutFaults = (page) => page.evaluate(() => {
   const LETTER_MIN_PX = 11;
   const TARGET_MIN_PX = 16;
   const faults = [];
@@ -64,19 +64,24 @@ export const layoutFaults = (page) => page.evaluate(() => {
   return [...faults, ...small];
 });
 
-/** Opens each state in turn and gathers its faults; `shoot` takes a picture of each. */
-export async function walkScreens(page, shoot, setScreen) {
+const STATES = [null, 'select', 'measure', 'edit', 'scene', 'time', 'compare', 'print', 'share', 'notes'];
+
+/** Opens the page's states on every screen and gathers their faults; `shoot` takes a picture of some. */
+export async function walkScreens(page, shoot) {
   const found = [];
-  for (const screen of SCREENS) {
-    await setScreen(screen);
-    for (const state of [null, 'select', 'measure', 'edit', 'scene', 'time', 'compare', 'print', 'share', 'notes']) {
-      const button = state ? page.locator(`[data-tool="${state}"]`) : null;
-      if (button) await button.click();
-      await page.waitForTimeout(250);
-      found.push(...(await layoutFaults(page)).map((line) => `${screen.name}, ${state ?? 'page'}: ${line}`));
-      if ([null, 'select', 'time', 'compare'].includes(state)) await shoot(`screen-${screen.name}-${state ?? 'page'}`);
-      if (button) await button.click();
+  const before = page.viewportSize();
+  for (const { name, width, height } of SCREENS) {
+    await page.setViewportSize({ width, height });
+    await page.waitForTimeout(400);
+    for (const state of STATES) {
+      const button = state && page.locator(`[data-tool="${state}"]`);
+      if (button) await button.evaluate((element) => element.click());
+      await page.waitForTimeout(150);
+      found.push(...(await layoutFaults(page)).map((line) => `${name}, ${state ?? 'page'}: ${line}`));
+      if ([null, 'select', 'time', 'compare'].includes(state)) await shoot(`screen-${name}-${state ?? 'page'}`);
+      if (button) await button.evaluate((element) => element.click());
     }
   }
+  await page.setViewportSize(before);
   return found;
 }

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { openBrowser } from './browser.mjs';
 import { City } from './city.mjs';
 import { featureSteps, seriousViolations } from './features.mjs';
+import { walkScreens } from './layout.mjs';
 import { drawnCollections, eventRow, waitForLine, waitForMap, waitForMarker, waitForNoMarker } from './page.mjs';
 
 const server = process.env.CITYWALL_URL;
@@ -84,6 +85,10 @@ try {
   });
 
   await step('a click on its marker tells everything about it', async () => {
+    // From near: in the middle of a city other events stand close by.
+    const home = await page.evaluate(() => ({ center: window.__citywall.map.getCenter().toArray(), zoom: window.__citywall.map.getZoom() }));
+    await page.evaluate((center) => window.__citywall.map.jumpTo({ center, zoom: 20 }), place);
+    await waitForMap(page);
     const { x, y } = await waitForMarker(page, id);
     await page.mouse.click(x, y);
     const inspector = page.locator('section.inspector');
@@ -93,6 +98,8 @@ try {
     await shoot('3-inspector');
     await page.keyboard.press('Escape');
     await inspector.waitFor({ state: 'detached' });
+    await page.evaluate((view) => window.__citywall.map.jumpTo(view), home);
+    await waitForMap(page);
   });
 
   if (process.env.CITYWALL_RESTART === '1') {
@@ -118,6 +125,10 @@ try {
     await city.clear(id);
     await eventRow(page, id).waitFor({ state: 'detached' });
     await waitForNoMarker(page, id);
+  });
+
+  await step('every control can be seen and hit on every screen, in both languages and themes', async () => {
+    assert.deepEqual(await walkScreens(page, shoot), []);
   });
 
   await step('English and light are one click each', async () => {

@@ -200,6 +200,7 @@ export const en: Texts = {
   'compare.right': 'Right',
   'compare.asIs': 'As it is',
   'compare.versions': 'Two versions of a layer: import them under two names (plan-2024, plan-2025) and put one on each side.',
+  'compare.ago': '{hours} h ago',
   'compare.sides': 'Left: {left} items. Right: {time}, {right} items',
   'compare.hint': 'Drag the divider, or focus it and use the arrow keys.',
   'compare.divider': 'Divider',

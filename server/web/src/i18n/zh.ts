@@ -196,6 +196,7 @@ export const zh = {
   'compare.right': '右侧',
   'compare.asIs': '当前样式',
   'compare.versions': '比较两个版本：以两个名称导入（如 plan-2024、plan-2025），分置两侧。',
+  'compare.ago': '{hours} 小时前',
   'compare.sides': '左：{left} 项；右：{time}，{right} 项',
   'compare.hint': '拖动分隔线，或聚焦后用左右方向键移动。',
   'compare.divider': '分隔线',

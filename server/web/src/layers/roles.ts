@@ -87,7 +87,8 @@ export function drawingOrder(role: Role, shape: Shape): number {
     case 'elevation':
       return 0;
     case 'imagery':
-      return 0.5;
+      // What is drawn of land and water would hide the picture of it.
+      return 2.2;
     case 'green':
       return 1;
     case 'water':

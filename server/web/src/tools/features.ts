@@ -23,6 +23,16 @@ export function inTheMaking(kind: SketchKind, corners: Position[], role: SketchR
   ];
 }
 
+/** What Escape does while a tool draws: it takes back a shape in the making, or else leaves the tool. */
+export function cancelSketch(tool: { corners: Position[]; start(): void }, app: { tools: { open(id: null): void } }): void {
+  if (tool.corners.length === 0) {
+    app.tools.open(null);
+    return;
+  }
+  tool.corners = [];
+  tool.start();
+}
+
 /** A circle around a place, as a ring of 64 corners on the sphere. */
 export function circleOf([x, y]: [number, number], metres: number): Geometry {
   const degrees = metres / 111_195.08;

@@ -4,7 +4,7 @@ import type { App } from '../app/app.svelte';
 import { along, geometryOf, metresOf, perimeterOf, squareMetresOf } from '../geo/shape';
 import { heightsOf } from '../geo/terrain';
 import { elevationOf } from '../map/style/scene';
-import { inTheMaking, mark } from './features';
+import { cancelSketch, inTheMaking, mark } from './features';
 
 export type MeasureKind = 'distance' | 'area' | 'profile';
 
@@ -20,7 +20,7 @@ export class MeasureTool {
   kind = $state<MeasureKind>('distance');
   profile = $state.raw<Profile | null>(null);
   failure = $state<string | null>(null);
-  private corners = $state.raw<Position[]>([]);
+  corners = $state.raw<Position[]>([]);
   private finished = $state.raw<LineString | Polygon | null>(null);
   private stop: (() => void) | null = null;
 
@@ -54,12 +54,7 @@ export class MeasureTool {
         this.finished = geometryOf(this.sketchKind, corners) as LineString | Polygon | null;
         if (this.kind === 'profile' && this.finished?.type === 'LineString') void this.readHeights(this.finished);
       },
-      cancel: () => {
-        if (this.corners.length > 0) {
-          this.corners = [];
-          this.start();
-        } else this.app.tools.open(null);
-      },
+      cancel: () => cancelSketch(this, this.app),
     }) ?? null;
   }
 

@@ -8,7 +8,7 @@ import { geometryOf } from '../geo/shape';
 import { wktOf } from '../geo/wkt';
 import type { Layer } from '../layers/catalogue';
 import { hasItems } from '../layers/roles';
-import { bufferOf, inTheMaking, mark } from './features';
+import { bufferOf, cancelSketch, inTheMaking, mark } from './features';
 
 export type SelectBy = 'rectangle' | 'polygon' | 'buffer' | 'item';
 
@@ -33,7 +33,7 @@ export class SelectTool {
   found = $state.raw<Found | null>(null);
   failure = $state<string | null>(null);
   busy = $state(false);
-  private corners = $state.raw<Position[]>([]);
+  corners = $state.raw<Position[]>([]);
   private shape = $state.raw<Geometry | null>(null);
   private stop: (() => void) | null = null;
   private asking: AbortController | null = null;
@@ -74,12 +74,7 @@ export class SelectTool {
         if (geometry) this.take(geometry);
         else this.failure = this.app.t('select.empty');
       },
-      cancel: () => {
-        if (this.corners.length > 0) {
-          this.corners = [];
-          this.start();
-        } else this.app.tools.open(null);
-      },
+      cancel: () => cancelSketch(this, this.app),
     }) ?? null;
   }
 

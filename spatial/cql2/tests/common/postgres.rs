@@ -36,6 +36,11 @@ impl Postgres {
         postgres
     }
 
+    /// The folder of the socket that it listens on; the user is `test`, the database `postgres`.
+    pub fn socket(&self) -> &'static str {
+        self.path("")
+    }
+
     fn path(&self, name: &str) -> &'static str {
         // A test's few short texts may live as long as it does.
         self.folder.path().join(name).to_str().unwrap().trim_end_matches('/').to_owned().leak()

@@ -47,7 +47,6 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     layout: (collection) => ({ visibility: input.hidden.has(collection) ? 'none' : 'visible' }),
   };
   const still = input.layers.filter(({ role }) => role.kind !== 'live' && role.kind !== 'elevation');
-  const pictures = still.filter(({ role }) => role.kind === 'imagery');
   const fences = input.layers.filter(isFences);
   const hasLand = still.some((layer) => layer.role.kind === 'area' && layer.role.rank === 0);
   const { palette } = context;
@@ -89,7 +88,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     const layers = own ? keptLayers(layer, own, context) : bodyOf(layer, index, context, input);
     return layers.map((part) => faded(part, input.presentationOf(layer).opacity));
   };
-  const bodies = still.filter((layer) => !pictures.includes(layer)).flatMap(drawn);
+  const bodies = still.flatMap(drawn);
   // Names go over everything that has a body; the most important last, so that they win their place.
   const labels = [...still].reverse().sort((a, b) => labelRank(a) - labelRank(b)).flatMap((layer) => labelsOf(layer, context));
 
@@ -107,7 +106,6 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     layers: [
       ground,
       ...land,
-      ...pictures.flatMap(drawn),
       ...hillshadeLayers(input, context),
       ...shadowLayers(input),
       ...bodies,

@@ -1,0 +1,229 @@
+//! Vector tiles of New York's buildings over HTTP at 8 connections, beside Martin on PostGIS with the
+//! same buildings on the same machine: every tile of three zoom levels, first none of them cached,
+//! then all of them. The clients share the machine with both servers.
+//!
+//! CITYWALL_MARTIN names Martin's binary (1.14 is what the goal was measured with); without it the
+//! rows have no yardstick and say so.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot run fails")]
+
+mod common;
+#[path = "../../spatial/cql2/tests/common/postgres.rs"]
+mod postgres;
+
+use citywall_model::{Bbox, CollectionId, FeatureRef, ValueRef, geometry};
+use citywall_query::{City, CollectionView, ItemsQuery};
+use citywall_store::GeoPackage;
+use citywall_tests::Server;
+use citywall_tiles::TileId;
+use postgres::Postgres;
+use std::{
+    collections::BTreeSet,
+    fmt::Write,
+    net::TcpStream,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+const CONNECTIONS: usize = 8;
+/// How often every tile is asked of a server that has none in its cache.
+const ROUNDS: usize = 3;
+/// How long cached tiles are asked for.
+const CACHED: Duration = Duration::from_secs(4);
+
+fn main() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = common::new_york(folder.path());
+    let city = City::open(Arc::new(GeoPackage::open(&file).unwrap())).unwrap();
+    let view = city.view(&CollectionId::new("buildings").unwrap()).unwrap();
+    let mut centers = Vec::new();
+    view.window(&Bbox::WORLD, |feature| centers.push(geometry::bounds(feature.geometry().unwrap()).center()));
+    let program = std::env::var("CITYWALL_MARTIN").ok();
+    if program.is_none() {
+        println!("CITYWALL_MARTIN names no binary of Martin: its side is left out");
+    }
+    let postgres = program.as_ref().map(|_| load(&view));
+    drop(view);
+    drop(city);
+    for zoom in [14, 15, 16] {
+        let tiles: BTreeSet<TileId> = centers.iter().map(|(x, y)| TileId::at(zoom, *x, *y).unwrap()).collect();
+        let tiles: Vec<TileId> = tiles.into_iter().collect();
+        let ours = |tile: &TileId| format!("/collections/buildings/tiles/WebMercatorQuad/{zoom}/{}/{}", tile.y(), tile.x());
+        let theirs = |tile: &TileId| format!("/buildings/{zoom}/{}/{}", tile.x(), tile.y());
+        let (ours, theirs) = (tiles.iter().map(ours).collect::<Vec<_>>(), tiles.iter().map(theirs).collect::<Vec<_>>());
+
+        // A server that has just started has drawn no tile yet.
+        let rounds = || {
+            (0..ROUNDS).map(|_| {
+                let server = Server::start(&file, &[]);
+                once(host(&server.url), &ours, "identity")
+            })
+        };
+        let our_side = Side::of(rounds());
+        let their_side = program.as_ref().map(|program| {
+            let martin = Martin::start(program, postgres.as_ref().unwrap(), 0);
+            Side::of((0..ROUNDS).map(|_| once(&martin.address, &theirs, "identity")))
+        });
+        report(&format!("zoom {zoom}, uncached, plain"), &our_side, their_side.as_ref(), "10 ×, p99 / 10");
+
+        let server = Server::start(&file, &[]);
+        let martin = program.as_ref().map(|program| Martin::start(program, postgres.as_ref().unwrap(), 512));
+        for (coding, goal) in [("identity", "1 ×, bytes no more"), ("gzip", "24,000/s, bytes no more")] {
+            once(host(&server.url), &ours, coding);
+            let our_side = Side::of([again(host(&server.url), &ours, coding)].into_iter());
+            let their_side = martin.as_ref().map(|martin| {
+                once(&martin.address, &theirs, coding);
+                Side::of([again(&martin.address, &theirs, coding)].into_iter())
+            });
+            let name = if coding == "gzip" { "gzip" } else { "plain" };
+            report(&format!("zoom {zoom}, cached, {name}"), &our_side, their_side.as_ref(), goal);
+        }
+    }
+}
+
+/// What came of one side.
+struct Side {
+    rate: f64,
+    p99: Duration,
+    /// Bytes of a tile's body on average.
+    bytes: usize,
+}
+
+/// What one run came to: its time, those of its requests, and the bytes of their bodies.
+type Run = (Duration, Vec<Duration>, usize);
+
+impl Side {
+    fn of(runs: impl Iterator<Item = Run>) -> Self {
+        let (mut spent, mut times, mut bytes) = (Duration::ZERO, Vec::new(), 0);
+        for (its_spent, its_times, its_bytes) in runs {
+            spent += its_spent;
+            times.extend(its_times);
+            bytes += its_bytes;
+        }
+        let rate = times.len() as f64 / spent.as_secs_f64();
+        Self { rate, bytes: bytes / times.len(), p99: common::percentile(&mut times, 0.99) }
+    }
+
+    fn words(&self) -> String {
+        format!("{:.0} tiles/s, p99 {}, {:.1} kB", self.rate, common::ms(self.p99), self.bytes as f64 / 1e3)
+    }
+}
+
+fn report(what: &str, ours: &Side, theirs: Option<&Side>, goal: &str) {
+    let ratio = theirs.map_or(String::new(), |theirs| format!(", {:.1} ×", ours.rate / theirs.rate));
+    let yardstick = theirs.map_or("Martin was not there".to_owned(), |theirs| format!("Martin on PostGIS: {}", theirs.words()));
+    common::row("martin", &format!("{what}: {}{ratio}", ours.words()), &yardstick, goal);
+}
+
+fn host(url: &str) -> &str {
+    url.trim_start_matches("http://")
+}
+
+/// Every tile once.
+fn once(host: &str, paths: &[String], coding: &str) -> Run {
+    let next = AtomicUsize::new(0);
+    over_connections(host, coding, || paths.get(next.fetch_add(1, Ordering::Relaxed)).map(String::as_str))
+}
+
+/// The tiles over and over for a while.
+fn again(host: &str, paths: &[String], coding: &str) -> Run {
+    let (next, end) = (AtomicUsize::new(0), Instant::now() + CACHED);
+    let path = || (Instant::now() < end).then(|| paths[next.fetch_add(1, Ordering::Relaxed) % paths.len()].as_str());
+    over_connections(host, coding, path)
+}
+
+fn over_connections<'p>(host: &str, coding: &str, next: impl Fn() -> Option<&'p str> + Sync) -> Run {
+    let start = Instant::now();
+    let connection = || {
+        let mut stream = TcpStream::connect(host).unwrap();
+        stream.set_nodelay(true).unwrap();
+        let (mut times, mut bytes) = (Vec::new(), 0);
+        while let Some(path) = next() {
+            let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\naccept-encoding: {coding}\r\n\r\n");
+            let asked = Instant::now();
+            let answer = common::ask(&mut stream, request.as_bytes());
+            times.push(asked.elapsed());
+            bytes += answer.len() - answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() - 4;
+        }
+        (times, bytes)
+    };
+    std::thread::scope(|scope| {
+        let connections: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(connection)).collect();
+        let (mut times, mut bytes) = (Vec::new(), 0);
+        for connection in connections {
+            let (its_times, its_bytes) = connection.join().unwrap();
+            times.extend(its_times);
+            bytes += its_bytes;
+        }
+        (start.elapsed(), times, bytes)
+    })
+}
+
+/// A running Martin; it ends when it is dropped.
+struct Martin {
+    child: Child,
+    address: String,
+}
+
+impl Martin {
+    /// Serves the tables of a database with a cache of so many megabytes.
+    fn start(program: &str, postgres: &Postgres, cache_mb: u32) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let address = format!("127.0.0.1:{port}");
+        let database = format!("postgresql://test@/postgres?host={}", postgres.socket().replace('/', "%2F"));
+        let child = Command::new(Path::new(program))
+            .args(["--listen-addresses", &address, "--cache-size", &cache_mb.to_string(), &database])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let martin = Self { child, address };
+        let end = Instant::now() + Duration::from_secs(60);
+        while ureq::get(format!("http://{}/buildings", martin.address)).call().is_err() {
+            assert!(Instant::now() < end, "Martin did not begin to serve the table buildings");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        martin
+    }
+}
+
+impl Drop for Martin {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The same buildings in PostGIS, with the attributes that our tiles have.
+fn load(view: &CollectionView) -> Postgres {
+    let postgres = Postgres::start();
+    let hex = |wkb: &[u8]| wkb.iter().fold(String::new(), |mut hex, byte| write!(hex, "{byte:02x}").map(|()| hex).unwrap());
+    let mut sql = String::from(
+        "CREATE EXTENSION postgis; CREATE TABLE buildings (id int PRIMARY KEY, name text, height float8, g geometry);\nCOPY buildings FROM stdin;\n",
+    );
+    view.each(&ItemsQuery::default(), |item| {
+        let (name, height) = (value(item, "name"), value(item, "height"));
+        writeln!(sql, "{}\t{name}\t{height}\t{}", item.fid(), hex(item.geometry().unwrap())).unwrap();
+        true
+    });
+    sql.push_str("\\.\nALTER TABLE buildings ALTER g TYPE geometry(Geometry, 4326) USING ST_SetSRID(g, 4326);\n");
+    sql.push_str("CREATE INDEX ON buildings USING gist (g); VACUUM FULL ANALYZE buildings;");
+    postgres.run(&sql);
+    postgres
+}
+
+/// A property as COPY writes it.
+fn value(item: FeatureRef<'_>, wanted: &str) -> String {
+    let mut text = "\\N".to_owned();
+    item.each_property(|name, value| match value {
+        ValueRef::Text(own) if name == wanted => text = own.replace('\\', "\\\\").replace(['\t', '\n', '\r'], " "),
+        value if name == wanted => text = value.as_f64().map_or_else(|| text.clone(), |n| n.to_string()),
+        _ => {}
+    });
+    text
+}
