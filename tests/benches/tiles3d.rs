@@ -9,6 +9,7 @@ use citywall_model::{CollectionId, Grid};
 use citywall_query::City;
 use citywall_store::{CityStore, GeoPackage};
 use citywall_tests::citywall_ok;
+use citywall_tiles::compress;
 use citywall_tiles3d::{Plan, Setting, content, overview};
 use std::{
     path::Path,
@@ -43,14 +44,16 @@ fn measure(name: &str, file: &Path, goal: &str) {
     let plan = Plan::of(&view, grounds).unwrap();
     let planned = start.elapsed();
     let nodes = plan.nodes();
-    let (next, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let [next, bytes, packed] = [(); 3].map(|()| AtomicUsize::new(0));
     let thread = || {
         let mut slowest = Duration::ZERO;
         while let Some(node) = nodes.get(next.fetch_add(1, Ordering::Relaxed)) {
             let begun = common::on_core();
-            let made = content(&plan, &view, store.as_ref(), &setting, *node).unwrap().map_or(0, |glb| glb.len());
+            let made = content(&plan, &view, store.as_ref(), &setting, *node).unwrap().unwrap_or_default();
             slowest = slowest.max(common::on_core() - begun);
-            bytes.fetch_add(made, Ordering::Relaxed);
+            bytes.fetch_add(made.len(), Ordering::Relaxed);
+            // As it goes over HTTP.
+            packed.fetch_add(compress(&made).len(), Ordering::Relaxed);
         }
         slowest
     };
@@ -61,15 +64,17 @@ fn measure(name: &str, file: &Path, goal: &str) {
     let whole = start.elapsed();
     let begun = Instant::now();
     let blocks = overview(&plan, &view, &setting).unwrap().len();
-    let (count, bytes) = (view.counts().total, bytes.into_inner());
+    let count = view.counts().total;
+    let each = |bytes: AtomicUsize| bytes.into_inner() as u64 / count.max(1);
     common::row(
         "tiles3d",
         &format!(
-            "{name}, {count} buildings: {:.1} s for {} tiles ({:.1} s to plan), {} bytes/building, slowest tile {} on its core; block masses {:.1} MB in {:.1} s",
+            "{name}, {count} buildings: {:.1} s for {} tiles ({:.1} s to plan), {} bytes/building ({} with gzip), slowest tile {} on its core; block masses {:.1} MB in {:.1} s",
             whole.as_secs_f64(),
             nodes.len(),
             planned.as_secs_f64(),
-            bytes as u64 / count.max(1),
+            each(bytes),
+            each(packed),
             common::ms(slowest),
             blocks as f64 / 1e6,
             begun.elapsed().as_secs_f64(),

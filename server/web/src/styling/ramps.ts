@@ -1,13 +1,14 @@
-// Colours for attributes. They keep away from the alarm levels' red, orange, yellow and blue, read on
-// both grounds, and run from weak to strong in lightness, so that they hold in grey as well.
+// Colours for attributes. They keep away from the alarm levels' red, orange, yellow and blue, and run
+// from weak to strong in lightness, so that they hold in grey as well: from 0.82 to 0.49 in OKLCH, so
+// that both ends stand out from the dark land as well as from the light one.
 
 /** Sequential ramps, weak to strong, by name. */
 export const RAMPS = {
-  teal: ['#cfe9e3', '#8fcfc4', '#4fb0a3', '#268a80', '#0d635d'],
-  violet: ['#e2d9f0', '#bfaadf', '#9b7bcb', '#7650ae', '#512e86'],
-  moss: ['#e3e8c6', '#bccb86', '#93aa54', '#6b8433', '#465c1d'],
-  rose: ['#f2d9e2', '#dda3ba', '#c46f92', '#a3446c', '#792448'],
-  slate: ['#dce2ea', '#aab7c8', '#7b8da6', '#54677f', '#34455a'],
+  teal: ['#86d7bb', '#68bda8', '#4aa295', '#2a8882', '#006f6f'],
+  violet: ['#ccb9f1', '#b39be5', '#9b7dd8', '#835fcb', '#6c3ebe'],
+  moss: ['#c2cc80', '#a4b368', '#879a52', '#6b823c', '#506b27'],
+  rose: ['#edafcb', '#dd8faf', '#cc6e91', '#bb4c72', '#a82453'],
+  slate: ['#bbc5d1', '#9eacbb', '#8292a6', '#677a91', '#4d627d'],
 } as const;
 
 export type RampName = keyof typeof RAMPS;
