@@ -4,7 +4,11 @@
 
 use citywall_tests::{Server, binary, citywall_ok, get_bytes, pictures, post, root, run, shared};
 use serde_json::json;
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 const LONGITUDE: f64 = -73.985_13;
 const LATITUDE: f64 = 40.758_9;
@@ -41,6 +45,17 @@ fn decode(server: &Server, collection: &str, zoom: u32, dir: &Path) -> String {
         "ogrinfo",
         &["-ro", "-al", "-oo", &format!("X={column}"), "-oo", &format!("Y={row}"), "-oo", &format!("Z={zoom}"), file.to_str().unwrap()],
     )
+}
+
+/// A generated picture of 2 km of New York, as GDAL places it.
+fn orthophoto(dir: &Path) -> PathBuf {
+    let (ppm, tif) = (dir.join("orthophoto.ppm"), dir.join("orthophoto.tif"));
+    let mut pixels = b"P6\n400 400\n255\n".to_vec();
+    (0..400 * 400).for_each(|at: i32| pixels.extend([(at % 400 / 2) as u8, (at / 800) as u8, if at % 80 < 40 { 60 } else { 180 }]));
+    fs::write(&ppm, pixels).unwrap();
+    let place = ["-a_srs", "EPSG:4326", "-a_ullr", "-74.00", "40.76", "-73.975", "40.74"];
+    run("gdal_translate", &[&["-q"], &place[..], &[ppm.to_str().unwrap(), tif.to_str().unwrap()]].concat());
+    tif
 }
 
 /// Runs a script of the browser's tests and returns what it says.
@@ -81,6 +96,8 @@ fn an_event_posted_to_a_real_city_reaches_every_reader_and_outlives_a_kill() {
         let source = shared(&format!("city/new-york/{layer}.geojsonl.gz"));
         citywall_ok(&["import", source.to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", layer]);
     }
+    let picture = orthophoto(dir.path());
+    citywall_ok(&["import", picture.to_str().unwrap(), "--city", city.to_str().unwrap(), "--generated"]);
     let server = Server::start(&city, &[]);
     let before = wall(&server, "wall-before.png");
     let items = format!("{}/collections/events/items", server.url);
