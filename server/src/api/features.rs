@@ -105,6 +105,7 @@ fn collection_object(links: &Links, view: &CollectionView) -> Value {
     if view.is_live() {
         extent.insert("temporal".into(), object!({"interval": [[null, null]]}));
     }
+    let tiles = if view.is_raster() { "image/png" } else { "application/vnd.mapbox-vector-tile" };
     let mut collection = object!({
         "id": id,
         "title": meta.title.en,
@@ -127,7 +128,7 @@ fn collection_object(links: &Links, view: &CollectionView) -> Value {
             link("alternate", links.to(&format!("/collections/{id}?f=html")), "text/html", "This document as a page"),
             link("items", links.to(&format!("/collections/{id}/items?f=json")), "application/geo+json", "The items"),
             link("items", links.to(&format!("/collections/{id}/items?f=html")), "text/html", "The items as a page"),
-            {"rel": "item", "href": links.tiles(id), "type": "application/vnd.mapbox-vector-tile", "title": "Vector tiles", "templated": true},
+            {"rel": "item", "href": links.tiles(id), "type": tiles, "title": "Tiles", "templated": true},
             link("collection", links.to("/collections"), "application/json", "All collections"),
             link("http://www.opengis.net/def/rel/ogc/1.0/queryables", links.to(&format!("/collections/{id}/queryables")), "application/schema+json", "What a filter can name"),
             link("http://www.opengis.net/def/rel/ogc/1.0/sortables", links.to(&format!("/collections/{id}/sortables")), "application/schema+json", "What items can be sorted by"),

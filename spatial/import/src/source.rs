@@ -62,7 +62,7 @@ pub fn plan(source: &Path, options: &ImportOptions) -> Result<Vec<LayerPlan>, Im
         return Err(ImportError::Option(format!("“{encoding}” is no text encoding: say UTF-8, GBK, GB18030, …")));
     }
     if crate::is_raster(source) {
-        let reason = "it is an elevation raster, which is read as a grid and not as items".to_owned();
+        let reason = "it is a raster, which is read as a grid of heights or as a picture and not as items".to_owned();
         return Err(ImportError::Foreign { path: source.to_owned(), reason });
     }
     if metadata.is_dir() {

@@ -86,5 +86,5 @@ fn what_is_no_elevation_raster_says_so() {
     assert!(error.contains("--crs"), "{error}");
     let given = read_elevation(&bare, &common::in_crs("EPSG:32632"), &Silent).unwrap();
     assert_eq!(given.grid.range_m().map(|(low, high)| low >= 1.0 && high <= 3.0), Some(true));
-    assert!(city.refused(&bare, &ImportOptions::default()).contains("elevation raster"));
+    assert!(city.refused(&bare, &ImportOptions::default()).contains("it is a raster"));
 }
