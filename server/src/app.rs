@@ -261,7 +261,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/readyz", get(api::health::readyz))
         .route("/metrics", get(api::health::metrics))
         .route("/control", get(api::control::page))
-        .route("/control/control.js", get(api::control::script))
+        .route("/control/{script}", get(api::control::script))
         .route("/control/scenes", get(api::control::scenes))
         .route("/map", get(api::map::page))
         .route("/map/", get(api::map::page))

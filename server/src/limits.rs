@@ -173,8 +173,6 @@ pub const REDIS_CHANNELS_MAX: usize = 1_000_000;
 pub const REDIS_PATTERN_STEPS_MAX: usize = 1 << 16;
 /// How often it is looked for objects whose time is over, in milliseconds.
 pub const REDIS_EXPIRE_MS: u64 = 100;
-/// Scenes of a folder that `/control` offers; a wall takes as many.
-pub const SCENES_MAX: usize = 36;
 /// Most questions that run as jobs at the same time.
 pub const ANALYSES_AT_ONCE_MAX: usize = 2;
 /// Most questions that wait or run as jobs.

@@ -5,8 +5,10 @@ use serde_json::Value;
 use std::{
     collections::BTreeMap,
     fs,
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command, Stdio},
+    thread,
 };
 
 /// Takes the wall's picture and returns what it says that it drew. Panics if it does not end well.
@@ -47,4 +49,48 @@ pub fn put(server: &Server, collection: &str, feature: &Value) {
     let url = format!("{}/collections/{collection}/items", server.url);
     let (status, body) = crate::post(&url, "application/geo+json", &feature.to_string());
     assert!((200..300).contains(&status), "{collection}: {status} {body}");
+}
+
+/// A wall without a window that goes on until it is asked what it shows.
+pub struct HeldWall(Child);
+
+impl HeldWall {
+    /// Starts it; returns once its picture is whole. Panics if it does not come so far.
+    #[must_use]
+    pub fn start(server: &Server, arguments: &[&str]) -> Self {
+        let mut command = Command::new(binary("citywall-viewer"));
+        command.args(["--server", &server.url, "--size", "160x90", "--stats", "--hold"]).args(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        assert!(log.any(|line| line.contains("the picture is whole")), "the wall ended early");
+        // The pipe must be emptied.
+        thread::spawn(move || log.for_each(|line| assert!(!line.contains("panicked"), "{line}")));
+        Self(child)
+    }
+
+    /// Resident memory in megabytes.
+    #[must_use]
+    pub fn memory_mb(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1e3
+    }
+
+    /// Ends it; what it shows then.
+    #[must_use]
+    pub fn ask(mut self) -> Value {
+        drop(self.0.stdin.take());
+        let mut said = String::new();
+        self.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(self.0.wait().unwrap().success(), "{said}");
+        serde_json::from_str(&said).unwrap()
+    }
+}
+
+impl Drop for HeldWall {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

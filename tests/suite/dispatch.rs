@@ -2,14 +2,13 @@
 //! a wall shows that looked on while the server was killed.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use citywall_tests::{Server, binary, citywall_ok, full_length, post, shared, small_city};
+use citywall_tests::{Server, citywall_ok, full_length, post, shared, small_city, wall::HeldWall};
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File},
-    io::{BufRead, BufReader, Read},
-    process::{Child, Command, Stdio},
+    fs::File,
+    io::{BufRead, BufReader},
     thread,
     time::{Duration, Instant},
 };
@@ -159,37 +158,6 @@ fn soak_the_whole_feed_replays_and_any_instant_is_a_fold_of_the_file() {
     assert_eq!(server.terminate(), 0);
 }
 
-/// A wall without a window that goes on until it is asked what it shows.
-struct Wall(Child);
-
-impl Wall {
-    fn start(server: &Server) -> Self {
-        let arguments = ["--server", &server.url, "--size", "160x90", "--stats", "--hold"];
-        let mut command = Command::new(binary("citywall-viewer"));
-        let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-        assert!(log.any(|line| line.contains("the picture is whole")), "the wall ended early");
-        thread::spawn(move || log.for_each(|line| assert!(!line.contains("panicked"), "{line}")));
-        Self(child)
-    }
-
-    /// Resident memory in megabytes.
-    fn memory_mb(&self) -> f64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1e3
-    }
-
-    /// Ends it; what it shows then.
-    fn ask(mut self) -> Value {
-        drop(self.0.stdin.take());
-        let mut said = String::new();
-        self.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
-        assert!(self.0.wait().unwrap().success(), "{said}");
-        serde_json::from_str(&said).unwrap()
-    }
-}
-
 /// Replays rows before a wall in some time, with the server killed three times. Memory is taken when a sixth of
 /// the time has passed (of an hour: ten minutes), and at the end.
 fn watched(rows: &[Row], time: Duration) {
@@ -197,7 +165,7 @@ fn watched(rows: &[Row], time: Duration) {
     let city = folder.path().join("demo.gpkg");
     citywall_ok(&["demo", "--city", city.to_str().unwrap()]);
     let mut server = Server::start(&city, &[]);
-    let wall = Wall::start(&server);
+    let wall = HeldWall::start(&server, &[]);
     let (start, mut sent, mut killed, mut early_mb) = (Instant::now(), 0, 0, None);
     while sent < rows.len() {
         let share = start.elapsed().div_duration_f64(time).min(1.0);

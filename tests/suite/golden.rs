@@ -28,10 +28,11 @@ const BLOCK_MEAN_MAX: f32 = 0.15;
 /// The side of a block, pixels.
 const BLOCK: usize = 16;
 /// What is counted. Bytes and times are not: they say nothing of the picture.
-const COUNTED: [&str; 11] = [
+const COUNTED: [&str; 12] = [
     "tiles",
     "levels",
     "buildings",
+    "building_classes",
     "markers",
     "moving",
     "incidents_open",

@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use citywall_tests::{
-    Server, binary, citywall_ok, pictures,
-    wall::{picture, put},
+    Server, binary, citywall_ok, pictures, sixty_buildings,
+    wall::{HeldWall, picture, put},
 };
 use serde_json::{Value, json};
-use std::{path::Path, process::Command};
+use std::{path::Path, process::Command, thread, time::Duration};
 
 const TIME: &str = "2026-03-01T04:00:00Z";
 
@@ -93,4 +93,71 @@ fn vehicles_are_on_the_wall_and_go_with_their_last_report() {
     assert_eq!((&stream["codec_name"], &stream["pix_fmt"], &stream["nb_read_frames"]), (&json!("h264"), &json!("yuv420p"), &json!("20")));
     assert_eq!((&stream["width"], &stream["height"]), (&json!(320), &json!(180)));
     assert_eq!(said["format"]["duration"].as_str().unwrap().parse::<f64>().unwrap(), 2.0, "the film runs at the wall's pace");
+}
+
+/// Sees to it that a wall draws so many buildings without a class, then of each class. One that lies on the
+/// border of two tiles is in both: a few more are right.
+fn assert_classes(said: &Value, expected: &[u64]) {
+    let found: Vec<u64> = said["building_classes"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect();
+    let fits = |(found, expected): (&u64, &u64)| (*expected..=*expected + expected.div_ceil(5)).contains(found);
+    assert!(found.len() == expected.len() && found.iter().zip(expected).all(fits), "{found:?} instead of {expected:?}: {said}");
+}
+
+#[test]
+fn buildings_have_the_colours_of_the_scene_or_of_the_servers_style_which_may_change() {
+    let folder = tempfile::tempdir().unwrap();
+    // Their heights are 0, 0.1, … 5.9 metres.
+    let server = sixty_buildings(folder.path());
+    let far = ["--view", "117.3,39.15,90000,0,60", "--time", TIME];
+    let scene = folder.path().join("coloured.toml");
+    std::fs::write(&scene, "[colour]\ncollection = \"buildings\"\nby = \"height\"\nunit = \"米\"\nsteps = [2.0, 3.0]\n").unwrap();
+    let arguments = [&["--size", "640x360", "--scene", scene.to_str().unwrap()][..], &far].concat();
+    let of_scene = picture(&server.url, &arguments, &pictures().join("coloured.png"));
+    assert_classes(&of_scene, &[0, 20, 10, 30]);
+
+    // Without a scene's word they look as the server's style of the layer says, from the moment that it does.
+    let wall = HeldWall::start(&server, &far);
+    let style = |paint: Value| {
+        let layer = json!({"id": "b", "type": "fill-extrusion", "source": "buildings", "source-layer": "buildings", "paint": {"fill-extrusion-color": paint}});
+        let document = json!({"version": 8, "sources": {"buildings": {"type": "vector"}}, "layers": [layer]});
+        let url = format!("{}/collections/buildings/styles/buildings", server.url);
+        let answer = ureq::put(url).header("Content-Type", "application/vnd.mapbox.style+json").send(document.to_string()).unwrap();
+        assert!(answer.status().is_success());
+    };
+    style(json!(["step", ["get", "height"], "#5fb3a1", 1.0, "#dfe7ef"]));
+    thread::sleep(Duration::from_secs(3));
+    let of_style = wall.ask();
+    assert_classes(&of_style, &[0, 10, 50]);
+
+    // Red is an alarm's: the wall says so and keeps its own colours.
+    style(json!("#ff4d45"));
+    let red = picture(&server.url, &[&["--size", "640x360"][..], &far].concat(), &pictures().join("coloured-red.png"));
+    assert_eq!(red["building_classes"], Value::Null);
+    assert!(red["complaints"].to_string().contains("告警"), "{red}");
+}
+
+#[test]
+fn what_is_drawn_on_the_console_is_on_the_wall_until_it_is_cleared() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = demo(folder.path());
+    let drawings = json!([
+        {"id": "a", "kind": "circle", "points": [[117.19, 39.135]], "radius_m": 2000, "text": "疏散范围"},
+        {"id": "b", "kind": "area", "points": [[117.22, 39.10], [117.25, 39.10], [117.25, 39.12], [117.225, 39.118]], "text": "集结区"},
+        {"id": "c", "kind": "arrow", "points": [[117.26, 39.15], [117.235, 39.15], [117.215, 39.138]]},
+        {"id": "d", "kind": "line", "points": [[117.15, 39.10], [117.18, 39.11], [117.20, 39.10]]},
+        {"id": "e", "kind": "note", "points": [[117.17, 39.11]], "text": "桥面封闭"},
+        {"id": "f", "kind": "star", "points": [[117.17, 39.11]]},
+    ]);
+    let tell = |properties: Value| put(&server, "walls", &json!({"type": "Feature", "id": "hall", "properties": properties}));
+    let wall = |name: &str| picture(&server.url, &["--size", "1280x720", "--time", TIME, "--name", "hall"], &pictures().join(name));
+    let bare = wall("drawn-not.png");
+    assert_eq!((&bare["drawings"], &bare["drawing_labels_placed"]), (&json!(0), &json!(0)));
+    tell(
+        json!({"drawings": drawings, "camera": {"longitude": 117.205, "latitude": 39.122, "distance": 13000.0, "bearing": 0.0, "pitch": 55.0}}),
+    );
+    let drawn = wall("drawn.png");
+    assert_eq!((&drawn["drawings"], &drawn["drawing_labels_placed"]), (&json!(5), &json!(3)));
+    assert!(drawn["complaints"].to_string().contains("标绘"), "what is no drawing is named: {drawn}");
+    tell(json!({"drawings": []}));
+    assert_eq!(wall("drawn-cleared.png")["drawings"], json!(0));
 }

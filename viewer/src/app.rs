@@ -3,10 +3,10 @@
 use crate::{
     args::{Args, Command, QualityArg},
     camera::CameraPlugin,
-    city::{CityFeed, CityPlugin, CurrentScheme, PictureSize, ThingBook, Tiles, WallClock, Wish},
+    city::{CityFeed, CityPlugin, Colours, CurrentScheme, PictureSize, ThingBook, Tiles, WallClock, Wish},
     displays::Displays,
     doctor, measure,
-    net::{Desk, Follower, Leader, Server, ThingsReader, TileLoader, spawn_city_watch, spawn_live},
+    net::{Desk, Follower, Leader, Server, StyleReader, ThingsReader, TileLoader, spawn_city_watch, spawn_live},
     render::{self, CityRenderPlugin, Quality},
     scene::{Scenes, Scheme},
     shot,
@@ -79,6 +79,7 @@ fn build(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<App> {
     let loader = TileLoader::start(&server, workers);
     anyhow::ensure!(loader.workers() > 0, "no thread could be started");
     let things = ThingBook::new(ThingsReader::start(server.clone()));
+    let colours = Colours::new(StyleReader::start(server.clone()));
     let desk = PanelDesk(Desk::start(server.clone()));
     let feed = CityFeed {
         updates: Mutex::new(spawn_city_watch(server.clone())),
@@ -93,6 +94,7 @@ fn build(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<App> {
         .insert_resource(scenes)
         .insert_resource(things)
         .insert_resource(desk)
+        .insert_resource(colours)
         .insert_resource(WallClock::new(args.time))
         .insert_resource(CurrentScheme(scheme))
         .insert_resource(PictureSize(displays.whole()))

@@ -2,7 +2,7 @@
 
 use crate::{
     args::Args,
-    city::{City, CityFeed, MarkerBook, Pick, Stage, ThingBook, Tiles},
+    city::{City, CityFeed, Colours, Drawings, MarkerBook, Pick, Stage, ThingBook, Tiles},
     displays::Displays,
     measure::{self, share},
     net::{Follower, Leader},
@@ -284,6 +284,9 @@ fn missing(app: &App) -> Option<String> {
     if world.resource::<ThingBook>().is_waiting() {
         return Some("the things that the scene marks".to_owned());
     }
+    if world.resource::<Colours>().is_waiting() {
+        return Some("the style of the buildings".to_owned());
+    }
     if !world.resource::<PanelsReady>().0 {
         return Some(format!("the panels ({} questions)", world.resource::<PanelDesk>().0.waiting()));
     }
@@ -339,6 +342,8 @@ fn stats(app: &App, whole_after: Duration, missing: Option<&str>) -> serde_json:
         "tile_bytes": known.bytes,
         "tile_faults": known.faults,
         "buildings": buildings,
+        "building_classes": world.resource::<Tiles>().classes(),
+        "drawings": world.resource::<Drawings>().list.len(),
         "markers": markers,
         "moving": picture.marker_counts[bucket::MOVING],
         "markers_known": world.resource::<MarkerBook>().len(),
@@ -350,6 +355,7 @@ fn stats(app: &App, whole_after: Duration, missing: Option<&str>) -> serde_json:
         "card": world.resource::<Pick>().card.as_ref().map(|card| [card.collection.clone(), card.id.clone()]),
         "labels": world.resource::<City>().labels.len(),
         "labels_placed": world.resource::<Placed>().areas,
+        "drawing_labels_placed": world.resource::<Placed>().drawn.len(),
         "alarm_labels_placed": world.resource::<Placed>().around_alarm,
         "revision": live.revision,
         "current": live.is_current(Instant::now()),

@@ -5,30 +5,26 @@
 use super::definition::{Operation, get};
 use crate::{
     app::App,
-    http::{Answer, Ask, Problem},
-    limits,
+    http::{Answer, Ask, PathOf, Problem},
 };
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     response::Response,
 };
-use citywall_wire::SHIPPED_SCENES;
-use rust_embed::RustEmbed;
+use citywall_wire::{SHIPPED_SCENES, scene_files};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 const PAGE: &str = include_str!("../control/control.html");
-const SCRIPT: &str = include_str!("../control/control.js");
+const SCRIPTS: [(&str, &str); 2] = [("control.js", include_str!("../control/control.js")), ("draw.js", include_str!("../control/draw.js"))];
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'self'";
-
-/// The scenes that come with the wall.
-#[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../scenes/"]
-struct Shipped;
 
 /// What of a scene a menu needs; the wall reads the rest.
 #[derive(Deserialize)]
@@ -43,7 +39,7 @@ pub fn paths() -> Map<String, Value> {
         tag: "Live",
         id: "getControl",
         summary: "The page that steers walls",
-        description: "What a wall shows is the item of its name in the collection walls, with the properties scene, mode (ordinary, emergency, drill), camera (longitude, latitude, distance, bearing, pitch), highlight (collection, id), hidden (layers), playing (the tour) and replay (from, to, speed). Any client may write it.",
+        description: "What a wall shows is the item of its name in the collection walls, with the properties scene, mode (ordinary, emergency, drill), camera (longitude, latitude, distance, bearing, pitch), highlight (collection, id), hidden (layers), playing (the tour), replay (from, to, speed) and drawings (each with id, kind (line, area, arrow, note, circle), points (longitude, latitude), text, radius_m). Any client may write it.",
         parameters: &[],
         ok: json!({"200": {"description": "The page", "content": {"text/html": {"schema": {"type": "string"}}}}}),
         problems: &[],
@@ -68,7 +64,7 @@ pub fn paths() -> Map<String, Value> {
 pub async fn scenes(State(app): State<Arc<App>>, ask: Ask) -> Answer {
     ask.params(&[])?;
     let scenes: Vec<Value> = match app.config.scenes.clone() {
-        None => shipped().collect(),
+        None => SHIPPED_SCENES.iter().map(|(name, text)| entry(name, text)).collect(),
         Some(folder) => {
             let read = tokio::task::spawn_blocking(move || of_folder(&folder)).await;
             read.map_err(|error| Problem::internal(&error))?
@@ -78,25 +74,12 @@ pub async fn scenes(State(app): State<Arc<App>>, ask: Ask) -> Answer {
     Ok(super::value(&json!({ "scenes": scenes })))
 }
 
-fn shipped() -> impl Iterator<Item = Value> {
-    let text = |name: &str| Shipped::get(&format!("{name}.toml")).map(|file| String::from_utf8_lossy(&file.data).into_owned());
-    SHIPPED_SCENES.iter().filter_map(move |name| Some(entry(name, &text(name)?)))
-}
-
-/// The scenes of a folder: the shipped names in the order of the menu, then the others by name.
 fn of_folder(folder: &Path) -> std::io::Result<Vec<Value>> {
-    let files = std::fs::read_dir(folder)?.flatten().map(|entry| entry.path());
-    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
-    let rank = |path: &Path| SHIPPED_SCENES.iter().position(|name| path.file_stem().is_some_and(|stem| stem == *name));
-    files.sort_by_key(|path| (rank(path).unwrap_or(usize::MAX), path.clone()));
-    files.truncate(limits::SCENES_MAX);
-    Ok(files
-        .iter()
-        .map(|path| {
-            let name = path.file_stem().unwrap_or_default().to_string_lossy();
-            std::fs::read_to_string(path).map_or_else(|error| json!({"id": name, "error": error.to_string()}), |text| entry(&name, &text))
-        })
-        .collect())
+    let read = |path: &PathBuf| {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        std::fs::read_to_string(path).map_or_else(|error| json!({"id": name, "error": error.to_string()}), |text| entry(&name, &text))
+    };
+    Ok(scene_files(folder)?.iter().map(read).collect())
 }
 
 fn entry(name: &str, text: &str) -> Value {
@@ -112,10 +95,12 @@ pub async fn page(ask: Ask) -> Answer {
     Ok(file(PAGE, "text/html; charset=utf-8"))
 }
 
-/// `GET /control/control.js`
-pub async fn script(ask: Ask) -> Answer {
+/// `GET /control/{script}`
+pub async fn script(ask: Ask, PathOf(name): PathOf<String>) -> Answer {
     ask.params(&[])?;
-    Ok(file(SCRIPT, "text/javascript; charset=utf-8"))
+    let script = SCRIPTS.iter().find(|(known, _)| *known == name);
+    let (_, text) = script.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, format!("the page has no script “{name}”")))?;
+    Ok(file(text, "text/javascript; charset=utf-8"))
 }
 
 fn file(text: &'static str, media: &'static str) -> Response {

@@ -85,6 +85,7 @@ function show() {
     return key;
   }));
   $('tour').setAttribute('aria-pressed', String(state.playing === true));
+  Draw.show();
   const hidden = new Set(state.hidden || []);
   const layers = ((city && city.collections) || []).filter((c) => c.kind === 'layer');
   $('layers').replaceChildren(...layers.map((c) => {
@@ -206,7 +207,8 @@ $('replay').addEventListener('click', () => {
   tell({ replay: { from: instant('from'), to: instant('to'), speed: Number($('speed').value) } });
 });
 $('now').addEventListener('click', () => tell({ replay: null }));
-ask('city').then((document) => { city = document; show(); }).catch((error) => said(String(error.message)));
+Draw.start({ ask, button, middle, said, drawings: () => told().drawings || [], tell: (drawings) => tell({ drawings }) });
+ask('city').then((document) => { city = document; show(); return Draw.read(city); }).catch((error) => said(String(error.message)));
 ask('control/scenes').then((answer) => { scenes = answer.scenes; show(); }).catch((error) => said(String(error.message)));
 show();
 listen();

@@ -1,33 +1,16 @@
-//! The messages and documents that server and viewer exchange, as JSON.
+//! The messages and documents that server and viewer exchange, as JSON, and the scenes that both know of.
 //!
-//! Only shapes: this crate links nothing but serde, so that the viewer never links the store or
+//! Only shapes and names: this crate links nothing but serde, so that the viewer never links the store or
 //! GDAL. Coordinates are longitude, latitude in degrees; instants are RFC 3339 in UTC.
 
 mod live;
+mod scenes;
 
 pub use live::{AreaOf, Change, Gone, LiveMessage, LiveRequest, Replay, ReplayControl, ReplayMark, Subscribe};
+pub use scenes::{SCENES_MAX, SHIPPED_SCENES, scene_files};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-
-/// The scenes that come with the wall, by name, in the order of its menu; the overview is the first.
-pub const SHIPPED_SCENES: [&str; 15] = [
-    "overview",
-    "governance",
-    "traffic",
-    "emergency",
-    "video",
-    "urban",
-    "ecology",
-    "pipes",
-    "energy",
-    "vehicles",
-    "appeals",
-    "planning",
-    "elderly",
-    "food",
-    "economy",
-];
 
 /// A text in the two languages that every screen has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -167,6 +167,36 @@ try {
     await shoot('8-control');
   });
 
+  await step('drawings for a wall are made and cleared with the keyboard', async () => {
+    const drawings = async () => {
+      const response = await fetch(city.address('collections/walls/items/wall'), { headers: city.headers });
+      return (await response.json()).properties.drawings ?? [];
+    };
+    const lines = page.locator('#draw-list li');
+    const press = async (...keys) => { for (const key of keys) await page.locator('#draw-map').press(key); };
+    await page.getByRole('button', { name: '圆 Circle' }).press('Enter');
+    await press('Enter', 'Shift+ArrowRight', 'Enter', 'f');
+    await lines.nth(0).waitFor();
+    await page.getByRole('button', { name: '面 Area' }).press('Enter');
+    await press('Enter', 'Shift+ArrowDown', 'Enter', 'Shift+ArrowLeft', 'Enter', 'f');
+    await lines.nth(1).waitFor();
+    await page.getByRole('button', { name: '文字 Note' }).press('Enter');
+    await press('ArrowUp', 'Enter');
+    await page.locator('#draw-text').fill('集结点');
+    await page.locator('#draw-text').press('Enter');
+    await lines.nth(2).waitFor();
+    const [circle, area, note] = await drawings();
+    assert.deepEqual([circle.kind, circle.points.length, area.kind, area.points.length, note.text], ['circle', 1, 'area', 3, '集结点']);
+    assert.ok(circle.radius_m > 100, `${circle.radius_m} m`);
+    assert.deepEqual(await seriousViolations(page), []);
+    await shoot('9-draw');
+    await lines.nth(0).getByRole('button').press('Enter');
+    await lines.nth(2).waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: '全部清除 Clear all' }).press('Enter');
+    await lines.nth(0).waitFor({ state: 'detached' });
+    assert.deepEqual(await drawings(), []);
+  });
+
   assert.deepEqual(faults, [], 'the page did what it must not do');
   console.log('ok: no request left the server, and no error was logged');
 } catch (error) {

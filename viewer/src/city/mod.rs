@@ -1,6 +1,8 @@
 //! What the wall knows of the city: its document, its tiles, its incidents.
 
 mod clock;
+mod colours;
+mod drawings;
 mod feed;
 mod lead;
 mod markers;
@@ -12,6 +14,8 @@ mod things;
 mod tiles;
 
 pub use clock::WallClock;
+pub use colours::Colours;
+pub use drawings::Drawings;
 pub use feed::{City, CityFeed, Wish, orbit_of};
 pub use markers::{Chosen, MarkerBook};
 pub use orders::Tour;
@@ -55,6 +59,7 @@ impl Plugin for CityPlugin {
         app.init_resource::<City>()
             .init_resource::<MarkerBook>()
             .init_resource::<Chosen>()
+            .init_resource::<Drawings>()
             .insert_resource(Tour::starting(self.tour))
             .init_resource::<Stage>()
             .init_resource::<Pick>()
@@ -71,6 +76,7 @@ impl Plugin for CityPlugin {
                     feed::receive,
                     stage::direct,
                     orders::tour,
+                    colours::follow,
                     tiles::receive,
                 )
                     .chain()
@@ -79,7 +85,7 @@ impl Plugin for CityPlugin {
             .add_systems(Update, (lead::look, lead::lead).chain().after(WallSystems::Move).before(WallSystems::Choose))
             .add_systems(
                 Update,
-                (tiles::choose, pick::answer, markers::update, things::update, stage::light, write_frame)
+                (tiles::choose, pick::answer, markers::update, things::update, drawings::update, stage::light, write_frame)
                     .chain()
                     .in_set(WallSystems::Choose),
             );
@@ -96,5 +102,5 @@ fn write_frame(
     let eye = rig.orbit.eye(size.0.x, size.0.y).pane(displays.pane());
     picture.eye = eye.position;
     picture.lines = size.0.y;
-    picture.frame = crate::render::FrameUniform::new(&eye, &scheme.0, &picture.overlay, clock.seconds());
+    picture.frame = crate::render::FrameUniform::new(&eye, &scheme.0, &picture.overlay, &picture.classes, clock.seconds());
 }

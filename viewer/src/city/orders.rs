@@ -2,7 +2,7 @@
 
 use crate::{
     camera::{Orbit, Rig},
-    city::{Chosen, City, CityFeed, Pick, Wish, orbit_of, stage::Stage},
+    city::{Chosen, City, CityFeed, Drawings, Pick, Wish, orbit_of, stage::Stage},
     live::{Order, ToldView},
     scene::Scenes,
 };
@@ -41,7 +41,7 @@ pub(super) fn obey(
     feed: Res<CityFeed>,
     mut scenes: ResMut<Scenes>,
     mut city: ResMut<City>,
-    (mut chosen, mut pick): (ResMut<Chosen>, ResMut<Pick>),
+    (mut chosen, mut pick, mut drawings): (ResMut<Chosen>, ResMut<Pick>, ResMut<Drawings>),
     mut tour: ResMut<Tour>,
     mut destination: ResMut<Destination>,
     mut waiting: Local<Option<Order>>,
@@ -60,6 +60,7 @@ pub(super) fn obey(
         city.complain(format!("控制台要求的场景“{name}”不存在"));
     }
     scenes.tell(order.mode, order.hidden.clone());
+    drawings.list.clone_from(&order.drawings);
     if order.camera != last.camera {
         let orbit = |v: ToldView| {
             Orbit { target: plane.forward(v.longitude, v.latitude), distance: v.distance, bearing: v.bearing, pitch: v.pitch }.clamped()

@@ -8,9 +8,11 @@ use crate::{
     lod::{Pyramid, Selection, TileCache},
     net::{TileLoader, TilePlan},
     render::{Picture, TileDraw},
-    tiles::Role,
+    scene::Colouring,
+    tiles::{BuildingTable, Role},
 };
 use bevy::prelude::*;
+use rustc_hash::FxHashMap;
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
@@ -34,6 +36,9 @@ pub struct Tiles {
     faults: u64,
     top_m: f32,
     drawn_levels: BTreeSet<u8>,
+    /// What is known of the buildings of each tile on the GPU, and their states there.
+    tables: FxHashMap<TileId, (BuildingTable, Vec<u32>)>,
+    colouring: Option<Colouring>,
 }
 
 /// What there is to say of the tiles.
@@ -68,6 +73,8 @@ impl Tiles {
             faults: 0,
             top_m: 0.0,
             drawn_levels: BTreeSet::new(),
+            tables: FxHashMap::default(),
+            colouring: None,
         }
     }
 
@@ -76,6 +83,7 @@ impl Tiles {
         self.pyramid = Some(Mutex::new(Pyramid::over(plane, extent)));
         self.extent = extent;
         self.cache = TileCache::new(TILE_BYTES_MAX);
+        self.tables.clear();
         self.plan = None;
     }
 
@@ -98,6 +106,34 @@ impl Tiles {
         self.cache.expire();
     }
 
+    /// Colours the buildings of every tile, without building one anew: only states that change are handed on.
+    pub(super) fn colour(&mut self, colouring: Option<Colouring>, picture: &mut Picture) {
+        self.colouring = colouring;
+        for (tile, (table, known)) in &mut self.tables {
+            let states = states(table, self.colouring.as_ref());
+            let differs = |at: &usize| states[*at] != known[*at];
+            let first = (0..states.len()).find(differs);
+            if let (Some(first), Some(last)) = (first, (0..states.len()).rev().find(differs)) {
+                picture.states.push((*tile, first as u32, states[first..=last].to_vec()));
+                *known = states;
+            }
+        }
+    }
+
+    /// Buildings in the tiles that are drawn by their class, if they are coloured; index 0 has those without one.
+    #[must_use]
+    pub fn classes(&self) -> Option<Vec<usize>> {
+        let mut counts = vec![0; 1 + self.colouring.as_ref()?.classes.len()];
+        for (_, states) in self.selection.draw.iter().filter_map(|tile| self.tables.get(tile)) {
+            for state in states {
+                if let Some(count) = counts.get_mut((state >> 8 & 15) as usize) {
+                    *count += 1;
+                }
+            }
+        }
+        Some(counts)
+    }
+
     /// The collection of the buildings that are drawn.
     #[must_use]
     pub fn buildings(&self) -> Option<String> {
@@ -118,6 +154,13 @@ impl Tiles {
     }
 }
 
+fn states(table: &BuildingTable, colouring: Option<&Colouring>) -> Vec<u32> {
+    match colouring {
+        Some(c) => table.states(&c.collection, c.by.as_deref(), |value| c.class(value)),
+        None => table.states("", None, |_| 0),
+    }
+}
+
 pub(super) fn receive(mut tiles: ResMut<Tiles>, mut picture: ResMut<Picture>, mut city: ResMut<City>, clock: Res<WallClock>) {
     for _ in 0..ARRIVALS_PER_FRAME_MAX {
         let Some(outcome) = tiles.loader.finished() else { break };
@@ -134,7 +177,10 @@ pub(super) fn receive(mut tiles: ResMut<Tiles>, mut picture: ResMut<Picture>, mu
             continue;
         }
         match outcome.result {
-            Ok(geometry) => {
+            Ok(mut geometry) => {
+                let table = std::mem::take(&mut geometry.table);
+                geometry.states = states(&table, tiles.colouring.as_ref());
+                tiles.tables.insert(outcome.tile, (table, geometry.states.clone()));
                 tiles.cache.arrive(outcome.tile, geometry.bytes());
                 tiles.top_m = tiles.top_m.max(geometry.top_m);
                 picture.arrived.push((outcome.tile, geometry));
@@ -171,6 +217,7 @@ pub(super) fn choose(
     }
     let kept: Vec<TileId> = selection.draw.iter().chain(pyramid.roots()).copied().collect();
     let left = tiles.cache.turn(kept);
+    left.iter().for_each(|tile| drop(tiles.tables.remove(tile)));
     picture.left.extend(left);
     picture.draw.clear();
     picture.draw.extend(selection.draw.iter().map(|&tile| TileDraw { tile }));

@@ -1,9 +1,11 @@
 //! The live state as the server tells it.
 
+mod drawing;
 mod state;
 mod told;
 mod track;
 
+pub use drawing::{DRAWINGS_MAX, Drawing, DrawingKind};
 pub use state::{Incident, Link, LiveState, Reply, place_of};
 pub use told::{Order, Told, ToldView, WALLS};
 pub use track::{Followed, Track};

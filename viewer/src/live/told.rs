@@ -1,5 +1,6 @@
 //! What the wall is told to show: the item of its name in the collection `walls`.
 
+use super::{DRAWINGS_MAX, Drawing};
 use crate::scene::Mode;
 use citywall_wire::{LiveMessage, Replay};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -50,6 +51,8 @@ pub struct Order {
     pub playing: Option<bool>,
     /// A past window instead of now.
     pub replay: Option<Replay>,
+    /// What is drawn on the wall.
+    pub drawings: Vec<Drawing>,
     /// Properties that make no sense, for the diagnostics line.
     pub faults: Vec<String>,
 }
@@ -63,6 +66,7 @@ impl Order {
             serde_json::from_value(value.clone()).map_err(|e| faults.push(format!("控制台的 {name} 无法理解：{e}"))).ok()
         }
         let mut faults = Vec::new();
+        let drawings = drawings(take(properties, "drawings", &mut faults).unwrap_or_default(), &mut faults);
         let camera = take(properties, "camera", &mut faults).filter(|v: &ToldView| {
             let whole = [v.longitude, v.latitude, v.distance, v.bearing, v.pitch].iter().all(|n| n.is_finite());
             whole && v.longitude.abs() <= 180.0 && v.latitude.abs() <= 85.0 && v.distance > 0.0
@@ -75,9 +79,23 @@ impl Order {
             hidden: take(properties, "hidden", &mut faults).unwrap_or_default(),
             playing: take(properties, "playing", &mut faults),
             replay: take(properties, "replay", &mut faults),
+            drawings,
             faults,
         }
     }
+}
+
+/// The drawings that make sense, at most as many as a wall has.
+fn drawings(told: Vec<Value>, faults: &mut Vec<String>) -> Vec<Drawing> {
+    if told.len() > DRAWINGS_MAX {
+        faults.push(format!("控制台的标绘有 {} 个，只画前 {DRAWINGS_MAX} 个", told.len()));
+    }
+    let read = |value: Value| {
+        let drawing: Drawing = serde_json::from_value(value).map_err(|e| e.to_string())?;
+        drawing.fault().map_or(Ok(drawing), Err)
+    };
+    let read = told.into_iter().take(DRAWINGS_MAX).map(read);
+    read.filter_map(|drawing| drawing.map_err(|why| faults.push(format!("控制台的标绘无法理解：{why}"))).ok()).collect()
 }
 
 /// What is known of the wall's item.
@@ -166,6 +184,16 @@ mod tests {
         assert!(told.take().is_none(), "nothing is new");
         told.apply(message(json!({"type": "delta", "after": 5, "revision": 6, "changes": [{"collection": "walls", "revision": 6, "feature": wall("pipes")}]})), "hall");
         assert_eq!(told.take().unwrap().scene.as_deref(), Some("pipes"));
+    }
+
+    #[test]
+    fn drawings_that_make_sense_are_drawn_and_the_others_named() {
+        let circle = json!({"id": "a", "kind": "circle", "points": [[117.2, 39.1]], "radius_m": 1500});
+        let short = json!({"id": "b", "kind": "area", "points": [[117.2, 39.1], [117.3, 39.1]]});
+        let properties = json!({"drawings": [circle, short, {"id": "c", "kind": "star", "points": []}]});
+        let order = Order::read(properties.as_object().unwrap());
+        assert_eq!((order.drawings.len(), order.faults.len()), (1, 2), "{:?}", order.faults);
+        assert_eq!(order.drawings[0].label(), "1.50 公里");
     }
 
     #[test]

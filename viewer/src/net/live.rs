@@ -6,7 +6,10 @@ use citywall_wire::{CityDocument, LiveMessage, LiveRequest, Replay, Subscribe};
 use std::{
     collections::BTreeMap,
     net::TcpStream,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -23,6 +26,7 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(300), Duration::from_
 pub struct LiveUpdate {
     state: Arc<Mutex<LiveState>>,
     layers: Arc<Mutex<Vec<String>>>,
+    styles: Arc<AtomicBool>,
     told: Arc<Mutex<Told>>,
     wanted: Arc<Mutex<Option<BTreeMap<String, Followed>>>>,
 }
@@ -52,6 +56,14 @@ impl LiveUpdate {
     #[must_use]
     pub fn take_changed_layers(&self) -> Vec<String> {
         std::mem::take(&mut *self.layers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl LiveUpdate {
+    /// True if styles have changed since the last call, or may have while the line was down.
+    #[must_use]
+    pub fn take_changed_styles(&self) -> bool {
+        self.styles.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -91,6 +103,8 @@ fn follow(server: &Server, shared: &LiveUpdate, name: &str, past: Option<&Replay
         stream.set_read_timeout(Some(READ_TIMEOUT)).map_err(|e| e.to_string())?;
         stream.set_nodelay(true).map_err(|e| e.to_string())?;
     }
+    // A change that was told while nobody listened.
+    shared.styles.store(true, Ordering::Relaxed);
     let city: CityDocument = server.get_json("/city").map_err(|e| e.to_string())?;
     let is_controlled = city.collections.iter().any(|collection| collection.id == WALLS);
     let mut collections = followed(&city);
@@ -129,6 +143,9 @@ fn follow(server: &Server, shared: &LiveUpdate, name: &str, past: Option<&Replay
                 subscribe(&mut line, &collections, None, replay.clone())?;
             }
             continue;
+        }
+        if matches!(message, LiveMessage::StylesChanged { .. }) {
+            shared.styles.store(true, Ordering::Relaxed);
         }
         let reply = shared.state().apply(message, Instant::now());
         match reply {

@@ -9,6 +9,7 @@ mod http;
 mod lead;
 mod live;
 mod loader;
+mod styles;
 mod things;
 
 pub use city::{CityUpdate, Label, spawn_city_watch};
@@ -19,4 +20,5 @@ pub use http::{HttpError, Server};
 pub use lead::{Follower, LeadFrame, Leader};
 pub use live::{LiveUpdate, spawn_live};
 pub use loader::{LayerPlan, TileLoader, TilePlan};
+pub use styles::{Style, StyleReader};
 pub use things::{THINGS_MAX, Thing, Things, ThingsKey, ThingsReader};

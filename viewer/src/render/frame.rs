@@ -1,7 +1,10 @@
 //! What all shaders know of a frame, word by word as `common.wgsl` declares it.
 
 use super::Overlay;
-use crate::{camera::Eye, scene::Scheme};
+use crate::{
+    camera::Eye,
+    scene::{CLASSES_MAX, Scheme},
+};
 
 /// Where haze begins, in distances from the eye to the target.
 const HAZE_FROM: f32 = 0.95;
@@ -31,10 +34,11 @@ pub struct FrameUniform {
 }
 
 impl FrameUniform {
-    /// The uniform for a view; `seconds` is the wall's clock, which moves what moves.
+    /// The uniform for a view; `classes` are the colours of coloured buildings, `seconds` is
+    /// the wall's clock, which moves what moves.
     #[must_use]
-    pub fn new(eye: &Eye, scheme: &Scheme, overlay: &Overlay, seconds: f32) -> Self {
-        let mut words = Vec::with_capacity(192);
+    pub fn new(eye: &Eye, scheme: &Scheme, overlay: &Overlay, classes: &[[f32; 3]], seconds: f32) -> Self {
+        let mut words = Vec::with_capacity(224);
         words.extend_from_slice(&eye.clip_from_relative().to_cols_array());
         let mut put = |v: [f32; 4]| words.extend_from_slice(&v);
         let three = |v: [f32; 3]| [v[0], v[1], v[2], 1.0];
@@ -67,6 +71,10 @@ impl FrameUniform {
         put([grain as f32, overlay.heat, corner(target.x), corner(target.y)]);
         let spot = overlay.stage.map(|s| [s.middle[0], s.middle[1], s.ring_m.unwrap_or(distance * STAGE_SHARE), s.dim]);
         put(spot.unwrap_or([0.0, 0.0, 1.0, 0.0]));
+        for at in 0..CLASSES_MAX {
+            let [red, green, blue] = classes.get(at).copied().unwrap_or_default();
+            put([red, green, blue, scheme.class_roof]);
+        }
         for style in &scheme.styles {
             put(style.colour);
             put([style.width_m, style.width_px_min, style.width_px_max, style.fade]);

@@ -42,6 +42,8 @@ pub(super) struct GpuTile {
     origin: DVec2,
     unit_m: f32,
     pub(super) group: BindGroup,
+    /// Of its buildings.
+    states: Buffer,
     records: [Range<u32>; 4],
     pub(super) buildings: u32,
 }
@@ -69,6 +71,8 @@ pub(super) struct GpuCity {
     pub(super) tiles: FxHashMap<TileId, GpuTile>,
     /// The tiles of this frame.
     pub(super) draw: Vec<TileId>,
+    /// What is drawn by hand; their uniforms follow those of the tiles.
+    pub(super) drawings: Vec<GpuTile>,
     /// The city as it stands.
     pub(super) backdrop: Option<Backdrop>,
     /// The frame that was prepared last.
@@ -131,6 +135,13 @@ pub(super) fn prepare(
         city.tiles.insert(tile, gpu);
     }
 
+    for (tile, first, states) in picture.states.drain(..) {
+        if let Some(gpu) = city.tiles.get(&tile) {
+            let bytes: Vec<u8> = states.iter().flat_map(|s| s.to_le_bytes()).collect();
+            queue.write_buffer(&gpu.states, u64::from(first) * 4, &bytes);
+            is_other = true;
+        }
+    }
     let draw: Vec<TileId> = picture.draw.iter().map(|d| d.tile).filter(|t| city.tiles.contains_key(t)).collect();
     is_other |= std::mem::replace(&mut city.draw, draw) != city.draw;
     let samples = quality.msaa.samples();
@@ -142,8 +153,12 @@ pub(super) fn prepare(
     if let (Some(backdrop), true) = (&city.backdrop, is_other) {
         backdrop.expire();
     }
-    if city.draw.len() > city.offsets_capacity || city.offsets.is_none() {
-        city.offsets_capacity = city.draw.len().next_power_of_two().max(64);
+    if let Some(drawings) = picture.drawings.take() {
+        city.drawings = drawings.iter().map(|drawing| upload(drawing, layouts, &cache, &device)).collect();
+    }
+    let placed = city.draw.len() + city.drawings.len();
+    if placed > city.offsets_capacity || city.offsets.is_none() {
+        city.offsets_capacity = placed.next_power_of_two().max(64);
         let buffer = device.create_buffer(&BufferDescriptor {
             label: Some("citywall tiles"),
             size: city.offsets_capacity as u64 * TILE_STRIDE,
@@ -155,9 +170,9 @@ pub(super) fn prepare(
         city.offsets_group = Some(device.create_bind_group("citywall tiles", &layout, &BindGroupEntries::single(binding)));
         city.offsets = Some(buffer);
     }
-    let mut offsets = vec![0u8; city.draw.len() * TILE_STRIDE as usize];
-    for (chunk, tile) in offsets.chunks_exact_mut(TILE_STRIDE as usize).zip(&city.draw) {
-        let Some(gpu) = city.tiles.get(tile) else { continue };
+    let mut offsets = vec![0u8; placed * TILE_STRIDE as usize];
+    let tiles = city.draw.iter().filter_map(|tile| city.tiles.get(tile));
+    for (chunk, gpu) in offsets.chunks_exact_mut(TILE_STRIDE as usize).zip(tiles.chain(&city.drawings)) {
         // The difference is taken in 64 bits, so that nothing trembles far from home.
         let origin = gpu.origin.extend(0.0) - picture.eye;
         for (to, word) in chunk.chunks_exact_mut(4).zip([origin.x as f32, origin.y as f32, origin.z as f32, gpu.unit_m]) {
@@ -168,7 +183,8 @@ pub(super) fn prepare(
         queue.write_buffer(buffer, 0, &offsets);
     }
 
-    let tile_quads = city.tiles.values().flat_map(|t| [DrawKind::Line, DrawKind::Wall].map(|k| t.records(k).len() as u32)).max();
+    let tile_quads =
+        city.tiles.values().chain(&city.drawings).flat_map(|t| [DrawKind::Line, DrawKind::Wall].map(|k| t.records(k).len() as u32)).max();
     let quads = tile_quads.max(picture.marker_counts.iter().max().map(|n| n * 2)).unwrap_or(0).max(1);
     if quads > city.quads_capacity {
         city.quads_capacity = quads.next_power_of_two();
@@ -195,7 +211,8 @@ pub(super) fn prepare(
     stats.buildings.store(city.draw.iter().filter_map(|t| city.tiles.get(t)).map(|t| t.buildings).sum(), Ordering::Relaxed);
     let drawn = city.draw.iter().filter_map(|t| city.tiles.get(t));
     let records = drawn.flat_map(|t| [DrawKind::Wall, DrawKind::Roof].map(|kind| t.records(kind).len() as u64)).sum::<u64>();
-    stats.building_bytes.store(records * size_of::<Record>() as u64, Ordering::Relaxed);
+    let states = city.draw.iter().filter_map(|t| city.tiles.get(t)).map(|t| t.states.size()).sum::<u64>();
+    stats.building_bytes.store(records * size_of::<Record>() as u64 + states, Ordering::Relaxed);
     stats.markers.store(city.markers.iter().map(|m| m.count).sum(), Ordering::Relaxed);
 }
 
@@ -208,11 +225,20 @@ fn upload(geometry: &TileGeometry, layouts: &Layouts, cache: &PipelineCache, dev
         contents: &bytes,
         usage: BufferUsages::STORAGE,
     });
+    let mut bytes: Vec<u8> = geometry.states.iter().flat_map(|s| s.to_le_bytes()).collect();
+    bytes.resize(bytes.len().max(4), 0);
+    let states = device.create_buffer_with_data(&BufferInitDescriptor {
+        label: Some("citywall states"),
+        contents: &bytes,
+        usage: BufferUsages::STORAGE | BufferUsages::COPY_DST,
+    });
     let layout = cache.get_bind_group_layout(&layouts.records);
+    let entries = BindGroupEntries::sequential((buffer.as_entire_binding(), states.as_entire_binding()));
     GpuTile {
         origin: geometry.origin,
         unit_m: geometry.unit_m,
-        group: device.create_bind_group("citywall records", &layout, &BindGroupEntries::single(buffer.as_entire_binding())),
+        group: device.create_bind_group("citywall records", &layout, &entries),
+        states,
         records: DrawKind::ALL.map(|kind| geometry.range(kind)),
         buildings: geometry.buildings,
     }

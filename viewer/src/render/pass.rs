@@ -1,7 +1,7 @@
 //! The passes: the city from the ground up, then what is happening on it.
 
 use super::{
-    gpu::{GpuCity, TILE_STRIDE},
+    gpu::{GpuCity, GpuTile, TILE_STRIDE},
     marker::BUCKET_ORDER,
 };
 use crate::tiles::DrawKind;
@@ -9,7 +9,9 @@ use bevy::{
     ecs::prelude::*,
     render::{
         render_phase::TrackedRenderPass,
-        render_resource::{CachedRenderPipelineId, ComputePassDescriptor, IndexFormat, LoadOp, PipelineCache, RenderPassDescriptor},
+        render_resource::{
+            BindGroup, CachedRenderPipelineId, ComputePassDescriptor, IndexFormat, LoadOp, PipelineCache, RenderPassDescriptor,
+        },
         renderer::{RenderContext, ViewQuery},
         view::ViewTarget,
     },
@@ -71,17 +73,8 @@ pub(super) fn city_pass(city: Res<GpuCity>, cache: Res<PipelineCache>, mut ctx: 
             continue;
         }
         for (at, tile) in city.draw.iter().enumerate() {
-            let Some(gpu) = city.tiles.get(tile) else { continue };
-            let records = gpu.records(kind);
-            if records.is_empty() {
-                continue;
-            }
-            pass.set_bind_group(1, &gpu.group, &[]);
-            pass.set_bind_group(2, offsets, &[(at as u64 * TILE_STRIDE) as u32]);
-            if kind.is_quad() {
-                pass.draw_indexed(0..records.len() as u32 * 6, records.start as i32 * 4, 0..1);
-            } else {
-                pass.draw(records.start * 3..records.end * 3, 0..1);
+            if let Some(gpu) = city.tiles.get(tile) {
+                draw_records(&mut pass, gpu, kind, offsets, at);
             }
         }
     }
@@ -104,7 +97,11 @@ pub(super) fn happening_pass(view: ViewQuery<&ViewTarget>, city: Res<GpuCity>, c
         occlusion_query_set: None,
         multiview_mask: None,
     });
-    let (Some(pipelines), Some(frame), Some(quads), true) = (&city.pipelines, &city.frame_group, &city.quads, city.ready) else { return };
+    let (Some(pipelines), Some(frame), Some(offsets), Some(quads), true) =
+        (&city.pipelines, &city.frame_group, &city.offsets_group, &city.quads, city.ready)
+    else {
+        return;
+    };
     pass.set_bind_group(0, frame, &[]);
     pass.set_index_buffer(quads.slice(..), IndexFormat::Uint32);
     if let (Some(density), true) = (&city.density, city.overlay.is_visible())
@@ -112,6 +109,14 @@ pub(super) fn happening_pass(view: ViewQuery<&ViewTarget>, city: Res<GpuCity>, c
     {
         pass.set_bind_group(1, &density.group, &[]);
         pass.draw(0..3, 0..1);
+    }
+    for (kind, pipeline) in [(DrawKind::Fill, pipelines.tint), (DrawKind::Line, pipelines.stroke)] {
+        if city.drawings.is_empty() || !set(&mut pass, &cache, pipeline) {
+            continue;
+        }
+        for (at, drawing) in city.drawings.iter().enumerate() {
+            draw_records(&mut pass, drawing, kind, offsets, city.draw.len() + at);
+        }
     }
     for (pipeline, quads) in [(pipelines.foot, 2), (pipelines.head, 1)] {
         if !set(&mut pass, &cache, pipeline) {
@@ -123,6 +128,21 @@ pub(super) fn happening_pass(view: ViewQuery<&ViewTarget>, city: Res<GpuCity>, c
                 pass.draw_indexed(0..markers.count * quads * 6, 0, 0..1);
             }
         }
+    }
+}
+
+/// Draws a tile's records of a kind; `at` is the place of its uniform.
+fn draw_records<'w>(pass: &mut TrackedRenderPass<'w>, tile: &'w GpuTile, kind: DrawKind, offsets: &'w BindGroup, at: usize) {
+    let records = tile.records(kind);
+    if records.is_empty() {
+        return;
+    }
+    pass.set_bind_group(1, &tile.group, &[]);
+    pass.set_bind_group(2, offsets, &[(at as u64 * TILE_STRIDE) as u32]);
+    if kind.is_quad() {
+        pass.draw_indexed(0..records.len() as u32 * 6, records.start as i32 * 4, 0..1);
+    } else {
+        pass.draw(records.start * 3..records.end * 3, 0..1);
     }
 }
 

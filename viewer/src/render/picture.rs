@@ -87,12 +87,18 @@ pub struct Picture {
     pub arrived: Vec<(TileId, TileGeometry)>,
     /// Tiles that leave the GPU.
     pub left: Vec<TileId>,
+    /// States of buildings that have changed: the tile, the first building, the states from there on.
+    pub states: Vec<(TileId, u32, Vec<u32>)>,
+    /// The colours of the classes of coloured buildings.
+    pub classes: Vec<[f32; 3]>,
     /// Every tile leaves the GPU (another city).
     pub forget: bool,
     /// Markers by bucket: slots that changed, and how many there are.
     pub marker_changes: [Vec<(u32, Marker)>; BUCKETS],
     /// Markers by bucket.
     pub marker_counts: [u32; BUCKETS],
+    /// What is drawn by hand, if it has changed.
+    pub drawings: Option<Vec<TileGeometry>>,
     /// The picture's height in pixels.
     pub lines: u32,
     /// The city is drawn anew in every frame, though nothing of it has changed: what a frame costs while the
@@ -122,6 +128,10 @@ pub(super) fn extract(mut main: ResMut<MainWorld>, mut extracted: ResMut<Extract
     to.stats = Arc::clone(&from.stats);
     to.arrived.append(&mut from.arrived);
     to.left.append(&mut from.left);
+    to.states.append(&mut from.states);
+    if let Some(drawings) = from.drawings.take() {
+        to.drawings = Some(drawings);
+    }
     to.forget |= std::mem::take(&mut from.forget);
     for (to, from) in to.marker_changes.iter_mut().zip(&mut from.marker_changes) {
         to.append(from);

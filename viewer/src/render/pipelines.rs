@@ -59,6 +59,9 @@ pub(super) struct Pipelines {
     pub(super) wall: CachedRenderPipelineId,
     pub(super) roof: CachedRenderPipelineId,
     pub(super) overlay: CachedRenderPipelineId,
+    /// The areas, then the lines that are drawn by hand.
+    pub(super) tint: CachedRenderPipelineId,
+    pub(super) stroke: CachedRenderPipelineId,
     pub(super) foot: CachedRenderPipelineId,
     pub(super) head: CachedRenderPipelineId,
     /// Counts markers into cells.
@@ -97,7 +100,10 @@ impl Layouts {
             ),
             records: BindGroupLayoutDescriptor::new(
                 "citywall records",
-                &BindGroupLayoutEntries::single(ShaderStages::VERTEX, storage_buffer_read_only_sized(false, NonZeroU64::new(16))),
+                &BindGroupLayoutEntries::sequential(
+                    ShaderStages::VERTEX,
+                    (storage_buffer_read_only_sized(false, NonZeroU64::new(16)), storage_buffer_read_only_sized(false, NonZeroU64::new(4))),
+                ),
             ),
             tile: BindGroupLayoutDescriptor::new(
                 "citywall tile",
@@ -126,7 +132,7 @@ impl Layouts {
 }
 
 /// The size of the frame's uniform.
-pub(super) const FRAME_BYTES: u64 = (16 + 4 * (14 + 5 + 8 + 2 * 13)) * 4;
+pub(super) const FRAME_BYTES: u64 = (16 + 4 * (14 + 5 + 8 + 8 + 2 * 15)) * 4;
 
 /// Where a pipeline draws.
 #[derive(Clone, Copy, PartialEq)]
@@ -192,6 +198,8 @@ impl Pipelines {
             wall: queue("citywall wall", 2, "wall", &ground, On::Standing, true, false),
             roof: queue("citywall roof", 2, "roof", &ground, On::Standing, true, false),
             overlay: queue("citywall overlay", 3, "", &over, On::Frame, false, true),
+            tint: queue("citywall tint", 1, "tint", &ground, On::Frame, false, true),
+            stroke: queue("citywall stroke", 1, "line", &ground, On::Frame, false, true),
             foot: queue("citywall foot", 4, "foot", &markers, On::Frame, false, true),
             head: queue("citywall head", 4, "head", &markers, On::Frame, false, true),
             count: compute("citywall count", 5, "count"),
@@ -201,7 +209,7 @@ impl Pipelines {
 
     /// The states of all.
     fn states<'a>(&'a self, cache: &'a PipelineCache) -> impl Iterator<Item = &'a CachedPipelineState> {
-        let draw = [self.sky, self.fill, self.line, self.wall, self.roof, self.overlay, self.foot, self.head];
+        let draw = [self.sky, self.fill, self.line, self.wall, self.roof, self.overlay, self.tint, self.stroke, self.foot, self.head];
         let count = [self.count, self.splat];
         draw.into_iter()
             .map(|id| cache.get_render_pipeline_state(id))
@@ -261,6 +269,7 @@ mod tests {
             &Orbit::default().eye(1920, 1080),
             &Scheme::of(SchemeName::Night),
             &crate::render::Overlay::default(),
+            &[],
             0.0,
         );
         assert_eq!(frame.bytes().len() as u64, FRAME_BYTES);

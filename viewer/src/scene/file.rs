@@ -1,6 +1,6 @@
 //! A scene: a TOML file that says what a wall shows.
 
-use super::{PanelKind, SceneAlarm, ScenePanel, SchemeName, Side};
+use super::{PanelKind, SceneAlarm, SceneColour, ScenePanel, SchemeName, Side};
 use crate::{render::Glyph, tiles::Role};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -23,6 +23,9 @@ pub struct Scene {
     pub mode: Mode,
     /// The layers to draw; what the city has, by its collections' names, if absent.
     pub layers: Option<Vec<SceneLayer>>,
+    /// Buildings in the colours of one of their attributes; those of the layer's style on the server if absent.
+    #[schemars(with = "Option<SceneColour>")]
+    pub colour: Option<Spanned<SceneColour>>,
     /// Things that are marked where they are.
     #[schemars(with = "Vec<SceneMarkers>")]
     pub markers: Vec<Spanned<SceneMarkers>>,
@@ -209,6 +212,11 @@ impl Scene {
         }
         if scene.bookmarks.len() > 9 {
             return Err(fault(scene.bookmarks[9].span().start, "at most nine bookmarks, one per key"));
+        }
+        if let Some(colour) = &scene.colour
+            && let Some(what) = colour.get_ref().fault()
+        {
+            return Err(fault(colour.span().start, &what));
         }
         for panel in scene.panels.iter().flatten() {
             if let Some(what) = panel.get_ref().fault() {

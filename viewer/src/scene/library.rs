@@ -3,36 +3,11 @@
 
 use super::{Mode, Scene, SceneError};
 use bevy::prelude::Resource;
+use citywall_wire::{SHIPPED_SCENES, scene_files};
 use std::{
     path::{Path, PathBuf},
     time::SystemTime,
 };
-
-macro_rules! shipped {
-    ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../../scenes/", $name, ".toml")))),*] };
-}
-
-/// The scenes that come with the wall, in the order of the menu; the overview is the first.
-const SHIPPED: [(&str, &str); 15] = shipped![
-    "overview",
-    "governance",
-    "traffic",
-    "emergency",
-    "video",
-    "urban",
-    "ecology",
-    "pipes",
-    "energy",
-    "vehicles",
-    "appeals",
-    "planning",
-    "elderly",
-    "food",
-    "economy",
-];
-
-/// Scenes of a folder, at most.
-const SCENES_MAX: usize = 36;
 
 /// A scene with its name.
 #[derive(Clone, Debug)]
@@ -85,9 +60,9 @@ impl Scenes {
             Some(path) if path.is_dir() => scenes.source = Source::Folder(path.to_owned()),
             Some(path) if path.is_file() || path.extension().is_some() => scenes.source = Source::File(path.to_owned()),
             Some(name) => {
-                let at = SHIPPED.iter().position(|s| Path::new(s.0) == name);
+                let at = SHIPPED_SCENES.iter().position(|s| Path::new(s.0) == name);
                 scenes.current = at.ok_or_else(|| {
-                    let known: Vec<_> = SHIPPED.iter().map(|s| s.0).collect();
+                    let known: Vec<_> = SHIPPED_SCENES.iter().map(|s| s.0).collect();
                     SceneError::new(format!("{}: neither a file nor a folder, nor one of {}", name.display(), known.join(", ")))
                 })?;
             }
@@ -175,7 +150,7 @@ impl Scenes {
     fn load(&self) -> Result<Vec<Named>, SceneError> {
         let shipped = || {
             let parse = |(name, text): &(&str, &str)| Ok(Named { name: (*name).to_owned(), scene: Scene::parse(text, name)? });
-            SHIPPED.iter().map(parse).collect::<Result<Vec<_>, SceneError>>()
+            SHIPPED_SCENES.iter().map(parse).collect::<Result<Vec<_>, SceneError>>()
         };
         let read = |path: &Path| {
             let name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
@@ -190,7 +165,8 @@ impl Scenes {
                 Ok(std::iter::once(own.clone()).chain(others).collect())
             }
             Source::Folder(folder) => {
-                let list = files(folder).iter().map(|p| read(p)).collect::<Result<Vec<_>, _>>()?;
+                let files = scene_files(folder).map_err(|e| SceneError::new(format!("{}: {e}", folder.display())))?;
+                let list = files.iter().map(|p| read(p)).collect::<Result<Vec<_>, _>>()?;
                 if list.is_empty() {
                     Err(SceneError::new(format!("{}: no scene (*.toml) in this folder", folder.display())))
                 } else {
@@ -204,20 +180,10 @@ impl Scenes {
         let files = match &self.source {
             Source::Shipped => Vec::new(),
             Source::File(path) => vec![path.clone()],
-            Source::Folder(folder) => files(folder),
+            Source::Folder(folder) => scene_files(folder).unwrap_or_default(),
         };
         files.into_iter().filter_map(|f| Some((f.clone(), std::fs::metadata(&f).ok()?.modified().ok()?))).collect()
     }
-}
-
-/// The scene files of a folder: the shipped names in the order of the menu, then the others.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path());
-    let mut files: Vec<PathBuf> = entries.filter(|p| p.extension().is_some_and(|e| e == "toml")).collect();
-    let rank = |p: &PathBuf| SHIPPED.iter().position(|s| p.file_stem().is_some_and(|f| f == s.0)).unwrap_or(SHIPPED.len());
-    files.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.cmp(b)));
-    files.truncate(SCENES_MAX);
-    files
 }
 
 /// The JSON Schema of a scene file.
@@ -238,7 +204,6 @@ mod tests {
         let scenes = Scenes::open(None).unwrap();
         let names: std::collections::BTreeSet<&str> = scenes.list().iter().map(Named::menu).collect();
         assert_eq!(names.len(), 15);
-        assert_eq!(SHIPPED.map(|(name, _)| name), citywall_wire::SHIPPED_SCENES);
         assert!(Scenes::open(Some(Path::new(FOLDER))).unwrap().list().len() >= 15);
         assert_eq!(Scenes::open(Some(Path::new("traffic"))).unwrap().number(), 2);
         assert!(Scenes::open(Some(Path::new("trafic"))).unwrap_err().to_string().contains("traffic"));

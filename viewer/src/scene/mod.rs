@@ -1,12 +1,14 @@
 //! What the wall shows: a scene file, and the scheme that colours it.
 
 mod alarm;
+mod colour;
 mod file;
 mod library;
 mod panel;
 mod scheme;
 
 pub use alarm::{SceneAlarm, SceneQuery};
+pub use colour::{CLASSES_MAX, ClassColour, Colouring, SceneColour};
 pub use file::{Mode, SERIES, Scene, SceneError, SceneIncidents, SceneMarkers, SceneMoving, SceneView};
 pub use library::{Named, Scenes, schema};
 pub use panel::{Group, PanelKind, ScenePanel, Side};

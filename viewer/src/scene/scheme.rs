@@ -3,7 +3,7 @@
 //! Colour belongs to state: red, orange, yellow and blue are alarm levels and nothing else.
 //! Everything else is a tone of one cool grey. Colours are sRGB, as the wall composites them.
 
-use super::SERIES;
+use super::{ClassColour, SERIES};
 use crate::tiles::ROLE_STYLES;
 use serde::Deserialize;
 
@@ -64,6 +64,10 @@ pub struct Scheme {
     pub moving: [f32; 3],
     /// Groups that are no state, as far apart in lightness as in hue.
     pub series: [[f32; 3]; SERIES],
+    /// From few to many: one hue, whose lightness alone tells.
+    pub ramp: [[f32; 3]; 2],
+    /// How light the roofs of coloured buildings are, a share of their class's colour.
+    pub class_roof: f32,
     /// Density: lightness alone tells more from less.
     pub heat: [f32; 3],
     /// Text.
@@ -105,6 +109,16 @@ impl Scheme {
         }
     }
 
+    /// The colour of a class of buildings.
+    #[must_use]
+    pub fn class(&self, colour: ClassColour) -> [f32; 3] {
+        match colour {
+            ClassColour::Series(at) => self.series[at % SERIES],
+            ClassColour::Ramp(share) => std::array::from_fn(|k| self.ramp[0][k] + (self.ramp[1][k] - self.ramp[0][k]) * share),
+            ClassColour::Own(own) => own,
+        }
+    }
+
     /// A style's row.
     #[cfg(test)]
     fn style(&self, id: u8) -> LineStyle {
@@ -136,11 +150,15 @@ impl Scheme {
                 line(0x8d9bad, 0.90, 9.0, (1.1, 8.0), 0.40),
                 line(0xb9c2cc, 0.92, 11.0, (1.4, 9.0), 0.20),
                 line(0x7fa0c4, 0.55, 10.0, (1.4, 2.0), 0.0),
+                line(0xe9f0f8, 0.95, 1.0, (2.6, 2.6), 0.0),
+                line(0xe9f0f8, 0.14, 0.0, (0.0, 0.0), 0.0),
             ],
             levels: [rgb(0xc3cfdd), rgb(0xff4d45), rgb(0xff962e), rgb(0xf7d23e), rgb(0x3f8cff)],
             things: rgb(0x9fb6c9),
             moving: rgb(0xe9f0f8),
             series: [rgb(0x5fb3a1), rgb(0xa99bd6), rgb(0xdfe7ef), rgb(0x6f8296), rgb(0xc79cb8), rgb(0x8fae7a)],
+            ramp: [rgb(0x2b4a54), rgb(0xd6f0e8)],
+            class_roof: 0.80,
             heat: rgb(0xd9cfe8),
             ink: rgb(0xe9f0f8),
             ink_soft: rgb(0xa9bacd),
@@ -177,11 +195,15 @@ impl Scheme {
                 line(0xffffff, 1.0, 16.0, (1.5, 18.0), 0.3),
                 line(0xf7f3e8, 1.0, 24.0, (2.0, 24.0), 0.1),
                 line(0x5f7590, 0.80, 10.0, (1.5, 2.4), 0.0),
+                line(0x142033, 0.95, 1.0, (2.6, 2.6), 0.0),
+                line(0x142033, 0.12, 0.0, (0.0, 0.0), 0.0),
             ],
             levels: [rgb(0x5b6878), rgb(0xd4261f), rgb(0xe06a00), rgb(0xd9a800), rgb(0x1c62d6)],
             things: rgb(0x44566c),
             moving: rgb(0x142033),
             series: [rgb(0x2a8573), rgb(0x6a57a5), rgb(0x2b3c52), rgb(0x8a98a8), rgb(0x94567f), rgb(0x5f7f45)],
+            ramp: [rgb(0xcadbd6), rgb(0x1d5a50)],
+            class_roof: 1.05,
             heat: rgb(0x5b4a78),
             ink: rgb(0x142033),
             ink_soft: rgb(0x41526a),

@@ -4,6 +4,7 @@ use super::{
     geometry::{DrawKind, Record, TileGeometry, pack},
     mvt::{self, Feature, MvtError, Paths, Shape},
     style::{Role, StyleId},
+    table::BuildingTable,
 };
 use crate::geo::{CityPlane, TileId};
 use bevy::math::DVec2;
@@ -43,6 +44,7 @@ pub struct TileBuilder {
     roofs: Vec<Record>,
     top_m: f64,
     buildings: u32,
+    table: BuildingTable,
     borders: FxHashSet<(StyleId, u32, u32)>,
     scratch: Scratch,
 }
@@ -79,6 +81,7 @@ impl TileBuilder {
             roofs: Vec::new(),
             top_m: 0.0,
             buildings: 0,
+            table: BuildingTable::default(),
             borders: FxHashSet::default(),
             scratch: Scratch::default(),
         }
@@ -97,6 +100,7 @@ impl TileBuilder {
             let height = layer.key("height");
             let floors = layer.key("floors").or_else(|| layer.key("levels")).or_else(|| layer.key("building:levels"));
             let base = layer.key("min_height");
+            let part = (input.role == Role::Building).then(|| self.table.begin(&layer));
             let class = ["fclass", "class", "highway", "kind", "level"].into_iter().find_map(|k| layer.key(k));
             for feature in layer.features() {
                 let feature = feature?;
@@ -110,7 +114,8 @@ impl TileBuilder {
                         (Role::Building, Shape::Polygon) => {
                             let top = height_of(&feature, height, floors);
                             let base = feature.attribute(base).and_then(|b| b.number()).unwrap_or(0.0).clamp(0.0, top);
-                            self.building(&paths, extent, base, top, feature.id);
+                            let number = part.as_ref().map_or(0, |part| self.table.push(part, &feature));
+                            self.building(&paths, extent, base, top, number);
                         }
                         (Role::Building, _) => {}
                         (role, Shape::Polygon) => self.polygon(role, &paths, extent),
@@ -149,6 +154,8 @@ impl TileBuilder {
             records,
             counts,
             top_m: self.top_m as f32,
+            states: self.table.states("", None, |_| 0),
+            table: self.table,
             buildings: self.buildings,
         }
     }
@@ -178,8 +185,7 @@ impl TileBuilder {
 
     /// Walls and roof of a building. Rings that share its edges with the tile's border belong to
     /// both tiles; walls that lie outside are the neighbour's.
-    fn building(&mut self, paths: &Paths, extent: f64, base_m: f64, top_m: f64, id: u64) {
-        let seed = (id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as u32;
+    fn building(&mut self, paths: &Paths, extent: f64, base_m: f64, top_m: f64, number: u32) {
         let decimetres = |m: f64| (m * 10.0).round().clamp(0.0, f64::from(u16::MAX)) as u32;
         let heights = decimetres(base_m) | decimetres(top_m) << 16;
         let mut inside = false;
@@ -201,11 +207,12 @@ impl TileBuilder {
                     (self.quantise(f64::from(a[0]), f64::from(a[1]), extent), self.quantise(f64::from(b[0]), f64::from(b[1]), extent));
                 let (p, q) = if turned { (p, q) } else { (q, p) };
                 if p != q {
-                    self.walls.push([pack(p), pack(q), heights, seed]);
+                    self.walls.push([pack(p), pack(q), heights, number]);
                 }
             }
         }
-        let roof = decimetres(top_m) | seed << 16;
+        // A tile of more buildings than 16 bits count has roofs that look like that of the last one.
+        let roof = decimetres(top_m) | number.min(u32::from(u16::MAX)) << 16;
         self.triangulate(paths, extent, false, |b, corners| b.roofs.push([corners[0], corners[1], corners[2], roof]));
         self.top_m = self.top_m.max(top_m);
         self.buildings += u32::from(inside);

@@ -4,6 +4,7 @@
 //! wall of a building costs 16 bytes and not four vertices. Positions are 16-bit, in units of
 //! `unit_m` metres from the tile's origin on the city's plane.
 
+use super::BuildingTable;
 use bevy::math::DVec2;
 
 /// A record: four words, laid out as its kind says.
@@ -16,9 +17,9 @@ pub enum DrawKind {
     Fill,
     /// A line's segment: two ends, style.
     Line,
-    /// A wall: two ends (outside on the right), base and top in decimetres, seed.
+    /// A wall: two ends (outside on the right), base and top in decimetres, its building's number.
     Wall,
-    /// A roof's triangle: three corners, top in decimetres and seed.
+    /// A roof's triangle: three corners, top in decimetres and its building's number.
     Roof,
 }
 
@@ -46,6 +47,10 @@ pub struct TileGeometry {
     pub counts: [u32; 4],
     /// The highest roof, metres.
     pub top_m: f32,
+    /// What is known of the buildings, by their numbers in this tile.
+    pub table: BuildingTable,
+    /// The states of the buildings, as [`BuildingTable::states`] has them.
+    pub states: Vec<u32>,
     /// Buildings that begin in this tile (none is counted in two tiles).
     pub buildings: u32,
 }
@@ -62,7 +67,7 @@ impl TileGeometry {
     /// What it takes on the GPU.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.records.len() * size_of::<Record>()
+        self.records.len() * size_of::<Record>() + self.table.len() * size_of::<u32>()
     }
 
     /// The records as bytes, for the GPU.

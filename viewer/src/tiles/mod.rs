@@ -3,8 +3,12 @@
 mod build;
 mod geometry;
 mod mvt;
+mod strokes;
 mod style;
+mod table;
 
 pub use build::{LayerInput, TileBuilder};
 pub use geometry::{DrawKind, Record, TileGeometry};
+pub use strokes::of_strokes;
 pub use style::{ROLE_STYLES, Role};
+pub use table::{BuildingTable, Value};

@@ -209,6 +209,16 @@ impl<'a> Layer<'a> {
         self.keys.get(name).copied()
     }
 
+    /// The attributes' names with their numbers.
+    pub fn keys(&self) -> impl Iterator<Item = (&'a str, usize)> + '_ {
+        self.keys.iter().map(|(name, number)| (*name, *number as usize))
+    }
+
+    /// Every value of the layer.
+    pub fn values(&self) -> &[Attribute<'a>] {
+        &self.values
+    }
+
     /// The features in order.
     pub fn features(&self) -> impl Iterator<Item = Result<Feature<'a, '_>, MvtError>> {
         self.features.iter().map(move |bytes| {
@@ -247,6 +257,16 @@ impl<'a> Feature<'a, '_> {
             }
         }
         None
+    }
+
+    /// The numbers of its attributes and of their values; what follows a corrupt one is left out.
+    pub fn tags(&self) -> impl Iterator<Item = (usize, usize)> + 'a {
+        let mut tags = Message::new(self.tags);
+        let end = self.tags.len();
+        std::iter::from_fn(move || {
+            let mut next = || if tags.at < end { usize::try_from(tags.varint().ok()?).ok() } else { None };
+            Some((next()?, next()?))
+        })
     }
 
     /// The paths of the geometry: rings without their closing vertex, lines, or points; reuses

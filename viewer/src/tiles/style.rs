@@ -60,10 +60,14 @@ pub mod id {
     pub const ROAD_MOTORWAY: StyleId = 11;
     /// Borders of the largest areas.
     pub const AREA: StyleId = 12;
+    /// What is drawn from the console.
+    pub const DRAWN: StyleId = 13;
+    /// The inside of what is drawn.
+    pub const DRAWN_AREA: StyleId = 14;
 }
 
 /// How many styles there are; schemes have a row for each.
-pub const ROLE_STYLES: usize = 13;
+pub const ROLE_STYLES: usize = 15;
 
 impl Role {
     /// What a collection most likely is, by its id; `None` leaves it off the wall.

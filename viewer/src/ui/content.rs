@@ -7,7 +7,7 @@ use crate::{
     live::{Followed, Incident, LiveState},
     net::{Answer, Desk, encode, items_path},
     render::Glyph,
-    scene::{Group, PanelKind, SERIES, Scene, ScenePanel},
+    scene::{ClassColour, Colouring, Group, PanelKind, SERIES, Scene, ScenePanel},
 };
 use citywall_wire::CollectionDocument;
 use geo::Contains;
@@ -29,7 +29,7 @@ const EVERY_PAST: Duration = Duration::from_secs(300);
 const OLD_PERIODS: u32 = 3;
 
 /// The colour of a mark beside a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Tone {
     /// Of a level.
     Level(usize),
@@ -39,6 +39,8 @@ pub enum Tone {
     Thing,
     /// Of what moves.
     Moving,
+    /// Of a class of buildings.
+    Class(ClassColour),
 }
 
 /// A mark beside a text.
@@ -117,6 +119,8 @@ pub struct Sources<'a> {
     pub scene: &'a Scene,
     /// The things that the scene marks.
     pub things: &'a ThingBook,
+    /// How the buildings are coloured.
+    pub colouring: Option<&'a Colouring>,
     /// The moment, and the time of day.
     pub now: (Instant, Timestamp),
     /// The middle of the picture and the corners of the view, metres on the city's plane.
@@ -302,6 +306,11 @@ fn plain_title(c: &CollectionDocument) -> String {
 
 fn legend(s: &Sources<'_>) -> Body {
     let mut rows: Vec<Row> = Vec::new();
+    if let Some(colouring) = s.colouring.filter(|c| !c.title.is_empty()) {
+        rows.push(row(format!("建筑颜色：{}", colouring.title), ""));
+        let classes = colouring.classes.iter().filter(|c| !c.label.is_empty());
+        rows.extend(classes.map(|class| Row { mark: Some((Mark::Char("■"), Tone::Class(class.colour))), ..row(class.label.clone(), "") }));
+    }
     for things in &s.things.shown {
         let tone = if things.spec.glyph == Glyph::Arrow { Tone::Moving } else { Tone::Thing };
         let spec = &things.spec;

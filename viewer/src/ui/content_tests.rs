@@ -38,6 +38,7 @@ fn say(panel: &ScenePanel, scene: &str, live: &LiveState) -> Body {
         desk: &Desk::default(),
         scene: &scene,
         things: &things,
+        colouring: None,
         now: (Instant::now(), "2026-01-01T04:00:00Z".parse().unwrap()),
         view: ([0.0; 2], &[]),
         haste: 1,

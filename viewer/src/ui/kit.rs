@@ -46,6 +46,7 @@ impl Kit<'_> {
             Tone::Series(i) => self.scheme.series[i % self.scheme.series.len()],
             Tone::Thing => self.scheme.things,
             Tone::Moving => self.scheme.moving,
+            Tone::Class(colour) => self.scheme.class(colour),
         })
     }
 

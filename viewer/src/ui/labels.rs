@@ -28,6 +28,8 @@ pub struct Placed {
     pub areas: usize,
     /// Names around an alarm.
     pub around_alarm: usize,
+    /// Where the texts of drawings are.
+    pub drawn: Vec<Rect>,
     /// Where they, the alarm's banner and its facts are.
     pub taken: Vec<Rect>,
 }
@@ -96,6 +98,7 @@ pub(super) fn update(
 ) {
     let factor = (scale.0 * windows.iter().next().map_or(1.0, Window::scale_factor)).max(1e-3);
     let mut room = Room::beside_panels(&displays, factor, &written.taken);
+    written.drawn.iter().for_each(|rect| room.keep(*rect));
     let placed = place(&city, &rig, size.0, factor, &mut room);
     if written.areas != placed.len() {
         written.areas = placed.len();

@@ -7,6 +7,7 @@ mod board;
 mod card;
 mod chart;
 mod content;
+mod drawn;
 mod kit;
 mod labels;
 mod layout;
@@ -53,6 +54,7 @@ impl Plugin for WallUiPlugin {
                     sync::texts,
                     sync::plates,
                     stage::update,
+                    drawn::update,
                     labels::update,
                     (card::show, menu::show).chain(),
                     style::scale,

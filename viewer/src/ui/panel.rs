@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     camera::Rig,
-    city::{Chosen, City, CityFeed, CurrentScheme, PictureSize, ThingBook, WallClock},
+    city::{Chosen, City, CityFeed, Colours, CurrentScheme, PictureSize, ThingBook, WallClock},
     net::Desk,
     scene::{Mode, ScenePanel, Scenes, Side},
 };
@@ -82,7 +82,7 @@ pub fn spawn(parent: &mut ChildSpawnerCommands<'_>, kit: &Kit<'_>, spec: ScenePa
 }
 
 /// What panels are filled from.
-type Read<'w> = (Res<'w, CityFeed>, Res<'w, City>, Res<'w, PanelDesk>, Res<'w, Scenes>, Res<'w, ThingBook>);
+type Read<'w> = (Res<'w, CityFeed>, Res<'w, City>, Res<'w, PanelDesk>, Res<'w, Scenes>, Res<'w, ThingBook>, Res<'w, Colours>);
 
 /// Works the contents out, and builds those anew that have changed.
 #[expect(clippy::too_many_arguments, reason = "a panel may show anything that the wall knows")]
@@ -94,7 +94,7 @@ pub(super) fn update(
     mut times: Query<(&mut Text, &mut TextColor, &ChildOf), With<PanelTime>>,
     mut tags: Query<&mut BackgroundColor>,
     mut images: ResMut<Assets<Image>>,
-    (feed, city, desk, scenes, things): Read<'_>,
+    (feed, city, desk, scenes, things, colours): Read<'_>,
     (clock, rig, size, chosen): (Res<WallClock>, Res<Rig>, Res<PictureSize>, Res<Chosen>),
     (faces, scheme, mut ready): (Res<FontFaces>, Res<CurrentScheme>, ResMut<PanelsReady>),
     mut looked: Local<Option<(Instant, u32)>>,
@@ -115,6 +115,7 @@ pub(super) fn update(
         desk: &desk.0,
         scene: scenes.current(),
         things: &things,
+        colouring: colours.shown.as_ref(),
         now: (now, clock.time()),
         view: (rig.orbit.target.to_array(), &view),
         haste: if scenes.mode() == Mode::Ordinary { 1 } else { 3 },

@@ -1,7 +1,29 @@
 // Buildings: walls lit from below and along their edges, roofs in a calm tone.
 
 @group(1) @binding(0) var<storage, read> records: array<vec4u>;
+// Of each building: bits 0 to 7 the seed of its tone, 8 to 11 its class (0: none).
+@group(1) @binding(1) var<storage, read> states: array<u32>;
 @group(2) @binding(0) var<uniform> tile: Tile;
+
+// A building's tone, and how it differs from its neighbours'.
+struct Paint {
+    low: vec3f,
+    high: vec3f,
+    roof: vec3f,
+    own: f32,
+}
+
+fn paint_of(building: u32) -> Paint {
+    let state = states[min(building, arrayLength(&states) - 1u)];
+    let group = (state >> 8u) & 15u;
+    var out = Paint(frame.wall_low.rgb, frame.wall_high.rgb, frame.roof.rgb, f32(state & 255u) / 255.0 - 0.5);
+    if group > 0u {
+        // Roofs are what is seen most of from above: they have the class's colour, walls are its shade.
+        let colour = frame.classes[group - 1u].rgb;
+        out = Paint(colour * 0.70, colour * 0.55, colour * frame.classes[0].a, out.own);
+    }
+    return out;
+}
 
 struct WallVaryings {
     @builtin(position) position: vec4f,
@@ -10,6 +32,9 @@ struct WallVaryings {
     @location(1) @interpolate(flat) size: vec2f,
     // Tone, haze.
     @location(2) tone: vec2f,
+    // At its foot, and high above it.
+    @location(3) @interpolate(flat) low: vec3f,
+    @location(4) @interpolate(flat) high: vec3f,
 }
 
 @vertex
@@ -29,9 +54,11 @@ fn wall_vertex(@builtin(vertex_index) index: u32) -> WallVaryings {
     out.position = clip_of(relative);
     out.place = vec2f(corner.x * len, corner.y * (high - low));
     out.size = vec2f(len, high - low);
-    let own = f32(record.w & 255u) / 255.0 - 0.5;
+    let paint = paint_of(record.w);
     let tall = sqrt(clamp(high / 220.0, 0.0, 1.0));
-    out.tone = vec2f((1.0 - frame.haze_reach.w * (1.0 - facing)) * (0.80 + 0.10 * own + 0.55 * tall), haze_at(length(relative)));
+    out.tone = vec2f((1.0 - frame.haze_reach.w * (1.0 - facing)) * (0.80 + 0.10 * paint.own + 0.55 * tall), haze_at(length(relative)));
+    out.low = paint.low;
+    out.high = paint.high;
     return out;
 }
 
@@ -39,9 +66,9 @@ fn wall_vertex(@builtin(vertex_index) index: u32) -> WallVaryings {
 fn wall_fragment(in: WallVaryings) -> @location(0) vec4f {
     let step = max(fwidth(in.place), vec2f(1e-4));
     let px = in.size / step;
-    var colour = mix(frame.wall_low.rgb, frame.wall_high.rgb, clamp(in.place.y / 45.0, 0.0, 1.0)) * in.tone.x;
+    var colour = mix(in.low, in.high, clamp(in.place.y / 45.0, 0.0, 1.0)) * in.tone.x;
     // Light from the street.
-    colour += frame.wall_low.rgb * (frame.haze_reach.z * exp2(-in.place.y / 7.0));
+    colour += in.low * (frame.haze_reach.z * exp2(-in.place.y / 7.0));
     // Storeys, once they are wide enough to be seen as lines.
     let storey = 3.3 / step.y;
     if storey > 4.0 {
@@ -66,11 +93,11 @@ fn roof_vertex(@builtin(vertex_index) index: u32) -> RoofVaryings {
     let record = records[index / 3u];
     let top = f32(record.w & 0xffffu) * 0.1;
     let relative = tile.origin.xyz + vec3f(xy(record[index % 3u]) * tile.origin.w, top);
-    let own = f32((record.w >> 16u) & 255u) / 255.0 - 0.5;
+    let paint = paint_of(record.w >> 16u);
     let tall = sqrt(clamp(top / 220.0, 0.0, 1.0));
     var out: RoofVaryings;
     out.position = clip_of(relative);
-    out.colour = mix(frame.roof.rgb * (0.78 + 0.10 * own + 0.85 * tall), frame.haze.rgb, haze_at(length(relative)));
+    out.colour = mix(paint.roof * (0.78 + 0.10 * paint.own + 0.85 * tall), frame.haze.rgb, haze_at(length(relative)));
     return out;
 }
 

@@ -42,7 +42,9 @@ struct Frame {
     density: vec4f,
     // The stage of an alarm: east, north, the inner ring's radius in metres, how strongly the rest is dimmed.
     stage: vec4f,
-    styles: array<Style, 13>,
+    // The classes of coloured buildings; a of the first: how light their roofs are.
+    classes: array<vec4f, 8>,
+    styles: array<Style, 15>,
 }
 
 struct Tile {

@@ -8,16 +8,20 @@ struct FillVaryings {
     @location(0) colour: vec4f,
 }
 
-@vertex
-fn fill_vertex(@builtin(vertex_index) index: u32) -> FillVaryings {
+fn filled(index: u32) -> FillVaryings {
     let record = records[index / 3u];
     let relative = tile.origin.xyz + vec3f(xy(record[index % 3u]) * tile.origin.w, 0.0);
     let colour = frame.styles[record.w & 15u].colour;
     var out: FillVaryings;
     out.position = clip_of(relative);
     // Large triangles: the distance is taken per pixel.
-    out.colour = vec4f(colour.rgb, 1.0);
+    out.colour = colour;
     return out;
+}
+
+@vertex
+fn fill_vertex(@builtin(vertex_index) index: u32) -> FillVaryings {
+    return filled(index);
 }
 
 @fragment
@@ -26,6 +30,17 @@ fn fill_fragment(in: FillVaryings) -> @location(0) vec4f {
     let screen = (in.position.xy / frame.viewport.xy * 2.0 - 1.0) * vec2f(1.0, -1.0);
     let ray = length(vec3f(frame.lens.xy + screen * vec2f(frame.right.w, frame.up.w), 1.0));
     return vec4f(mix(in.colour.rgb, frame.haze.rgb, haze_at(ray / in.position.w)), 1.0);
+}
+
+// What is drawn by hand lets the city through.
+@vertex
+fn tint_vertex(@builtin(vertex_index) index: u32) -> FillVaryings {
+    return filled(index);
+}
+
+@fragment
+fn tint_fragment(in: FillVaryings) -> @location(0) vec4f {
+    return in.colour;
 }
 
 struct LineVaryings {

@@ -1,0 +1,98 @@
+//! What is drawn from the console, as lines and areas on the ground.
+
+use crate::{
+    city::City,
+    geo::CityPlane,
+    live::{Drawing, DrawingKind},
+    render::Picture,
+    tiles::{TileGeometry, of_strokes},
+};
+use bevy::{math::DVec2, prelude::*};
+use std::f64::consts::TAU;
+
+/// Sides of the polygon that stands for a circle.
+const CIRCLE_SIDES: u32 = 96;
+/// The head of an arrow: its length as a share of the arrow's, and half its angle, radians.
+const HEAD: (f64, f64) = (0.12, 0.45);
+
+/// What is drawn from the console.
+#[derive(Resource, Default, Debug)]
+pub struct Drawings {
+    /// All, in the order in which they were drawn.
+    pub list: Vec<Drawing>,
+    shown: Option<(Vec<Drawing>, CityPlane)>,
+}
+
+pub(super) fn update(mut drawings: ResMut<Drawings>, city: Res<City>, mut picture: ResMut<Picture>) {
+    let Some(plane) = city.plane else { return };
+    if drawings.shown.as_ref().is_some_and(|(list, on)| *list == drawings.list && *on == plane) {
+        return;
+    }
+    picture.drawings = Some(drawings.list.iter().map(|drawing| geometry(drawing, plane)).collect());
+    drawings.shown = Some((drawings.list.clone(), plane));
+}
+
+/// Each has a geometry of its own, so that a small one is as fine as a large one.
+fn geometry(drawing: &Drawing, plane: CityPlane) -> TileGeometry {
+    let points: Vec<DVec2> = drawing.points.iter().map(|p| plane.forward(p.0, p.1)).collect();
+    match drawing.kind {
+        DrawingKind::Line => of_strokes(&[points], None),
+        DrawingKind::Area => of_strokes(&[closed(&points)], Some(&points)),
+        DrawingKind::Arrow => {
+            let head = head(&points);
+            of_strokes(&[points, head], None)
+        }
+        DrawingKind::Circle => {
+            let at = |side: u32| points[0] + DVec2::from_angle(TAU * f64::from(side) / f64::from(CIRCLE_SIDES)) * drawing.radius_m;
+            let ring: Vec<DVec2> = (0..CIRCLE_SIDES).map(at).collect();
+            // The radius is drawn as well, since it is written.
+            of_strokes(&[closed(&ring), vec![points[0], ring[0]]], Some(&ring))
+        }
+        DrawingKind::Note => {
+            let arm = |along: DVec2| vec![points[0] - along * NOTE_M, points[0] + along * NOTE_M];
+            of_strokes(&[arm(DVec2::X), arm(DVec2::Y)], None)
+        }
+    }
+}
+
+/// Half the cross at the foot of a note, metres.
+const NOTE_M: f64 = 40.0;
+
+fn closed(ring: &[DVec2]) -> Vec<DVec2> {
+    ring.iter().chain(ring.first()).copied().collect()
+}
+
+/// The head at the end of a line.
+fn head(points: &[DVec2]) -> Vec<DVec2> {
+    let (Some(&tip), Some(&before)) = (points.last(), points.iter().rev().nth(1)) else { return Vec::new() };
+    let long: f64 = points.windows(2).map(|w| w[0].distance(w[1])).sum();
+    let back = (before - tip).normalize_or_zero() * long * HEAD.0;
+    vec![tip + DVec2::from_angle(HEAD.1).rotate(back), tip, tip + DVec2::from_angle(-HEAD.1).rotate(back)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tiles::DrawKind;
+
+    #[test]
+    fn every_kind_is_drawn_and_a_circle_has_its_radius() {
+        let plane = CityPlane::around(117.2, 39.1);
+        let drawing = |kind, points: &[(f64, f64)]| {
+            geometry(&Drawing { id: "a".into(), kind, points: points.to_vec(), text: String::new(), radius_m: 1500.0 }, plane)
+        };
+        let (a, b, c) = ((117.2, 39.1), (117.22, 39.1), (117.22, 39.12));
+        let counts = |g: &TileGeometry| (g.counts[DrawKind::Line as usize], g.counts[DrawKind::Fill as usize]);
+        assert_eq!(counts(&drawing(DrawingKind::Line, &[a, b, c])), (2, 0));
+        assert_eq!(counts(&drawing(DrawingKind::Arrow, &[a, b])), (3, 0));
+        assert_eq!(counts(&drawing(DrawingKind::Area, &[a, b, c])), (3, 1));
+        assert_eq!(counts(&drawing(DrawingKind::Note, &[a])), (2, 0));
+        let circle = drawing(DrawingKind::Circle, &[a]);
+        assert_eq!(counts(&circle), (CIRCLE_SIDES + 1, CIRCLE_SIDES - 2));
+        let reach = circle.records[circle.range(DrawKind::Line).start as usize..]
+            .iter()
+            .map(|r| f64::from(r[0] as u16 as i16).hypot(f64::from((r[0] >> 16) as u16 as i16)) * f64::from(circle.unit_m))
+            .fold(0.0, f64::max);
+        assert!((reach - 1500.0).abs() < 1.0, "{reach}");
+    }
+}
