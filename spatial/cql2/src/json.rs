@@ -4,7 +4,7 @@ use crate::{
     FilterError, Place, Shape,
     expr::{Expr, Node, Op},
     shape::{Coordinates, ShapeKind},
-    text::{interval_end, shaped},
+    text::{interval_end, names_function, shaped},
     time,
 };
 use citywall_model::limits::{FILTER_BYTES_MAX, FILTER_DEPTH_MAX};
@@ -87,7 +87,7 @@ impl Reader {
         }
         if let Some(name) = object.get("property") {
             return match name {
-                Value::String(name) => Ok(Expr::new(place, Node::Property(name.clone()))),
+                Value::String(name) if !name.is_empty() => Ok(Expr::new(place, Node::Property(name.clone()))),
                 other => self.at("property", |r| Err(r.error("a property’s name", other))),
             };
         }
@@ -127,6 +127,9 @@ impl Reader {
         };
         let args = self.at("args", |r| r.all(args))?;
         let op = Op::of_json(name);
+        if matches!(op, Op::Function(_)) && !names_function(name) {
+            return self.at("op", |r| Err(r.error("the name of an operator or a function", &Value::from(name))));
+        }
         if op == Op::In && !matches!(args.get(1).map(|list| &list.node), Some(Node::Array(list)) if !list.is_empty()) {
             return Err(FilterError::new(&place, "a value and an array of at least one value to be in", "others"));
         }

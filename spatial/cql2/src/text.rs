@@ -3,7 +3,7 @@
 use crate::{
     FilterError, Place, Shape,
     expr::{Expr, Node, Op},
-    lex::{Token, Word, words},
+    lex::{Token, Word, continues_name, starts_name, words},
     shape::{Coordinates, ShapeKind},
     time,
 };
@@ -406,6 +406,14 @@ impl Parser {
             }
         }
     }
+}
+
+/// True if text can call a function by this name: the rule `identifier` of annex B, and no name of the language's own.
+pub(crate) fn names_function(name: &str) -> bool {
+    let is_identifier = name.starts_with(starts_name) && name.chars().all(continues_name);
+    let is_ours =
+        is_geometry(name) || RESERVED.iter().chain(&["DATE", "TIMESTAMP", "INTERVAL", "BBOX"]).any(|word| word.eq_ignore_ascii_case(name));
+    is_identifier && !is_ours && Op::of_call(name) == Op::Function(name.to_owned())
 }
 
 fn is_geometry(name: &str) -> bool {

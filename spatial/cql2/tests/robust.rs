@@ -145,6 +145,10 @@ fn an_error_names_the_place_what_was_expected_and_what_was_found() {
         ("{\"op\": \"=\", \"args\": [1, 2}", "character 26: expected JSON, found expected `,` or `]` at line 1 column 26"),
         ("{\"op\": \"=\", \"args\": [1]}", "the whole filter: expected 2 arguments of “=”, found 1"),
         ("{\"op\": \"not\", \"args\": [{\"property\": 3}]}", "/args/0/property: expected a property’s name, found 3"),
+        ("{\"op\": \"not\", \"args\": [{\"property\": \"\"}]}", "/args/0/property: expected a property’s name, found \"\""),
+        // A function that text could not call would not be the same in both forms.
+        ("{\"op\": \"ca((sei\", \"args\": []}", "/op: expected the name of an operator or a function, found \"ca((sei\""),
+        ("{\"op\": \"CASEI\", \"args\": [\"a\"]}", "/op: expected the name of an operator or a function, found \"CASEI\""),
         ("{\"op\": \"=\", \"args\": [{\"property\": \"floors\"}, \"x\"]}", "/args/1: expected a number, found a text"),
         (
             "{\"op\": \"s_within\", \"args\": [{\"property\": \"geometry\"}, {\"type\": \"Point\", \"coordinates\": [1, \"a\"]}]}",
