@@ -3,12 +3,17 @@
 use super::{Encoder, Sink, batches::Batches};
 use crate::limits;
 use arrow_array::RecordBatch;
+use arrow_schema::DataType;
 use citywall_model::FeatureRef;
 use geoparquet::writer::{GeoParquetRecordBatchEncoder, GeoParquetWriterOptions};
 use parquet::{
     arrow::ArrowWriter,
-    basic::{Compression, ZstdLevel},
-    file::{metadata::KeyValue, properties::WriterProperties},
+    basic::{Compression, Encoding, ZstdLevel},
+    file::{
+        metadata::KeyValue,
+        properties::{EnabledStatistics, WriterProperties},
+    },
+    schema::types::ColumnPath,
 };
 use serde_json::Value;
 use std::io::{self, Write};
@@ -30,10 +35,7 @@ impl Parquet {
     pub(super) fn new(sink: Sink, batches: Batches, has_crs: bool) -> io::Result<Self> {
         let encoder = GeoParquetRecordBatchEncoder::try_new(&batches.schema(), &GeoParquetWriterOptions::default());
         let encoder = encoder.map_err(io::Error::other)?;
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_max_row_group_bytes(Some(limits::EXPORT_ROW_GROUP_BYTES_MAX))
-            .build();
+        let properties = properties(&batches);
         let writer = ArrowWriter::try_new(sink, encoder.target_schema(), Some(properties)).map_err(io::Error::other)?;
         Ok(Self { batches, encoder: Some(encoder), writer, has_crs })
     }
@@ -60,6 +62,31 @@ impl Parquet {
         }
         Ok(KeyValue::new("geo".to_owned(), Some(geo.to_string())))
     }
+}
+
+/// How columns are written. The writer would look every value up in a dictionary, which takes most
+/// of the time and gains nothing where nearly every value differs: only texts get one.
+fn properties(batches: &Batches) -> WriterProperties {
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_bytes(Some(limits::EXPORT_ROW_GROUP_BYTES_MAX))
+        .set_statistics_enabled(EnabledStatistics::Chunk);
+    for (at, field) in batches.schema().fields().iter().enumerate() {
+        let column = ColumnPath::new(vec![field.name().clone()]);
+        let is_id = at == 0;
+        properties = match field.data_type() {
+            DataType::Utf8 if !is_id => properties,
+            // Least and greatest bytes of geometries say nothing.
+            DataType::Binary => properties
+                .set_column_dictionary_enabled(column.clone(), false)
+                .set_column_statistics_enabled(column, EnabledStatistics::None),
+            DataType::Int64 => {
+                properties.set_column_dictionary_enabled(column.clone(), false).set_column_encoding(column, Encoding::DELTA_BINARY_PACKED)
+            }
+            _ => properties.set_column_dictionary_enabled(column, false),
+        };
+    }
+    properties.build()
 }
 
 impl Encoder for Parquet {
