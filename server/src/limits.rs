@@ -189,3 +189,5 @@ pub const ANALYSIS_RESULT_BYTES_MAX: usize = 128 << 20;
 pub const ANALYSIS_JOB_SECONDS_MAX: u64 = 600;
 /// Most aggregates that are kept between their tiles.
 pub const CHOROPLETHS_KEPT_MAX: usize = 16;
+/// Seconds after which what an input of a process refers to must have come.
+pub const REFERENCE_SECONDS_MAX: u64 = 10;

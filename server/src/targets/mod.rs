@@ -17,3 +17,4 @@ mod webhook;
 pub use address::Allowed;
 pub use document::{Broker, FenceOf, TargetDocument, Via};
 pub use post_office::{PostOffice, Standing};
+pub use webhook::guarded;

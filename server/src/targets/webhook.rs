@@ -33,15 +33,7 @@ pub struct Webhook {
 
 impl Webhook {
     pub fn new(target: &str, url: &str, secret: Option<&str>, timeout: Duration, allowed: Allowed) -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .user_agent(concat!("citywall/", env!("CARGO_PKG_VERSION")))
-            .timeout_global(Some(timeout))
-            .build();
-        let agent = Agent::with_parts(config, DefaultConnector::default(), Guarded { inner: DefaultResolver::default(), allowed });
+        let agent = guarded(timeout, allowed);
         Self { target: target.to_owned(), url: url.to_owned(), secret: secret.map(str::to_owned), agent }
     }
 }
@@ -82,6 +74,19 @@ fn sign(secret: &str, seconds: i64, body: &str) -> String {
         }
     }
     signature
+}
+
+/// An HTTP client that speaks to these addresses alone, follows no redirect and returns every status.
+pub fn guarded(timeout: Duration, allowed: Allowed) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .user_agent(concat!("citywall/", env!("CARGO_PKG_VERSION")))
+        .timeout_global(Some(timeout))
+        .build();
+    Agent::with_parts(config, DefaultConnector::default(), Guarded { inner: DefaultResolver::default(), allowed })
 }
 
 /// Leaves only allowed addresses, at the moment of connecting, so that a name cannot change its

@@ -2,7 +2,11 @@
 
 use crate::harness::{City, Server};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    time::{Duration, Instant},
+};
 
 fn execute(server: &Server, process: &str, request: &Value, prefer: &[(&str, &str)]) -> crate::harness::Answer {
     let headers: Vec<(&str, &str)> = std::iter::once(("content-type", "application/json")).chain(prefer.iter().copied()).collect();
@@ -101,7 +105,9 @@ fn a_job_that_runs_is_ended_and_what_makes_no_sense_is_refused() {
         (json!({"inputs": {}}), "collection"),
         (json!({"inputs": []}), "inputs"),
         (json!({"inputs": {"collection": "squares", "what": 1}}), "what"),
-        (json!({"inputs": {"collection": {"href": "http://example.org/"}}}), "collection"),
+        (json!({"inputs": {"collection": {"href": 1}}}), "collection"),
+        (json!({"inputs": {"collection": {"href": "ftp://127.0.0.1/"}}}), "collection"),
+        (json!({"inputs": {"collection": {"href": format!("{}/nothing", server.url)}}}), "collection"),
         (json!({"inputs": {"collection": "squares"}, "response": "xml"}), "response"),
         (json!({"inputs": {"collection": "squares"}, "outputs": {"other": {}}}), "outputs"),
         (json!({"inputs": {"collection": "squares"}, "outputs": {"answer": {"transmissionMode": "reference"}}}), "outputs"),
@@ -120,4 +126,45 @@ fn a_job_that_runs_is_ended_and_what_makes_no_sense_is_refused() {
     let begun = Instant::now();
     assert_eq!(server.terminate(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(8));
+}
+
+#[test]
+fn an_input_may_be_where_a_link_points() {
+    let city = City::new();
+    let server = city.serve();
+    let filter = json!({"op": "<", "args": [{"property": "height"}, 10]});
+    // Another server, whose answer is the filter; this one listens on loopback and may speak to it.
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/filter", other.local_addr().unwrap());
+    let body = filter.to_string();
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = other.accept().unwrap();
+        let mut request = [0; 4096];
+        let read = stream.read(&mut request).unwrap();
+        write!(stream, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        String::from_utf8_lossy(&request[..read]).into_owned()
+    });
+    let inline = execute(&server, "aggregate", &json!({"inputs": {"collection": "squares", "filter": {"value": filter}}}), &[]);
+    let link = json!({"inputs": {"collection": "squares", "filter": {"href": address, "type": "application/json"}}});
+    let linked = execute(&server, "aggregate", &link, &[]);
+    assert_eq!((linked.status, linked.json()), (200, inline.json()));
+    assert!(serving.join().unwrap().starts_with("GET /filter "));
+}
+
+#[test]
+fn a_job_that_never_ran_has_no_duration() {
+    let city = City::new();
+    let server = city.serve();
+    let inputs = json!({"inputs": {"method": "viewshed", "from": [117.2, 39.2, 50], "buildings": ["squares"], "radius": 9900, "cell": 10}});
+    for _ in 0..3 {
+        assert_eq!(execute(&server, "visibility", &inputs, &[("prefer", "respond-async")]).status, 201);
+    }
+    let count = |path: &str| server.json(path)["jobs"].as_array().unwrap().len();
+    let begun = Instant::now();
+    while count("/jobs?status=running") < 2 {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // The third waits (18-062r2, /req/job-list/duration-response).
+    assert_eq!((count("/jobs?status=accepted"), count("/jobs?minDuration=0"), count("/jobs?maxDuration=600")), (1, 2, 2));
 }

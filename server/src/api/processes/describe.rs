@@ -43,20 +43,22 @@ pub fn paths() -> Map<String, Value> {
     let limit =
         || query("limit", "Most entries of the list.", json!({"type": "integer", "minimum": 1, "maximum": 10_000, "default": 10_000}));
     let texts = || json!({"type": "array", "items": {"type": "string"}});
+    // A list in the standard, without a word on what several would mean.
+    let seconds = || json!({"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "maxItems": 1});
     let filters = vec![
         limit(),
         query("type", "Kinds of jobs; all are of the kind process.", texts()),
         query("processID", "Only jobs of these processes.", texts()),
         query("status", "Only jobs that stand so: accepted, running, successful, failed, dismissed.", texts()),
         query("datetime", "Only jobs created then: an instant, or FROM/TO with .. for an open end.", json!({"type": "string"})),
-        query("minDuration", "Only jobs that ran so many seconds at least.", json!({"type": "number"})),
-        query("maxDuration", "Only jobs that ran so many seconds at most.", json!({"type": "number"})),
+        query("minDuration", "Only jobs that ran so many seconds at least.", seconds()),
+        query("maxDuration", "Only jobs that ran so many seconds at most.", seconds()),
     ];
     let mut execute = with(
         described(
             "execute",
             "Ask a question as a process",
-            "inputs are the fields of the question. The answer itself; with “Prefer: respond-async” 201 and the address of a job, which may take ANALYSIS_JOB_SECONDS_MAX (600 s). Needs no more than the scope read.",
+            "inputs are the fields of the question, each inline, as {\"value\": …}, or as {\"href\": …} where its JSON is (a public address, or one that targets_allow lists). The answer itself; with “Prefer: respond-async” 201 and the address of a job, which may take ANALYSIS_JOB_SECONDS_MAX (600 s). Needs no more than the scope read.",
             &["400", "404", "413", "415", "422", "503"],
         ),
         vec![

@@ -3,7 +3,7 @@
 use super::{
     OUTPUT,
     job::{Analysis, document},
-    operation,
+    operation, reference,
 };
 use crate::{
     access::Caller,
@@ -35,7 +35,9 @@ pub async fn execute(
     ask.params(&[])?;
     let operation = operation(&id)?;
     let city = app.city()?.clone();
-    let asked = body::json_within(&ask.headers, body, limits::QUERY_BODY_BYTES_MAX, "QUERY_BODY_BYTES_MAX").await?;
+    let mut asked = body::json_within(&ask.headers, body, limits::QUERY_BODY_BYTES_MAX, "QUERY_BODY_BYTES_MAX").await?;
+    let names: Vec<&str> = operation.fields.iter().map(|field| field.name).collect();
+    reference::resolve(&app, &mut asked, &names).await?;
     let request = Execution::read(operation, &asked)?;
     if !prefers_async(&ask) {
         let app_too = app.clone();
@@ -89,9 +91,7 @@ impl Execution {
         outputs(request.get("outputs"))?;
         let given = match request.get("inputs") {
             None => Map::new(),
-            Some(Value::Object(inputs)) => {
-                inputs.iter().map(|(name, input)| Ok((name.clone(), plain(name, input)?))).collect::<Result<_, Problem>>()?
-            }
+            Some(Value::Object(inputs)) => inputs.iter().map(|(name, input)| (name.clone(), plain(input))).collect(),
             Some(_) => return Err(Problem::parameter("inputs", "expected an object")),
         };
         Ok(Self { input: Input::of(given, operation.fields)?, as_document })
@@ -119,11 +119,8 @@ fn outputs(outputs: Option<&Value>) -> Result<(), Problem> {
 }
 
 /// An input that is inline, or qualified as {"value": …}.
-fn plain(name: &str, input: &Value) -> Result<Value, Problem> {
-    let Some(object) = input.as_object() else { return Ok(input.clone()) };
-    if object.contains_key("href") {
-        return Err(Problem::parameter(name, "inputs by reference are not taken; give the value"));
-    }
+fn plain(input: &Value) -> Value {
+    let Some(object) = input.as_object() else { return input.clone() };
     let qualified = object.keys().all(|key| ["value", "mediaType", "encoding", "schema"].contains(&key.as_str()));
-    Ok(object.get("value").filter(|_| qualified).unwrap_or(input).clone())
+    object.get("value").filter(|_| qualified).unwrap_or(input).clone()
 }

@@ -112,10 +112,10 @@ impl Analysis {
         }
     }
 
-    /// How long it ran or has run, in seconds.
-    fn seconds(&self) -> f64 {
+    /// How long it ran or has run, in seconds; `None` if it has not started.
+    fn seconds(&self) -> Option<f64> {
         let end = self.finished.unwrap_or_else(Timestamp::now);
-        self.started.map_or(0.0, |started| end.duration_since(started).as_secs_f64())
+        self.started.map(|started| end.duration_since(started).as_secs_f64())
     }
 }
 
@@ -171,8 +171,9 @@ pub async fn list(State(app): State<Arc<App>>, ask: Ask) -> Answer {
             && named(&processes, job.process)
             && named(&states, job.word())
             && span.is_none_or(|(from, to)| from.is_none_or(|from| job.created >= from) && to.is_none_or(|to| job.created <= to))
-            && least.is_none_or(|least| job.seconds() >= least)
-            && most.is_none_or(|most| job.seconds() <= most)
+            // A job that never ran has no duration, and is left out where one is asked for.
+            && least.is_none_or(|least| job.seconds().is_some_and(|ran| ran >= least))
+            && most.is_none_or(|most| job.seconds().is_some_and(|ran| ran <= most))
     });
     let mut links = vec![link("self", ask.links.to("/jobs"), "application/json", "This document")];
     if jobs.len() > limit {

@@ -4,6 +4,7 @@
 mod describe;
 mod execute;
 mod job;
+mod reference;
 
 use super::{
     query::{OPERATIONS, Operation},
