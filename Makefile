@@ -49,7 +49,7 @@ soak: build ## Runs the soak, crash and fuzz tests at full length.
 	tests/fuzz/run
 
 bench: build ## Runs the benchmarks beside their peers and prints rows for BENCHMARKS.md.
-	cargo bench --locked --workspace --profile release $(addprefix --bench ,import start window http tiles tiles3d martin ingest fences record wall postgis tile38 live)
+	cargo bench --locked --workspace --profile release $(addprefix --bench ,import start window http tiles tiles3d martin ingest fences record wall postgis tile38 live grids features)
 
 lint: ## Checks formatting and lints.
 	cargo fmt --all --check

@@ -58,8 +58,18 @@ pub fn run(program: &str, arguments: &[&str]) -> String {
 /// A Python with the packages of `tests/python/requirements.txt`, kept beside the build.
 #[must_use]
 pub fn python() -> PathBuf {
-    let requirements = root().join("tests/python/requirements.txt");
-    let folder = binary("citywall").parent().unwrap().join("python");
+    python_with("tests/python/requirements.txt", "python")
+}
+
+/// A Python with the programs that benchmarks race against, kept beside the build.
+#[must_use]
+pub fn peers() -> PathBuf {
+    python_with("tests/python/peers.txt", "peers")
+}
+
+fn python_with(requirements: &str, folder: &str) -> PathBuf {
+    let requirements = root().join(requirements);
+    let folder = binary("citywall").parent().unwrap().join(folder);
     // Tests of several programs may come at once; one makes it.
     let lock = std::fs::File::create(folder.with_extension("lock")).unwrap();
     lock.lock().unwrap();
