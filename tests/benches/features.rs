@@ -148,9 +148,9 @@ fn pygeoapi(folder: &Path, postgres: &Postgres) -> Peer {
 logging: {{level: ERROR}}
 metadata:
   identification: {{title: peer, description: peer, keywords: [peer], keywords_type: theme, terms_of_service: none, url: "http://127.0.0.1"}}
-  license: {{name: none}}
+  license: {{name: none, url: "http://127.0.0.1"}}
   provider: {{name: none, url: "http://127.0.0.1"}}
-  contact: {{name: none}}
+  contact: {{name: none, url: "http://127.0.0.1"}}
 resources:
   buildings:
     type: collection
