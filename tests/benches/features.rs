@@ -83,7 +83,7 @@ fn load(view: &CollectionView) -> Postgres {
 /// WKB with its CRS, in hexadecimal: the flag of an SRID is bit 29 of the type.
 fn ewkb(wkb: &[u8]) -> String {
     let kind = u32::from_le_bytes(wkb[1..5].try_into().unwrap());
-    let kind = if kind >= 1000 { kind % 1000 | 0x8000_0000 } else { kind } | 0x2000_0000;
+    let kind = if kind >= 1000 { (kind % 1000) | 0x8000_0000 } else { kind } | 0x2000_0000;
     let head = std::iter::once(wkb[0]).chain(kind.to_le_bytes()).chain(4326_u32.to_le_bytes());
     head.chain(wkb[5..].iter().copied()).fold(String::new(), |mut hex, byte| write!(hex, "{byte:02x}").map(|()| hex).unwrap())
 }
