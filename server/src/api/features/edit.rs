@@ -20,11 +20,11 @@ use axum::{
     body::{Body, Bytes},
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
-    response::IntoResponse,
+    response::{IntoResponse, Response},
     routing::MethodRouter,
 };
 use citywall_model::{CollectionId, EventDraft, Properties, Revision, limits as engine};
-use citywall_query::{City, Deed, Edit, Expected};
+use citywall_query::{City, Deed, Edit, Expected, Receipt};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -93,8 +93,7 @@ async fn put(
     };
     let edit = Edit { draft, deed: Deed::Replace, expected };
     let receipt = app.intake.edit(&city, &collection, edit, &caller.name).await.map_err(gone)?;
-    let mut response = json("application/json", ingest::receipt(&receipt));
-    response.headers_mut().insert(header::ETAG, tag(receipt.revision));
+    let mut response = changed(&receipt);
     if is_new {
         *response.status_mut() = StatusCode::CREATED;
         let location = ask.links.item(&id, &receipt.id);
@@ -117,9 +116,14 @@ async fn patch(
     let draft = feature(&ask.headers, &item, body).await?;
     let edit = Edit { draft, deed: Deed::Patch, expected };
     let receipt = app.intake.edit(&city, &collection, edit, &caller.name).await?;
-    let mut response = json("application/json", ingest::receipt(&receipt));
+    Ok(changed(&receipt))
+}
+
+/// The answer to an edit: what became of the item, under its new tag.
+fn changed(receipt: &Receipt) -> Response {
+    let mut response = json("application/json", ingest::receipt(receipt));
     response.headers_mut().insert(header::ETAG, tag(receipt.revision));
-    Ok(response)
+    response
 }
 
 /// `DELETE /collections/{id}/items/{fid}`

@@ -9,33 +9,15 @@ use citywall_analysis::join::{Joined, Relation, Side, counts, nearest, pairs, re
 use serde_json::{Map, Value, json};
 
 const FIELDS: &[Field] = &[
-    Field { name: "left", kind: Kind::Text, needed: true, means: "the collection whose items are looked up", example: "events" },
-    Field { name: "right", kind: Kind::Text, needed: true, means: "the collection that they are looked up in", example: "districts" },
-    Field {
-        name: "relation",
-        kind: Kind::Text,
-        needed: true,
-        means: "intersects, within, dwithin (with distance) or nearest (of points)",
-        example: "intersects",
-    },
-    Field { name: "distance", kind: Kind::Number, needed: false, means: "metres of dwithin, geodesic", example: "" },
-    Field {
-        name: "result",
-        kind: Kind::Text,
-        needed: false,
-        means: "counts (of the left for each of the right) or pairs; counts without it",
-        example: "counts",
-    },
-    Field { name: "left-filter", kind: Kind::Filter, needed: false, means: "CQL2 that holds of the left", example: "" },
-    Field { name: "right-filter", kind: Kind::Filter, needed: false, means: "CQL2 that holds of the right", example: "" },
-    Field {
-        name: "left-properties",
-        kind: Kind::List,
-        needed: false,
-        means: "properties of the left to carry over into pairs",
-        example: "",
-    },
-    Field { name: "right-properties", kind: Kind::List, needed: false, means: "properties of the right to carry over", example: "" },
+    Field::needed("left", Kind::Text, "the collection whose items are looked up", "events"),
+    Field::needed("right", Kind::Text, "the collection that they are looked up in", "districts"),
+    Field::needed("relation", Kind::Text, "intersects, within, dwithin (with distance) or nearest (of points)", "intersects"),
+    Field::optional("distance", Kind::Number, "metres of dwithin, geodesic", ""),
+    Field::optional("result", Kind::Text, "counts (of the left for each of the right) or pairs; counts without it", "counts"),
+    Field::optional("left-filter", Kind::Filter, "CQL2 that holds of the left", ""),
+    Field::optional("right-filter", Kind::Filter, "CQL2 that holds of the right", ""),
+    Field::optional("left-properties", Kind::List, "properties of the left to carry over into pairs", ""),
+    Field::optional("right-properties", Kind::List, "properties of the right to carry over", ""),
 ];
 
 /// `/query/join`

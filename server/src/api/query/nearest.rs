@@ -9,30 +9,17 @@ use citywall_analysis::nearest::nearest;
 use serde_json::json;
 
 const FIELDS: &[Field] = &[
-    Field { name: "collections", kind: Kind::List, needed: true, means: "the collections to look in", example: "buildings" },
-    Field { name: "place", kind: Kind::Place, needed: true, means: "longitude, latitude in degrees", example: "117.2,39.13" },
-    Field {
-        name: "count",
-        kind: Kind::Number,
-        needed: false,
-        means: "how many items: 10 without it, at most ANALYSIS_NEAREST_MAX (1000)",
-        example: "5",
-    },
-    Field { name: "within", kind: Kind::Number, needed: false, means: "no further than so many metres", example: "500" },
-    Field {
-        name: "filter",
-        kind: Kind::Filter,
-        needed: false,
-        means: "CQL2 that holds of the items, in each of the collections",
-        example: "",
-    },
-    Field {
-        name: "properties",
-        kind: Kind::List,
-        needed: false,
-        means: "the properties to tell of each item: all without it; those that a collection does not have are passed over",
-        example: "",
-    },
+    Field::needed("collections", Kind::List, "the collections to look in", "buildings"),
+    Field::needed("place", Kind::Place, "longitude, latitude in degrees", "117.2,39.13"),
+    Field::optional("count", Kind::Number, "how many items: 10 without it, at most ANALYSIS_NEAREST_MAX (1000)", "5"),
+    Field::optional("within", Kind::Number, "no further than so many metres", "500"),
+    Field::optional("filter", Kind::Filter, "CQL2 that holds of the items, in each of the collections", ""),
+    Field::optional(
+        "properties",
+        Kind::List,
+        "the properties to tell of each item: all without it; those that a collection does not have are passed over",
+        "",
+    ),
 ];
 
 /// `/query/nearest`

@@ -12,38 +12,19 @@ use geo_types::{Geometry, GeometryCollection};
 use serde_json::json;
 
 const FIELDS: &[Field] = &[
-    Field {
-        name: "operation",
-        kind: Kind::Text,
-        needed: true,
-        means: "measure, buffer (with distance), union, intersection or difference (each with a second shape or collection)",
-        example: "buffer",
-    },
-    Field {
-        name: "geometry",
-        kind: Kind::Geometry,
-        needed: false,
-        means: "the first shape",
-        example: r#"{"type":"Point","coordinates":[117.2,39.13]}"#,
-    },
-    Field { name: "collection", kind: Kind::Text, needed: false, means: "or the collection whose items are the first shape", example: "" },
-    Field { name: "filter", kind: Kind::Filter, needed: false, means: "CQL2 that holds of these items", example: "" },
-    Field { name: "other-geometry", kind: Kind::Geometry, needed: false, means: "the second shape", example: "" },
-    Field {
-        name: "other-collection",
-        kind: Kind::Text,
-        needed: false,
-        means: "or the collection whose items are the second shape",
-        example: "",
-    },
-    Field { name: "other-filter", kind: Kind::Filter, needed: false, means: "CQL2 that holds of these items", example: "" },
-    Field {
-        name: "distance",
-        kind: Kind::Number,
-        needed: false,
-        means: "metres of a buffer, -50,000 to 50,000; below 0 it shrinks polygons",
-        example: "200",
-    },
+    Field::needed(
+        "operation",
+        Kind::Text,
+        "measure, buffer (with distance), union, intersection or difference (each with a second shape or collection)",
+        "buffer",
+    ),
+    Field::optional("geometry", Kind::Geometry, "the first shape", r#"{"type":"Point","coordinates":[117.2,39.13]}"#),
+    Field::optional("collection", Kind::Text, "or the collection whose items are the first shape", ""),
+    Field::optional("filter", Kind::Filter, "CQL2 that holds of these items", ""),
+    Field::optional("other-geometry", Kind::Geometry, "the second shape", ""),
+    Field::optional("other-collection", Kind::Text, "or the collection whose items are the second shape", ""),
+    Field::optional("other-filter", Kind::Filter, "CQL2 that holds of these items", ""),
+    Field::optional("distance", Kind::Number, "metres of a buffer, -50,000 to 50,000; below 0 it shrinks polygons", "200"),
 ];
 
 /// `/query/overlay`
