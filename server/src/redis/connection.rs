@@ -465,11 +465,14 @@ impl Connection {
 
     /// Adds a write to the batch.
     async fn add(&mut self, write: Write<'_>) -> Result<Option<Reply>, Fault> {
-        let known = self.batch.to.as_ref().filter(|(key, _)| key == write.key).map(|(_, id)| id.clone());
-        let id = match known {
-            Some(id) => id,
-            None => tokio::task::block_in_place(|| keys::to_write(&self.door.city, write.key))?,
-        };
+        let goes_along =
+            self.batch.to.as_ref().is_some_and(|(key, _)| key == write.key) && self.batch.drafts.len() < limits::REDIS_BATCH_MAX;
+        if goes_along {
+            self.batch.drafts.push(write.draft);
+            self.batch.told.push(write.told);
+            return Ok(None);
+        }
+        let id = tokio::task::block_in_place(|| keys::to_write(&self.door.city, write.key))?;
         self.add_to(write.key.to_owned(), id, write.draft, write.told).await
     }
 

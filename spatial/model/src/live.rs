@@ -151,13 +151,35 @@ pub struct LiveRecord<'a> {
     pub properties: &'a str,
 }
 
+/// An instant in half the room, since every item has two: nanoseconds since 1970, which reach from
+/// 1677 to 2262. What lies beyond, which no ingest lets in, becomes the first or the last of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Nanoseconds(i64);
+
+impl Nanoseconds {
+    const PER_SECOND: i64 = 1_000_000_000;
+
+    fn of(instant: Timestamp) -> Self {
+        let whole = instant.as_second().checked_mul(Self::PER_SECOND);
+        let all = whole.and_then(|whole| whole.checked_add(instant.subsec_nanosecond().into()));
+        Self(all.unwrap_or(if instant < Timestamp::UNIX_EPOCH { i64::MIN } else { i64::MAX }))
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a part of a second has 30 bits")]
+    fn instant(self) -> Timestamp {
+        let (second, part) = (self.0.div_euclid(Self::PER_SECOND), self.0.rem_euclid(Self::PER_SECOND));
+        // All that 64 bits can say lies within jiff's years.
+        Timestamp::new(second, part as i32).unwrap_or_default()
+    }
+}
+
 /// What every item has, in a fixed place.
 #[derive(Debug, PartialEq)]
 struct Head {
     fid: u64,
     revision: Revision,
-    time: Timestamp,
-    since: Timestamp,
+    time: Nanoseconds,
+    since: Nanoseconds,
     source: Arc<str>,
     areas: Areas,
     state: LifeState,
@@ -188,8 +210,8 @@ impl LiveItem {
         let head = Head {
             fid: parts.fid,
             revision: parts.revision,
-            time: parts.time,
-            since: parts.since,
+            time: Nanoseconds::of(parts.time),
+            since: Nanoseconds::of(parts.since),
             source: intern(&parts.source),
             areas: parts.areas.clone(),
             state,
@@ -211,8 +233,8 @@ impl LiveItem {
         let head = Head {
             fid: record.fid,
             revision: record.revision,
-            time: record.time,
-            since: record.since,
+            time: Nanoseconds::of(record.time),
+            since: Nanoseconds::of(record.since),
             source: intern(record.source),
             areas: record.areas.clone(),
             state: record.state,
@@ -242,8 +264,8 @@ impl LiveItem {
             fid: head.fid,
             id: self.id().into(),
             source: head.source.clone(),
-            time: head.time,
-            since: head.since,
+            time: head.time.instant(),
+            since: head.since.instant(),
             revision: head.revision,
             areas: head.areas.clone(),
             geometry: self.geometry().and_then(|bytes| Wkb::new(bytes).ok()),
@@ -270,13 +292,13 @@ impl LiveItem {
     /// When it happened.
     #[must_use]
     pub fn time(&self) -> Timestamp {
-        self.head().time
+        self.head().time.instant()
     }
 
     /// Since when the item has been as it is here.
     #[must_use]
     pub fn since(&self) -> Timestamp {
-        self.head().since
+        self.head().since.instant()
     }
 
     /// Who reported it.

@@ -299,7 +299,9 @@ fn read(row: &Row<'_>, names: &mut Names) -> Result<Change, StoreError> {
         names.collection = Some(CollectionId::new(collection).map_err(|e| damaged(e.to_string()))?);
     }
     let time = Timestamp::from_str(time).map_err(|e| damaged(e.to_string()))?;
-    let since = tail.map_or(Ok(time), |(since, ..)| Timestamp::from_str(since)).map_err(|e| damaged(e.to_string()))?;
+    // Most often the two are one.
+    let other = tail.map(|(since, ..)| since).filter(|since| *since != texts[3]);
+    let since = other.map_or(Ok(time), Timestamp::from_str).map_err(|e| damaged(e.to_string()))?;
     let since_second: i64 = row.get(14).map_err(|e| damaged(e.to_string()))?;
     if since_second != since.as_second() {
         return Err(damaged("it is indexed at another time than its own".to_owned()));

@@ -280,8 +280,9 @@ fn fold_collection<'i>(conn: &Connection, id: &CollectionId, items: impl Iterato
         extent = item.bounds().map_or(extent, |b| extent.union(b));
         let properties = item.properties();
         let text = |name: &str| properties.get(name).and_then(Value::as_str);
-        let time = item.time().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
-        let time_exact = (Timestamp::from_str(&time).ok() != Some(item.time())).then(|| item.time().to_string());
+        // GeoPackage's DATETIME has milliseconds.
+        let time = format!("{:.3}", item.time());
+        let time_exact = (item.time().subsec_nanosecond() % 1_000_000 != 0).then(|| item.time().to_string());
         put.execute(params![
             fid,
             journal::geometry_blob(item),
