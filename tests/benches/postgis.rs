@@ -26,7 +26,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -49,11 +49,12 @@ fn main() {
     let extent = view.meta().extent.unwrap();
     let grids = grids(&city, extent);
     let postgres = load(&view, &grids);
-    let beside = |what: &str, ours: f64, sql: &str, goal: &str| {
+    let beside = |what: &str, ours: Asked, sql: &str, goal: &str| {
         let theirs = postgres.bench(&script(extent, sql), CLIENTS, SECONDS);
+        let Asked { rate, core_us } = ours;
         common::row(
             "postgis",
-            &format!("{what}: {ours:.0}/s, {:.1} ×", ours / theirs),
+            &format!("{what}: {rate:.0}/s, {:.1} ×; {core_us:.1} µs of a core each", rate / theirs),
             &format!("PostGIS {theirs:.0}/s, {CLIENTS} clients"),
             goal,
         );
@@ -61,7 +62,7 @@ fn main() {
     };
 
     let window = "ST_MakeEnvelope(:x - :hx, :y - :hy, :x + :hx, :y + :hy, 4326)";
-    let ours = rate(|random| {
+    let ours = asked(|random| {
         let mut fids = Vec::new();
         view.window_fids(&around(extent, random), &mut fids);
         fids.len()
@@ -69,7 +70,7 @@ fn main() {
     beside("ids in 500 m, in process", ours, &format!("SELECT n FROM buildings WHERE g && {window}"), "40 ×");
 
     let queryables = Queryables::of(&view.meta());
-    let ours = rate(|random| {
+    let ours = asked(|random| {
         let (x, y) = place(extent, random);
         let ring = star().map(|(dx, dy)| format!("{} {}", x + dx, y + dy)).join(", ");
         let filter = Filter::from_text(&format!("S_INTERSECTS(geometry, POLYGON(({ring})))")).unwrap().bind(&queryables).unwrap();
@@ -82,7 +83,7 @@ fn main() {
 
     let collections = [(view.clone(), ItemsQuery::default())];
     let answered = AtomicUsize::new(0);
-    let ours = rate(|random| {
+    let ours = asked(|random| {
         let (x, y) = place(extent, random);
         // Far from everything it may be refused for its time: a question without an answer.
         nearest(&collections, Point::new(x, y), 10, None, &mut Budget::default()).map_or(0, |found| {
@@ -95,7 +96,7 @@ fn main() {
     let near = beside("10 nearest (ours in metres, PostGIS' in degrees), in process", ours, ten, "20 ×");
 
     let grid_view = city.view(&CollectionId::new("grids").unwrap()).unwrap();
-    let ours = rate(|random| {
+    let ours = asked(|random| {
         let (x, y) = place(extent, random);
         let window = Bbox::new(x, y, x + GRIDS as f64 * GRID.0, y + GRIDS as f64 * GRID.1);
         let query = ItemsQuery { windows: vec![window], ..ItemsQuery::default() };
@@ -120,7 +121,7 @@ fn main() {
         "SELECT json_build_object('type', 'FeatureCollection', 'features', json_agg({feature})) FROM buildings WHERE ST_Intersects(g, {window})"
     );
     beside("500 m as GeoJSON with two attributes, over HTTP", ours, &sql, "3 ×");
-    let bare = over_http(&server, |_| "/healthz".to_owned());
+    let bare = over_http(&server, |_| "/healthz".to_owned()).rate;
     for (what, properties) in [("as GeoJSON with two attributes", "&properties=name,height"), ("as GeoJSON with all attributes", "")] {
         let ours = over_http(&server, |random| {
             let (x, y) = place(extent, random);
@@ -128,7 +129,12 @@ fn main() {
         });
         common::row(
             "postgis",
-            &format!("10 nearest {what}, over HTTP: {ours:.0}/s, {:.1} × the ids alone from PostGIS", ours / near),
+            &format!(
+                "10 nearest {what}, over HTTP: {:.0}/s, {:.1} × the ids alone from PostGIS; {:.1} µs of a core each",
+                ours.rate,
+                ours.rate / near,
+                ours.core_us
+            ),
             &format!("PostGIS {near:.0}/s, {CLIENTS} clients; a bare answer of the server to as many: {bare:.0}/s"),
             "3 ×",
         );
@@ -241,32 +247,46 @@ fn star() -> [(f64, f64); 13] {
     })
 }
 
-/// Questions per second of two threads.
-fn rate(ask: impl Fn(&mut fastrand::Rng) -> usize + Sync) -> f64 {
-    let asked = AtomicUsize::new(0);
+/// What asking came to.
+struct Asked {
+    /// Questions per second of two threads.
+    rate: f64,
+    /// Microseconds that a question took of a core, which other work on the machine hardly changes.
+    core_us: f64,
+}
+
+/// Asks with two threads.
+fn asked(ask: impl Fn(&mut fastrand::Rng) -> usize + Sync) -> Asked {
+    let total = Mutex::new((0, Duration::ZERO));
     let start = Instant::now();
     let end = start + Duration::from_secs(SECONDS.into());
     std::thread::scope(|scope| {
         for seed in 0..CLIENTS {
-            let (ask, asked) = (&ask, &asked);
+            let (ask, total) = (&ask, &total);
             scope.spawn(move || {
                 let mut random = fastrand::Rng::with_seed(seed as u64);
+                let (mut count, before) = (0, common::on_core());
                 while Instant::now() < end {
                     std::hint::black_box(ask(&mut random));
-                    asked.fetch_add(1, Ordering::Relaxed);
+                    count += 1;
                 }
+                let mut total = total.lock().unwrap();
+                total.0 += count;
+                total.1 += common::on_core() - before;
             });
         }
     });
-    let asked = asked.into_inner();
-    asked as f64 / start.elapsed().as_secs_f64()
+    let (count, on_core) = total.into_inner().unwrap();
+    Asked { rate: f64::from(count) / start.elapsed().as_secs_f64(), core_us: on_core.as_secs_f64() * 1e6 / f64::from(count) }
 }
 
-/// Requests per second over two connections that stay open, by a client that costs as little as pgbench.
-fn over_http(server: &Server, path: impl Fn(&mut fastrand::Rng) -> String + Sync) -> f64 {
+/// Requests over two connections that stay open, by a client that costs as little as pgbench; the
+/// time on a core is the server's.
+fn over_http(server: &Server, path: impl Fn(&mut fastrand::Rng) -> String + Sync) -> Asked {
     let host = server.url.trim_start_matches("http://");
     thread_local!(static CONNECTION: RefCell<Option<BufReader<TcpStream>>> = const { RefCell::new(None) });
-    rate(|random| {
+    let before = common::on_cores(server.pid());
+    let asked = asked(|random| {
         CONNECTION.with_borrow_mut(|connection| {
             let stream = connection.get_or_insert_with(|| {
                 let stream = TcpStream::connect(host).unwrap();
@@ -279,7 +299,9 @@ fn over_http(server: &Server, path: impl Fn(&mut fastrand::Rng) -> String + Sync
             stream.get_mut().write_all(request.as_bytes()).unwrap();
             body(stream, &path).len()
         })
-    })
+    });
+    let on_cores = common::on_cores(server.pid()) - before;
+    Asked { core_us: on_cores.as_secs_f64() * 1e6 / asked.rate / f64::from(SECONDS), ..asked }
 }
 
 /// Reads one answer and gives its body.

@@ -180,8 +180,9 @@ pub async fn items(State(app): State<Arc<App>>, ask: Ask, PathOf(id): PathOf<Str
     let mut response = match format {
         Format::Json => {
             let content_crs = crs::header(&items.crs);
+            let is_quick = items.crs.is_none() && view.is_quick_query(&items.query);
             let write = move || write_items(&links, &view, &params, &items, is_fg);
-            let body = app.blocking(write).await?;
+            let body = if is_quick { write()? } else { app.blocking(write).await? };
             let mut response = json(if is_fg { fg::MEDIA } else { "application/geo+json" }, body);
             response.headers_mut().insert("content-crs", content_crs);
             response

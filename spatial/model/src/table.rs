@@ -249,6 +249,12 @@ impl FeatureTable {
         Some(self.geometry.get(row as usize)).filter(|wkb| !wkb.is_empty())
     }
 
+    /// The bytes that all geometries take.
+    #[must_use]
+    pub fn geometry_bytes(&self) -> usize {
+        self.geometry.bytes.len()
+    }
+
     /// A value by row and field position. Panics if there is no such row or field.
     #[must_use]
     #[inline]

@@ -14,6 +14,10 @@ use citywall_model::{Bbox, FieldType, geometry};
 /// than putting most of them in order again.
 const ROWS_PER_PICK: usize = 2;
 
+/// As many bytes of geometry are looked at in some ten microseconds: to hand a question to another
+/// thread and back takes as long.
+const QUICK_BYTES: usize = 64 * 1024;
+
 /// How the items that may match are found. Which of them do is tested in any case.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Access {
@@ -44,6 +48,28 @@ impl CollectionView {
             }),
             _ => tree(),
         }
+    }
+}
+
+impl CollectionView {
+    /// True if so many items are looked at in no longer than it takes to hand a question to another
+    /// thread, if they are like the others. Never true of a live collection, which may wait for its
+    /// writer.
+    #[must_use]
+    pub fn is_quick(&self, items: usize) -> bool {
+        let Kind::Layer(layer) = &self.kind else { return false };
+        let table = &layer.table;
+        items.saturating_mul(table.geometry_bytes() / table.len().max(1)) <= QUICK_BYTES
+    }
+
+    /// As [`CollectionView::is_quick`], of the items that a query finds, if it has nothing but windows
+    /// and all are spread evenly.
+    #[must_use]
+    pub fn is_quick_query(&self, query: &ItemsQuery) -> bool {
+        let Kind::Layer(layer) = &self.kind else { return false };
+        let ItemsQuery { windows, equals, filter, search, sort, .. } = query;
+        let has_windows_alone = !windows.is_empty() && equals.is_empty() && filter.is_none() && search.is_none() && sort.is_empty();
+        has_windows_alone && self.is_quick(layer.expected(windows))
     }
 }
 

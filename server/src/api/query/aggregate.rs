@@ -53,6 +53,7 @@ pub const OPERATION: Operation = Operation {
     title: "Measures by area, cell and time",
     description: "Each item belongs to one group, by its point (or a point inside of it) and its time, so that the counts of areas add up to those of the areas above. Groups come in the order of their code and time; what lies in no area or cell has the code null. Sums do not depend on the order of the items.",
     fields: FIELDS,
+    is_quick: |_, _| false,
     answer,
 };
 

@@ -69,6 +69,7 @@ pub const OPERATION: Operation = Operation {
     title: "Where items crowd",
     description: "density: at the middle of each square the items per square kilometre, by a kernel. clusters: DBSCAN with geodesic distances, numbered by their first core item; a border item of several clusters belongs to the first. getis-ord: Gi* (Ord and Getis 1995, binary weights within the radius, the place itself included) with z and the two-sided p of the normal distribution, not corrected for the number of places; squares and cells without items count as 0 within the box of the items, or within bbox.",
     fields: FIELDS,
+    is_quick: |_, _| false,
     answer,
 };
 

@@ -174,6 +174,11 @@ impl Input {
         Ok(Self(given))
     }
 
+    /// True if it is given.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// A text.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.as_str()

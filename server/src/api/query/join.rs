@@ -26,6 +26,7 @@ pub const OPERATION: Operation = Operation {
     title: "Two collections joined by place",
     description: "The items of the left that share a point with, lie in, or are near those of the right: how many for each of the right, or every pair, in the order of the collections. Distances are in metres.",
     fields: FIELDS,
+    is_quick: |_, _| false,
     answer,
 };
 

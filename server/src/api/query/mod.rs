@@ -28,6 +28,7 @@ use axum::{
 };
 pub use choropleth::Choropleths;
 use citywall_analysis::AnalysisError;
+use citywall_query::City;
 pub use desk::Desk;
 use input::{Field, Input};
 use serde_json::{Map, Value};
@@ -43,6 +44,8 @@ pub struct Operation {
     pub description: &'static str,
     /// What it takes.
     pub fields: &'static [Field],
+    /// True if a question takes no longer than to hand it to another thread.
+    pub is_quick: fn(&City, &Input) -> bool,
     /// Answers a question of this kind, in JSON; may take as long as the desk allows.
     pub answer: fn(&Desk<'_>, &Input) -> Result<String, Problem>,
 }
@@ -89,6 +92,8 @@ async fn answer(app: &Arc<App>, ask: &Ask, method: &Method, body: Body, operatio
     let city = app.city()?.clone();
     let input = input::read(ask, method, body, operation.fields).await?;
     let app_too = app.clone();
-    let answer = app.blocking(move || (operation.answer)(&Desk::new(&city, &app_too.networks), &input)).await?;
+    let is_quick = (operation.is_quick)(&city, &input);
+    let answer = move || (operation.answer)(&Desk::new(&city, &app_too.networks), &input);
+    let answer = if is_quick { answer()? } else { app.blocking(answer).await? };
     Ok(super::json("application/json", answer))
 }

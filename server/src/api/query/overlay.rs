@@ -33,6 +33,7 @@ pub const OPERATION: super::Operation = super::Operation {
     title: "Shapes from shapes",
     description: "A Feature with the shape that results, and its area in square metres and its length (of lines and borders) in metres, geodesic on WGS 84. Union, intersection and difference take the polygons of their shapes.",
     fields: FIELDS,
+    is_quick: |_, _| false,
     answer,
 };
 

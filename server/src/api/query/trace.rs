@@ -64,6 +64,7 @@ pub const OPERATION: Operation = Operation {
     title: "What lies up- or downstream",
     description: "A FeatureCollection of the lines and nodes that are reached, the nearest first, each with its collection and its distance along the network in metres, geodesic; a line with the length that is reached of it. barriers are the lines and nodes that stopped the trace; a node that stops it is itself reached. totals has the lines, their length, the nodes by collection, and the sums that were asked for: each line counts once.",
     fields: FIELDS,
+    is_quick: |_, _| false,
     answer,
 };
 

@@ -57,6 +57,7 @@ pub const OPERATION: Operation = Operation {
     title: "What can be seen",
     description: "Heights count from the city's elevation, or from 0 where there is none, which terrain says; buildings are blocks with flat tops, and a spot within a building is at its height above the ground, not above the roof. The Earth falls away by (1 − refraction) · d² / 2R, R = 6,371,008.8 m. line: whether the target is seen, the line's least clearance, and what blocks it. viewshed: the surface that is seen, on cells of the azimuthal equidistant plane around the eye; as cells, rows from the north of 1 (seen), 0 (hidden) and - (beyond the radius). cameras: those whose range, heading and field of view hold the target and whose line to it is free, the nearest first; assumed names what a camera does not say.",
     fields: FIELDS,
+    is_quick: |_, _| false,
     answer,
 };
 

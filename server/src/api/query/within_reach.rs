@@ -69,6 +69,7 @@ pub const OPERATION: Operation = Operation {
     title: "What is within reach along roads",
     description: "A FeatureCollection of the items within the last band, the nearest first, each with its distance (metres, geodesic along the roads) or duration (seconds), its band, and access: the metres between the road and itself, which do not count. areas has for each band the roads reached, widened by width: an isochrone; roads has these roads themselves. Roads meet where they share a vertex, so that a bridge does not meet the road below it.",
     fields: FIELDS,
+    is_quick: |_, _| false,
     answer,
 };
 
