@@ -47,6 +47,7 @@ soak: build ## Runs the soak, crash and fuzz tests at full length.
 	CITYWALL_SOAK=full cargo test --release --locked --workspace -- --nocapture soak_
 	@echo "soak: fuzzing, $${CITYWALL_FUZZ_SECONDS:-600} seconds for each reader of outside input"
 	tests/fuzz/run
+	CITYWALL_SOAK=full cargo bench --locked --workspace --profile release --bench live
 
 bench: build ## Runs the benchmarks beside their peers and prints rows for BENCHMARKS.md.
 	cargo bench --locked --workspace --profile release $(addprefix --bench ,import start window http tiles tiles3d martin ingest fences record wall postgis tile38 live grids features)

@@ -12,6 +12,10 @@ pub const HEADER_SECONDS_MAX: u64 = 15;
 pub const BODY_SECONDS_MAX: u64 = 60;
 /// Most bytes of a body that is not an ingest batch.
 pub const SMALL_BODY_BYTES_MAX: usize = 64 << 10;
+/// Most bytes of a body that is too large which are still taken, and dropped, before it is refused.
+pub const REFUSED_BODY_BYTES_MAX: usize = 16 << 20;
+/// Longest time that such a body is taken for, in seconds.
+pub const REFUSED_BODY_SECONDS_MAX: u64 = 5;
 /// Most bytes of one edited item: a drawn outline may have tens of thousands of vertices.
 pub const EDIT_BODY_BYTES_MAX: usize = 1 << 20;
 /// Most exports of items that run at once.

@@ -107,27 +107,52 @@ pub async fn read(headers: &HeaderMap, body: Body, max: usize, limit: &str) -> R
     let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} ({max} bytes)"));
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > max as u64) {
+        // A client that asks before it sends (RFC 9110, section 10.1.1) is told not to.
+        if !headers.contains_key(header::EXPECT) {
+            drop_rest(&mut body.into_data_stream()).await;
+        }
         return Err(too_large());
     }
     let mut chunks = Chunks::new(headers, body)?;
-    let whole = async {
-        let mut first = chunks.next().await?.unwrap_or_default();
-        let mut whole = BytesMut::new();
-        while let Some(chunk) = chunks.next().await? {
-            if whole.is_empty() {
-                whole = BytesMut::from(std::mem::take(&mut first));
-            }
-            if whole.len() + chunk.len() > max {
-                return Err(too_large());
-            }
-            whole.extend_from_slice(&chunk);
+    let whole = read_whole(&mut chunks, max, too_large);
+    let whole = tokio::time::timeout(Duration::from_secs(limits::BODY_SECONDS_MAX), whole).await;
+    let whole = whole.unwrap_or_else(|_| Err(too_slow("the body took longer than")));
+    if whole.as_ref().is_err_and(|problem| problem.status() == StatusCode::PAYLOAD_TOO_LARGE) {
+        drop_rest(&mut chunks.stream).await;
+    }
+    whole
+}
+
+/// Takes what a client still sends of a refused body, within limits. One that is cut off while it
+/// writes never sees the answer that says why.
+async fn drop_rest(stream: &mut BodyDataStream) {
+    let rest = async {
+        let mut bytes = 0;
+        while let Some(Ok(chunk)) = stream.next().await
+            && bytes < limits::REFUSED_BODY_BYTES_MAX
+        {
+            bytes += chunk.len();
         }
-        if first.len() > max {
+    };
+    // Whoever is slower, or sends more, is cut off.
+    let _cut = tokio::time::timeout(Duration::from_secs(limits::REFUSED_BODY_SECONDS_MAX), rest).await;
+}
+
+async fn read_whole(chunks: &mut Chunks, max: usize, too_large: impl Fn() -> Problem) -> Result<Bytes, Problem> {
+    let mut first = chunks.next().await?.unwrap_or_default();
+    let mut whole = BytesMut::new();
+    while let Some(chunk) = chunks.next().await? {
+        if whole.is_empty() {
+            whole = BytesMut::from(std::mem::take(&mut first));
+        }
+        if whole.len() + chunk.len() > max {
             return Err(too_large());
         }
-        // A body that came at once is not copied.
-        Ok(if whole.is_empty() { first } else { whole.freeze() })
-    };
-    let whole = tokio::time::timeout(Duration::from_secs(limits::BODY_SECONDS_MAX), whole).await;
-    whole.unwrap_or_else(|_| Err(too_slow("the body took longer than")))
+        whole.extend_from_slice(&chunk);
+    }
+    if first.len() > max {
+        return Err(too_large());
+    }
+    // A body that came at once is not copied.
+    Ok(if whole.is_empty() { first } else { whole.freeze() })
 }
