@@ -202,10 +202,12 @@ impl Load {
         let mut stream = TcpStream::connect(address).unwrap();
         write!(stream, "GET /live/sse?collections=cars&bbox={bbox} HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
-        let (mut own, mut text, mut buffer) = (Histogram::new(), Vec::new(), [0; 16 << 10]);
+        let (mut own, mut text, mut last, mut buffer) = (Histogram::new(), Vec::new(), Vec::new(), [0; 16 << 10]);
         while !self.is_over() {
             let Ok(read) = stream.read(&mut buffer) else { continue };
-            assert!(read > 0, "a subscriber was cut off: {}", String::from_utf8_lossy(&text));
+            assert!(read > 0, "a subscriber was cut off after: {}", String::from_utf8_lossy(&last));
+            last.clear();
+            last.extend_from_slice(&buffer[read.saturating_sub(400)..read]);
             let now = self.now_ms();
             text.extend_from_slice(&buffer[..read]);
             let mut done = 0;
