@@ -8,18 +8,17 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot run fails")]
 
 mod common;
-#[path = "../../spatial/cql2/tests/common/postgres.rs"]
-mod postgres;
+#[path = "common/postgis.rs"]
+mod postgis;
 
-use citywall_model::{Bbox, CollectionId, FeatureRef, ValueRef, geometry};
-use citywall_query::{City, CollectionView, ItemsQuery};
+use citywall_model::{Bbox, CollectionId, geometry};
+use citywall_query::City;
 use citywall_store::GeoPackage;
 use citywall_tests::Server;
 use citywall_tiles::TileId;
-use postgres::Postgres;
+use postgis::Postgres;
 use std::{
     collections::BTreeSet,
-    fmt::Write,
     net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
@@ -47,7 +46,7 @@ fn main() {
     if program.is_none() {
         println!("CITYWALL_MARTIN names no binary of Martin: its side is left out");
     }
-    let postgres = program.as_ref().map(|_| load(&view));
+    let postgres = program.as_ref().map(|_| postgis::buildings(&view));
     drop(view);
     drop(city);
     for zoom in [14, 15, 16] {
@@ -197,33 +196,4 @@ impl Drop for Martin {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// The same buildings in PostGIS, with the attributes that our tiles have.
-fn load(view: &CollectionView) -> Postgres {
-    let postgres = Postgres::start();
-    let hex = |wkb: &[u8]| wkb.iter().fold(String::new(), |mut hex, byte| write!(hex, "{byte:02x}").map(|()| hex).unwrap());
-    let mut sql = String::from(
-        "CREATE EXTENSION postgis; CREATE TABLE buildings (id int PRIMARY KEY, name text, height float8, g geometry);\nCOPY buildings FROM stdin;\n",
-    );
-    view.each(&ItemsQuery::default(), |item| {
-        let (name, height) = (value(item, "name"), value(item, "height"));
-        writeln!(sql, "{}\t{name}\t{height}\t{}", item.fid(), hex(item.geometry().unwrap())).unwrap();
-        true
-    });
-    sql.push_str("\\.\nALTER TABLE buildings ALTER g TYPE geometry(Geometry, 4326) USING ST_SetSRID(g, 4326);\n");
-    sql.push_str("CREATE INDEX ON buildings USING gist (g); VACUUM FULL ANALYZE buildings;");
-    postgres.run(&sql);
-    postgres
-}
-
-/// A property as COPY writes it.
-fn value(item: FeatureRef<'_>, wanted: &str) -> String {
-    let mut text = "\\N".to_owned();
-    item.each_property(|name, value| match value {
-        ValueRef::Text(own) if name == wanted => text = own.replace('\\', "\\\\").replace(['\t', '\n', '\r'], " "),
-        value if name == wanted => text = value.as_f64().map_or_else(|| text.clone(), |n| n.to_string()),
-        _ => {}
-    });
-    text
 }

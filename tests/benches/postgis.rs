@@ -5,8 +5,8 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot run fails")]
 
 mod common;
-#[path = "../../spatial/cql2/tests/common/postgres.rs"]
-mod postgres;
+#[path = "common/postgis.rs"]
+mod postgis;
 
 use citywall_analysis::{
     Budget,
@@ -14,12 +14,12 @@ use citywall_analysis::{
     nearest::nearest,
 };
 use citywall_cql2::{Filter, Queryables};
-use citywall_model::{Bbox, CimCategory, CollectionId, FeatureRef, LocalText, Value, ValueRef, Wkb, geometry};
+use citywall_model::{Bbox, CimCategory, CollectionId, LocalText, Value, Wkb, geometry};
 use citywall_query::{City, CollectionView, ItemsQuery};
 use citywall_store::{GeoPackage, LayerDraft, NewFeature};
 use citywall_tests::Server;
 use geo::{LineString, Point, Polygon};
-use postgres::Postgres;
+use postgis::Postgres;
 use std::{
     cell::RefCell,
     fmt::Write as _,
@@ -179,38 +179,14 @@ fn grids(city: &City, extent: Bbox) -> Vec<Polygon> {
 
 /// The same buildings and grids in PostGIS.
 fn load(view: &CollectionView, grids: &[Polygon]) -> Postgres {
-    let postgres = Postgres::start();
-    let hex = |wkb: &[u8]| wkb.iter().fold(String::new(), |mut hex, byte| write!(hex, "{byte:02x}").map(|()| hex).unwrap());
-    let mut sql = String::from(
-        "CREATE EXTENSION postgis; CREATE TABLE buildings (n int, name text, height float8, g geometry);\nCOPY buildings FROM stdin;\n",
-    );
-    view.each(&ItemsQuery::default(), |item| {
-        let (name, height) = (value(item, "name"), value(item, "height"));
-        writeln!(sql, "{}\t{name}\t{height}\t{}", item.fid(), hex(item.geometry().unwrap())).unwrap();
-        true
-    });
-    sql.push_str("\\.\nCREATE TABLE grids (n int, g geometry);\nCOPY grids FROM stdin;\n");
+    let postgres = postgis::buildings(view);
+    let mut sql = String::from("CREATE TABLE grids (n int, g geometry);\nCOPY grids FROM stdin;\n");
     for (n, grid) in grids.iter().enumerate() {
-        writeln!(sql, "{n}\t{}", hex(&geometry::encode(&grid.clone().into()))).unwrap();
+        writeln!(sql, "{n}\t{}", postgis::hex(&geometry::encode(&grid.clone().into()))).unwrap();
     }
-    sql.push_str("\\.\n");
-    for table in ["buildings", "grids"] {
-        writeln!(sql, "UPDATE {table} SET g = ST_SetSRID(g, 4326); CREATE INDEX ON {table} USING gist (g); VACUUM FULL ANALYZE {table};")
-            .unwrap();
-    }
+    writeln!(sql, "\\.\n{}", postgis::finished("grids")).unwrap();
     postgres.run(&sql);
     postgres
-}
-
-/// A property as COPY writes it.
-fn value(item: FeatureRef<'_>, wanted: &str) -> String {
-    let mut text = "\\N".to_owned();
-    item.each_property(|name, value| match value {
-        ValueRef::Text(own) if name == wanted => text = own.replace('\\', "\\\\").replace(['\t', '\n', '\r'], " "),
-        value if name == wanted => text = value.as_f64().map_or_else(|| text.clone(), |n| n.to_string()),
-        _ => {}
-    });
-    text
 }
 
 /// A script for pgbench: a place in millionths of a degree, then the question.
