@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot run fails")]
 
 mod common;
+#[path = "common/peer.rs"]
+mod peer;
 #[path = "common/postgis.rs"]
 mod postgis;
 
@@ -13,12 +15,12 @@ use citywall_model::{Bbox, CollectionId};
 use citywall_query::City;
 use citywall_store::GeoPackage;
 use citywall_tests::{Server, peers};
+use peer::{Peer, free_port};
 use postgis::Postgres;
 use std::{
     fs,
-    net::TcpListener,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -55,47 +57,15 @@ fn main() {
         );
     };
     let peer = pygeoapi(folder.path(), &postgres);
-    beside("pygeoapi", rate(&format!("{}/collections/buildings/items?f=json", peer.url), extent), "20 ×");
+    beside("pygeoapi", rate(&format!("http://{}/collections/buildings/items?f=json", peer.address), extent), "20 ×");
     drop(peer);
     match pg_featureserv(&postgres) {
         Some(peer) => {
-            let address = format!("{}/collections/public.buildings/items.json?properties=name,height", peer.url);
+            let address = format!("http://{}/collections/public.buildings/items.json?properties=name,height", peer.address);
             beside("pg_featureserv", rate(&address, extent), "3 ×");
         }
         None => println!("features: without CITYWALL_PG_FEATURESERV (see tests/benches/features.md) pg_featureserv is not measured"),
     }
-}
-
-/// A peer that serves; it is ended when this is dropped.
-struct Peer {
-    child: Child,
-    url: String,
-}
-
-impl Peer {
-    /// Runs a command that serves on a port, and waits until it answers.
-    fn start(command: &mut Command, port: u16) -> Self {
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let peer = Self { child, url: format!("http://127.0.0.1:{port}") };
-        let end = Instant::now() + Duration::from_secs(60);
-        while ureq::get(format!("{}/conformance", peer.url)).call().is_err() {
-            assert!(Instant::now() < end, "{command:?} does not answer");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        peer
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // Its workers end with it.
-        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        let _ = self.child.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn pygeoapi(folder: &Path, postgres: &Postgres) -> Peer {
@@ -145,7 +115,11 @@ resources:
     let made = with("pygeoapi").args(["openapi", "generate"]).arg(&config_file).arg("--output-file").arg(&openapi).output().unwrap();
     assert!(made.status.success(), "pygeoapi: {}", String::from_utf8_lossy(&made.stderr));
     let bind = format!("127.0.0.1:{port}");
-    Peer::start(with("gunicorn").args(["--workers", "2", "--worker-class", "gthread", "--bind", &bind, "pygeoapi.flask_app:APP"]), port)
+    Peer::start(
+        with("gunicorn").args(["--workers", "2", "--worker-class", "gthread", "--bind", &bind, "pygeoapi.flask_app:APP"]),
+        port,
+        "/conformance",
+    )
 }
 
 /// pg_featureserv from the folder that `CITYWALL_PG_FEATURESERV` names; see features.md.
@@ -159,7 +133,7 @@ fn pg_featureserv(postgres: &Postgres) -> Option<Peer> {
         .env("PGFS_SERVER_HTTPPORT", port.to_string())
         .env("PGFS_PAGING_LIMITMAX", LIMIT.to_string())
         .env("PGFS_PAGING_LIMITDEFAULT", LIMIT.to_string());
-    Some(Peer::start(&mut command, port))
+    Some(Peer::start(&mut command, port, "/conformance"))
 }
 
 /// Requests per second of the clients for windows of 500 m, and the features of the first ones.

@@ -6,8 +6,8 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot run fails")]
 
 mod common;
-#[path = "../../spatial/cql2/tests/common/postgres.rs"]
-mod postgres;
+#[path = "common/postgis.rs"]
+mod database;
 
 use citywall_analysis::{
     Budget,
@@ -17,7 +17,7 @@ use citywall_model::{CimCategory, CollectionId, LocalText, Wkb};
 use citywall_query::{City, CollectionView, ItemsQuery};
 use citywall_store::{GeoPackage, LayerDraft, NewFeature};
 use citywall_tests::{Server, citywall_ok, get, peers, root, run};
-use postgres::Postgres;
+use database::{Postgres, hex};
 use std::{
     fmt::Write,
     fs,
@@ -119,7 +119,7 @@ fn store(city: &City, points: &[[f64; 2]]) {
 fn grids_as_hex(view: &CollectionView) -> Vec<String> {
     let mut all = Vec::new();
     view.each(&ItemsQuery::default(), |item| {
-        all.push(item.geometry().unwrap().iter().fold(String::new(), |mut hex, byte| write!(hex, "{byte:02x}").map(|()| hex).unwrap()));
+        all.push(hex(item.geometry().unwrap()));
         true
     });
     all

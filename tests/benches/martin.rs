@@ -8,6 +8,8 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot run fails")]
 
 mod common;
+#[path = "common/peer.rs"]
+mod peer;
 #[path = "common/postgis.rs"]
 mod postgis;
 
@@ -16,12 +18,12 @@ use citywall_query::City;
 use citywall_store::GeoPackage;
 use citywall_tests::Server;
 use citywall_tiles::TileId;
+use peer::{Peer, free_port};
 use postgis::Postgres;
 use std::{
     collections::BTreeSet,
     net::TcpStream,
-    path::Path,
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -65,13 +67,13 @@ fn main() {
         };
         let our_side = Side::of(rounds());
         let their_side = program.as_ref().map(|program| {
-            let martin = Martin::start(program, postgres.as_ref().unwrap(), 0);
+            let martin = martin(program, postgres.as_ref().unwrap(), 0);
             Side::of((0..ROUNDS).map(|_| once(&martin.address, &theirs, "identity")))
         });
         report(&format!("zoom {zoom}, uncached, plain"), &our_side, their_side.as_ref(), "10 ×, p99 / 10");
 
         let server = Server::start(&file, &[]);
-        let martin = program.as_ref().map(|program| Martin::start(program, postgres.as_ref().unwrap(), 512));
+        let martin = program.as_ref().map(|program| martin(program, postgres.as_ref().unwrap(), 512));
         for (coding, goal) in [("identity", "1 ×, bytes no more"), ("gzip", "24,000/s, bytes no more")] {
             once(host(&server.url), &ours, coding);
             let our_side = Side::of([again(host(&server.url), &ours, coding)].into_iter());
@@ -163,37 +165,11 @@ fn over_connections<'p>(host: &str, coding: &str, next: impl Fn() -> Option<&'p 
     })
 }
 
-/// A running Martin; it ends when it is dropped.
-struct Martin {
-    child: Child,
-    address: String,
-}
-
-impl Martin {
-    /// Serves the tables of a database with a cache of so many megabytes.
-    fn start(program: &str, postgres: &Postgres, cache_mb: u32) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
-        let database = format!("postgresql://test@/postgres?host={}", postgres.socket().replace('/', "%2F"));
-        let child = Command::new(Path::new(program))
-            .args(["--listen-addresses", &address, "--cache-size", &cache_mb.to_string(), &database])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let martin = Self { child, address };
-        let end = Instant::now() + Duration::from_secs(60);
-        while ureq::get(format!("http://{}/buildings", martin.address)).call().is_err() {
-            assert!(Instant::now() < end, "Martin did not begin to serve the table buildings");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        martin
-    }
-}
-
-impl Drop for Martin {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Martin, which serves the tables of a database with a cache of so many megabytes.
+fn martin(program: &str, postgres: &Postgres, cache_mb: u32) -> Peer {
+    let port = free_port();
+    let database = format!("postgresql://test@/postgres?host={}", postgres.socket().replace('/', "%2F"));
+    let mut command = Command::new(program);
+    command.args(["--listen-addresses", &format!("127.0.0.1:{port}"), "--cache-size", &cache_mb.to_string(), &database]);
+    Peer::start(&mut command, port, "/buildings")
 }

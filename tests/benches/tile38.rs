@@ -11,13 +11,16 @@
 #![allow(clippy::unwrap_used, clippy::cast_precision_loss, missing_docs, reason = "a benchmark that cannot run fails")]
 
 mod common;
+#[path = "common/peer.rs"]
+mod peer;
 
 use citywall_tests::{Server, small_city};
+use peer::free_port;
 use std::{
     fmt::Write as _,
     fs,
     io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -178,10 +181,6 @@ impl Drop for Kept {
             let _ = child.wait();
         }
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// The citywall server, with its door open.

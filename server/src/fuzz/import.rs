@@ -2,7 +2,7 @@
 
 use citywall_import::{ImportError, ImportOptions, Silent, run};
 use citywall_model::{CollectionKind, CollectionMeta, FeatureTable, FeatureTableBuilder, Revision, RowIds, Schema};
-use citywall_store::{LayerDraft, LayerStage, NewFeature, Refusal, StoreError};
+use citywall_store::{LayerStage, NewFeature, Refusal, StoreError};
 use std::{fs, sync::LazyLock};
 use tempfile::TempDir;
 
@@ -34,34 +34,18 @@ fn import(name: &str, data: &[u8]) {
     // Tests may come at once.
     let path = FOLDER.path().join(format!("{:?}-{name}", std::thread::current().id()));
     fs::write(&path, data).unwrap_or_else(|error| panic!("{error}"));
-    let ended = run(&path, &ImportOptions::default(), &mut |draft| Ok(Box::new(Nowhere(meta(draft)))), &Silent);
+    let ended = run(
+        &path,
+        &ImportOptions::default(),
+        &mut |draft| Ok(Box::new(Nowhere(draft.meta(CollectionKind::Layer, 1, Revision(1))))),
+        &Silent,
+    );
     // A reader that panics is caught and told as this.
     assert!(!matches!(ended.err().map(|failed| failed.error), Some(ImportError::Reader(_))), "the reader panicked");
 }
 
 /// A stage that keeps nothing.
 struct Nowhere(CollectionMeta);
-
-fn meta(draft: LayerDraft) -> CollectionMeta {
-    CollectionMeta {
-        id: draft.id,
-        kind: CollectionKind::Layer,
-        title: draft.title,
-        category: draft.category,
-        source: draft.source,
-        source_crs: draft.source_crs,
-        storage_crs: draft.storage_crs,
-        generated: true,
-        version: 1,
-        revision: Revision(1),
-        schema: Schema::default(),
-        id_field: draft.id_field,
-        geometry_type: "GEOMETRY".to_owned(),
-        extent: None,
-        count: 0,
-        solids: 0,
-    }
-}
 
 impl LayerStage for Nowhere {
     fn write(&mut self, _: Vec<NewFeature>) -> Result<Vec<Refusal>, StoreError> {

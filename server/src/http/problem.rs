@@ -8,6 +8,7 @@ use axum::{
 use citywall_model::CollectionId;
 use citywall_query::{IngestError, QueryError, Refused};
 use citywall_store::StoreError;
+use citywall_tiles::imagery::BrokenPicture;
 use serde::Serialize;
 
 /// A refusal: what is wrong, where, and what was expected.
@@ -160,6 +161,12 @@ impl From<&StoreError> for Problem {
             StoreError::Limit { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
             _ => Self::internal(error),
         }
+    }
+}
+
+impl From<BrokenPicture> for Problem {
+    fn from(error: BrokenPicture) -> Self {
+        Self::internal(&error)
     }
 }
 

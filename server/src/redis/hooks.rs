@@ -8,7 +8,7 @@ use super::{
     channels::{self, Setting},
     codec::Reply,
     filter,
-    object::quoted,
+    object::{EXPIRES, quoted},
     write::{draft, ok_json},
 };
 use crate::{
@@ -41,7 +41,7 @@ pub fn set(door: &Door, arguments: &mut Arguments<'_>) -> Result<Option<EventDra
     match targets.iter().find(|item| item.id() == name) {
         Some(known) => match hook(known) {
             None => return Err(Fault::new(format!("the city has a target “{name}” that is no hook"))),
-            Some(known_hook) if known_hook == fence_of && known.property("expires") == expires => return Ok(None),
+            Some(known_hook) if known_hook == fence_of && known.property(EXPIRES) == expires => return Ok(None),
             Some(_) => {}
         },
         None if targets.len() >= limits::TARGETS_MAX => {
@@ -52,7 +52,7 @@ pub fn set(door: &Door, arguments: &mut Arguments<'_>) -> Result<Option<EventDra
     fence.area().and_then(|area| area.polygon()).ok_or_else(|| Fault::new("the fence's area has no inside"))?;
     let mut record = draft(name);
     record.properties = properties(&ways, &fence_of, fence.key())?;
-    record.properties.insert("expires".to_owned(), expires);
+    record.properties.insert(EXPIRES.to_owned(), expires);
     Ok(Some(record))
 }
 

@@ -1,6 +1,6 @@
 //! Counts, sums and other measures of items by area, cell and time.
 
-use crate::{AnalysisError, Budget, budget, cells::Cells, points::place_of};
+use crate::{AnalysisError, Budget, budget::Seen, cells::Cells, points::place_of};
 use citywall_model::{Areas, FeatureRef, ValueRef, limits};
 use citywall_query::{CollectionView, Counts, ItemsQuery};
 use geo::Polygon;
@@ -126,7 +126,7 @@ pub fn aggregate(
     let parts = view.in_parts(query, Gathered::default, |part, item| part.take(item, question, &areas_at, budget))?;
     let mut groups: BTreeMap<(Option<String>, Option<jiff::Timestamp>), Building> = BTreeMap::new();
     for part in parts {
-        budget.rows(part.items)?;
+        part.seen.end(budget)?;
         for ((place, time), group) in part.groups {
             match groups.entry((part.places[place].0.clone(), time)) {
                 Entry::Vacant(entry) => drop(entry.insert(group)),
@@ -165,8 +165,7 @@ struct Gathered {
     /// Which place a code is, and which one areas are.
     codes: FxHashMap<Option<String>, usize>,
     known: FxHashMap<Areas, usize>,
-    /// Items that the budget does not know of yet.
-    items: u64,
+    seen: Seen,
 }
 
 impl Gathered {
@@ -177,10 +176,7 @@ impl Gathered {
         areas_at: impl Fn(f64, f64) -> Areas,
         budget: &Budget,
     ) -> Result<(), AnalysisError> {
-        self.items += 1;
-        if self.items == budget::LOOK {
-            budget.rows(std::mem::take(&mut self.items))?;
-        }
+        self.seen.one(budget)?;
         let (place, at) = self.place(item, question.places, areas_at);
         let start = question.span.zip(item.time()).and_then(|(span, time)| start(span, time.to_zoned(question.zone.clone())));
         let key = (place, start.as_ref().map(Zoned::timestamp));

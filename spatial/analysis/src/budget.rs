@@ -49,7 +49,24 @@ impl AnalysisError {
 }
 
 /// Items that are counted between two looks at the clock.
-pub(crate) const LOOK: u64 = 1024;
+const LOOK: u64 = 1024;
+
+/// The items that one core has seen and the budget does not know of yet.
+#[derive(Default)]
+pub(crate) struct Seen(u64);
+
+impl Seen {
+    /// Counts one more; the budget is told now and then.
+    pub(crate) fn one(&mut self, budget: &Budget) -> Result<(), AnalysisError> {
+        self.0 += 1;
+        if self.0 == LOOK { budget.rows(std::mem::take(&mut self.0)) } else { Ok(()) }
+    }
+
+    /// Tells the budget of the rest.
+    pub(crate) fn end(self, budget: &Budget) -> Result<(), AnalysisError> {
+        budget.rows(self.0)
+    }
+}
 
 /// The rows and the time that a question may still take.
 #[derive(Debug)]

@@ -9,6 +9,9 @@ use geo::{CoordsIter, Distance, Geodesic, Geometry, Intersects, Line, LinesIter,
 pub(crate) const RADIUS_MIN_M: f64 = 6_334_800.0;
 /// No two places are further apart, in metres.
 pub const DISTANCE_MAX_M: f64 = 20_003_932.0;
+/// WGS 84: the half of the longer axis in metres, and the square of the eccentricity.
+pub(crate) const SEMI_MAJOR: f64 = 6_378_137.0;
+pub(crate) const E2: f64 = 0.006_694_379_990_141_316;
 /// Edges are looked at in pieces of at most this many degrees.
 pub(crate) const PIECE_DEGREES: f64 = 0.1;
 
@@ -121,11 +124,9 @@ pub(crate) fn across(a: Point, b: Point) -> f64 {
 
 /// Metres of a degree of longitude and of latitude at a latitude, by the radii of curvature of WGS 84.
 pub(crate) fn degree_m(latitude: f64) -> (f64, f64) {
-    const A: f64 = 6_378_137.0;
-    const E2: f64 = 0.006_694_379_990_141_316;
     let (sin, cos) = latitude.to_radians().sin_cos();
     let w2 = 1.0 - E2 * sin * sin;
-    let normal = A / w2.sqrt();
+    let normal = SEMI_MAJOR / w2.sqrt();
     ((normal * cos).to_radians(), (normal * (1.0 - E2) / w2).to_radians())
 }
 

@@ -1,6 +1,6 @@
 //! Two collections joined by where their items are.
 
-use crate::{AnalysisError, Budget, budget, distance};
+use crate::{AnalysisError, Budget, budget::Seen, distance};
 use citywall_index::{PackedIndex, PointLocator, WindowIndex};
 use citywall_model::{Bbox, FeatureRef, geometry, limits};
 use citywall_query::{CollectionView, ItemsQuery};
@@ -126,21 +126,17 @@ fn too_many_pairs() -> AnalysisError {
 /// A limit of the budget is passed.
 pub fn counts(left: &Side<'_>, right: &[Joined], relation: Relation, budget: &Budget) -> Result<Vec<u64>, AnalysisError> {
     let finder = Finder::new(right, relation);
-    // The counts, and the items that the budget does not know of yet.
-    let none = || (vec![0u64; right.len()], 0);
-    let parts = left.view.in_parts(left.query, none, |(counts, items), item| {
-        *items += 1;
-        if *items == budget::LOOK {
-            budget.rows(std::mem::take(items))?;
-        }
+    let none = || (vec![0u64; right.len()], Seen::default());
+    let parts = left.view.in_parts(left.query, none, |(counts, seen), item| {
+        seen.one(budget)?;
         if let Some(wkb) = item.geometry() {
             finder.each_of(wkb, |other| counts[other as usize] += 1);
         }
         Ok(())
     })?;
-    let mut sums = none().0;
-    for (counts, items) in parts {
-        budget.rows(items)?;
+    let mut sums = vec![0; right.len()];
+    for (counts, seen) in parts {
+        seen.end(budget)?;
         sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
     }
     Ok(sums)

@@ -1,6 +1,6 @@
 //! Geodesic distances from one place to many geometries: what the place alone decides is computed once.
 
-use crate::distance::{NEAR, NEAR_ERROR, PIECE_DEGREES, across, degree_m, far_m};
+use crate::distance::{E2, NEAR, NEAR_ERROR, PIECE_DEGREES, SEMI_MAJOR, across, degree_m, far_m};
 use citywall_model::geometry;
 use geo::{
     Coord, Distance, GeoNum, Geodesic, Line, Point,
@@ -8,9 +8,6 @@ use geo::{
     coord,
 };
 
-/// WGS 84: the half of the longer axis in metres, and the square of the eccentricity.
-const SEMI_MAJOR: f64 = 6_378_137.0;
-const E2: f64 = 0.006_694_379_990_141_316;
 /// Degrees of latitude beyond which nothing is within [`NEAR`], and the half of that.
 const NEAR_DEGREES: (f64, f64) = (0.6, 0.3);
 

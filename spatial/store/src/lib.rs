@@ -20,7 +20,7 @@ pub use outbox::{Letter, NewLetter, Outbox, OutboxCounts, OutboxFile};
 
 use citywall_model::{
     Bbox, Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, ImageryLevels, LifeState,
-    LiveItem, LocalText, RefusedRecord, Revision, Value, Wkb,
+    LiveItem, LocalText, RefusedRecord, Revision, Schema, Value, Wkb,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,31 @@ pub struct LayerDraft {
     pub generated: bool,
     /// The source property whose value is the item id; `None` generates ids.
     pub id_field: Option<String>,
+}
+
+impl LayerDraft {
+    /// The collection that the version makes, as far as its data do not say.
+    #[must_use]
+    pub fn meta(self, kind: CollectionKind, version: u32, revision: Revision) -> CollectionMeta {
+        CollectionMeta {
+            id: self.id,
+            kind,
+            title: self.title,
+            category: self.category,
+            source: self.source,
+            source_crs: self.source_crs,
+            storage_crs: self.storage_crs,
+            generated: self.generated,
+            version,
+            revision,
+            schema: Schema::default(),
+            id_field: self.id_field,
+            geometry_type: String::new(),
+            extent: None,
+            count: 0,
+            solids: 0,
+        }
+    }
 }
 
 /// One item on its way into a layer.

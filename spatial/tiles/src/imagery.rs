@@ -8,10 +8,11 @@
 use crate::{
     TileId,
     terrain::{RASTER_SIZE, picture},
+    tile::mercator,
 };
 use citywall_model::ImageryLevels;
 use rustc_hash::FxHashMap;
-use std::{f64::consts::PI, io::Cursor};
+use std::io::Cursor;
 
 /// The form of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +100,7 @@ struct Mosaic<K> {
 impl<E: From<BrokenPicture>, K: Fn(u32, u32, u32) -> Result<Option<Vec<u8>>, E>> Mosaic<K> {
     fn colour(&mut self, longitude: f64, latitude: f64) -> Result<[u8; 4], E> {
         let side = f64::from(RASTER_SIZE) * f64::from(1_u32 << self.level);
-        let (x, y) = ((longitude + 180.0) / 360.0 * side, (0.5 - latitude.to_radians().tan().asinh() / (2.0 * PI)) * side);
+        let (x, y) = ((longitude + 180.0) / 360.0 * side, mercator(latitude) * side);
         if !(0.0..side).contains(&x) || !(0.0..side).contains(&y) {
             return Ok([0; 4]);
         }

@@ -16,7 +16,7 @@ use citywall_model::Grid;
 use citywall_query::CollectionView;
 use citywall_tiles::{
     TileId,
-    imagery::{self, BrokenPicture, Form},
+    imagery::{self, Form},
     terrain,
 };
 use std::sync::Arc;
@@ -82,26 +82,9 @@ async fn pictures(app: &Arc<App>, ask: &Ask, view: CollectionView, tile: TileId,
     let city = app.city()?.clone();
     let Some(levels) = view.imagery() else { return Err(Problem::missing("it has no pictures")) };
     let id = view.id().clone();
-    let draw = move || {
-        imagery::draw(levels, tile, form, |level, column, row| city.imagery_tile(&id, level, column, row).map_err(Unread::Store)).map_err(
-            |error| match error {
-                Unread::Store(error) => Problem::from(error),
-                Unread::Broken(error) => Problem::internal(&error),
-            },
-        )
-    };
+    let draw =
+        move || imagery::draw(levels, tile, form, |level, column, row| city.imagery_tile(&id, level, column, row).map_err(Problem::from));
     answer(app, ask, &view, form.media_type().trim_start_matches("image/"), form.media_type(), draw).await
-}
-
-enum Unread {
-    Store(citywall_query::QueryError),
-    Broken(BrokenPicture),
-}
-
-impl From<BrokenPicture> for Unread {
-    fn from(error: BrokenPicture) -> Self {
-        Self::Broken(error)
-    }
 }
 
 type Draw = fn(&Grid, TileId) -> Result<Option<Vec<u8>>, png::EncodingError>;

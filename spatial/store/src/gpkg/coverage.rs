@@ -81,7 +81,7 @@ pub(super) fn put(inner: &Arc<Inner>, draft: LayerDraft, grid: &Grid) -> Result<
     check(&draft, grid)?;
     inner.check_disk()?;
     let packing = Packing::of(grid);
-    let table = pyramid::create(inner, Some(PRESCRIBED))?;
+    let table = pyramid::create(inner, PRESCRIBED)?;
     let written = write_tiles(inner, &table, grid, packing).and_then(|()| {
         pyramid::publish(inner, draft, CollectionKind::Elevation, grid.extent, &table, |tx, meta| list(tx, meta, grid, packing))
     });

@@ -30,7 +30,7 @@ pub(super) fn stage(inner: &Arc<Inner>, draft: LayerDraft, tiles: &Pyramid) -> R
         return Err(StoreError::StorageCrs(draft.storage_crs));
     }
     inner.check_disk()?;
-    let table = pyramid::create(inner, Some(PRESCRIBED))?;
+    let table = pyramid::create(inner, PRESCRIBED)?;
     let copied = copy_tiles(inner, &table, tiles);
     let levels = pyramid::discard_failed(inner, &table, copied)?;
     let (inner, extent) = (inner.clone(), tiles.extent);

@@ -2,7 +2,7 @@
 
 use super::{Inner, bury, catalog, coverage, schema};
 use crate::{LayerDraft, StoreError, error::Doing};
-use citywall_model::{Bbox, CollectionId, CollectionKind, CollectionMeta, Schema};
+use citywall_model::{Bbox, CollectionId, CollectionKind, CollectionMeta};
 use rusqlite::Connection;
 use std::sync::Arc;
 
@@ -23,11 +23,11 @@ CREATE TABLE IF NOT EXISTS gpkg_tile_matrix (
 "#;
 
 /// Makes an empty table of tiles that no reader sees, and what its extension prescribes.
-pub(super) fn create(inner: &Arc<Inner>, prescribed: Option<&str>) -> Result<String, StoreError> {
+pub(super) fn create(inner: &Arc<Inner>, prescribed: &str) -> Result<String, StoreError> {
     let deed = "starting a table of tiles";
     inner.writer()?.lock().lazily(deed, |tx| {
         tx.execute_batch(PRESCRIBED).doing(deed)?;
-        prescribed.map_or(Ok(()), |sql| tx.execute_batch(sql).doing(deed))?;
+        tx.execute_batch(prescribed).doing(deed)?;
         let table = format!("{}{}", bury::STAGE, catalog::next_table(tx)?);
         tx.execute_batch(&format!(
             "CREATE TABLE {} (id INTEGER PRIMARY KEY AUTOINCREMENT, zoom_level INTEGER NOT NULL, tile_column INTEGER NOT NULL,
@@ -66,24 +66,10 @@ pub(super) fn publish(
         schema::rename(tx, table, id.as_str())?;
         let revision = catalog::revision(tx)?.next();
         catalog::set(tx, catalog::REVISION, revision)?;
-        let meta = CollectionMeta {
-            id: id.clone(),
-            kind,
-            title: draft.title,
-            category: draft.category,
-            source: draft.source,
-            source_crs: draft.source_crs,
-            storage_crs: draft.storage_crs,
-            generated: draft.generated,
-            version: before.map_or(0, |entry| entry.meta.version) + 1,
-            revision,
-            schema: Schema::default(),
-            id_field: None,
-            geometry_type: String::new(),
-            extent: Some(extent),
-            count: 0,
-            solids: 0,
-        };
+        let version = before.map_or(0, |entry| entry.meta.version) + 1;
+        // Tiles have no items to be named by a property.
+        let draft = LayerDraft { id_field: None, ..draft };
+        let meta = CollectionMeta { extent: Some(extent), ..draft.meta(kind, version, revision) };
         list(tx, &meta)?;
         catalog::put(tx, &catalog::Entry { meta: meta.clone(), columns: Vec::new(), solids_table: None, digest: 0 })?;
         Ok((meta, old))

@@ -222,23 +222,14 @@ impl LayerStage for Stage {
     fn meta(&self) -> CollectionMeta {
         let draft = self.draft.clone();
         let before = self.inner.readers.read(|conn| catalog::entry(conn, &draft.id)).ok().flatten();
+        let version = before.map_or(0, |entry| entry.meta.version) + 1;
         CollectionMeta {
-            id: draft.id,
-            kind: CollectionKind::Layer,
-            title: draft.title,
-            category: draft.category,
-            source: draft.source,
-            source_crs: draft.source_crs,
-            storage_crs: draft.storage_crs,
-            generated: draft.generated,
-            version: before.map_or(0, |entry| entry.meta.version) + 1,
-            revision: self.inner.last_revision().next(),
             schema: self.columns.schema(),
-            id_field: draft.id_field,
             geometry_type: self.geometry_kinds.type_name().to_owned(),
             extent: Some(self.extent).filter(|extent| !extent.is_empty()),
             count: self.rows,
             solids: self.solids,
+            ..draft.meta(CollectionKind::Layer, version, self.inner.last_revision().next())
         }
     }
 
