@@ -69,6 +69,19 @@ const layoutFaults = (page) => page.evaluate(() => {
   return [...faults, ...small];
 });
 
+/** How long a page may take to lay itself out anew after a resize, in milliseconds: software draws 4K slowly. */
+const SETTLE_MAX_MS = 5000;
+
+/** The faults that stay: none as soon as there are none, else those that are still there after SETTLE_MAX_MS. */
+async function lastingFaults(page) {
+  const end = Date.now() + SETTLE_MAX_MS;
+  for (;;) {
+    const faults = await layoutFaults(page);
+    if (faults.length === 0 || Date.now() > end) return faults;
+    await page.waitForTimeout(200);
+  }
+}
+
 // What a 4K screen draws in software takes long, and there is most room on it.
 const FEW_STATES = [null, 'select', 'time'];
 const STATES = [null, 'select', 'measure', 'edit', 'scene', 'time', 'compare', 'print', 'share', 'notes'];
@@ -84,7 +97,7 @@ export async function walkScreens(page, shoot) {
       const button = state && page.locator(`[data-tool="${state}"]`);
       if (button) await button.evaluate((element) => element.click());
       await page.waitForTimeout(150);
-      found.push(...(await layoutFaults(page)).map((line) => `${name}, ${state ?? 'page'}: ${line}`));
+      found.push(...(await lastingFaults(page)).map((line) => `${name}, ${state ?? 'page'}: ${line}`));
       if ([null, 'select', 'time', 'compare'].includes(state)) await shoot(`screen-${name}-${state ?? 'page'}`);
       if (button) await button.evaluate((element) => element.click());
     }
