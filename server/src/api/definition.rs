@@ -143,6 +143,7 @@ fn paths() -> Map<String, Value> {
             "explain",
             "export-id",
             "itemsForm",
+            "bom",
             "lang",
         ],
         ok: items_answer(),
@@ -188,7 +189,7 @@ fn paths() -> Map<String, Value> {
         "/healthz": get(Operation { tag: "Operation", id: "getHealth", summary: "The process lives", description: "Needs no token.", parameters: &[], ok: data("It lives", "application/json", "Any"), problems: &[] }),
         "/readyz": get(Operation { tag: "Operation", id: "getReady", summary: "The city is loaded", description: "503 until then.", parameters: &[], ok: data("It is loaded", "application/json", "Any"), problems: &["503"] }),
         "/metrics": get(Operation { tag: "Operation", id: "getMetrics", summary: "Metrics (Prometheus)", description: "Text, exposition format 0.0.4.", parameters: &[], ok: json!({"200": {"description": "The metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}}), problems: &[] }),
-        "/exports/{exportId}": get(Operation { tag: "Data", id: "getExport", summary: "How far an export is", description: "Of a streamed form of items that was asked for with export-id.", parameters: &["exportId"], ok: data("The items written, and whether it is running, done or failed and why", "application/json", "Export"), problems: &["404"] }),
+        "/exports/{exportId}": get(Operation { tag: "Data", id: "getExport", summary: "How far an export is", description: "Of items that were asked for with export-id.", parameters: &["exportId"], ok: data("The items written, and whether it is running, done or failed and why", "application/json", "Export"), problems: &["404"] }),
         "/imports": imports(),
         "/imports/{importId}": get(Operation { tag: "Operation", id: "getImport", summary: "How an import stands", description: "Needs the scope operate.", parameters: &["importId"], ok: data("The import", "application/json", "Import"), problems: &["404"] })
     }) else {
@@ -302,7 +303,7 @@ fn parameters() -> Map<String, Value> {
         "tileRow": path("tileRow", "The row, from the north.", whole.clone()),
         "tileCol": path("tileCol", "The column, from the west.", whole.clone()),
         "f": query("f", "The form of the answer; without it the Accept header decides.", json!({"type": "string", "enum": ["json", "html"]})),
-        "itemsForm": query("f", "The form of the items; without it the Accept header decides. json (GeoJSON), jsonfg and html come by pages; csv (with WKT), fgb (FlatGeobuf), geojsonl (a Feature per line), arrow (Arrow IPC stream) and parquet (GeoParquet 1.1) are streamed: all items that match, unless “limit” asks for a page. In fgb, csv, arrow and parquet the easting comes first in every CRS.", json!({"type": "string", "enum": ["json", "html", "jsonfg", "csv", "fgb", "geojsonl", "arrow", "parquet"]})),
+        "itemsForm": query("f", "The form of the items; without it the Accept header decides. json (GeoJSON), jsonfg and html come by pages; csv (with WKT), fgb (FlatGeobuf), geojsonl (a Feature per line), arrow (Arrow IPC stream) and parquet (GeoParquet 1.1) are streamed: all items that match, unless “limit” asks for a page; with export-id json and jsonfg are too. In fgb, csv, arrow and parquet the easting comes first in every CRS.", json!({"type": "string", "enum": ["json", "html", "jsonfg", "csv", "fgb", "geojsonl", "arrow", "parquet"]})),
         "lang": query("lang", "The language of a page; without it the Accept-Language header decides.", json!({"type": "string", "enum": ["zh", "en"]})),
         "bbox": bbox,
         "bbox-crs": query("bbox-crs", "The CRS of the window, in its authority's axis order.", json!({"type": "string", "format": "uri", "default": super::features::CRS84})),
@@ -317,6 +318,7 @@ fn parameters() -> Map<String, Value> {
         "properties": listed("properties", "The only properties to write; all without it.", json!({"type": "array", "items": {"type": "string"}})),
         "explain": query("explain", "With true the answer is how the request would be answered, instead of the items.", json!({"type": "boolean", "default": false})),
         "limit": query("limit", "Most items in a page.", json!({"type": "integer", "minimum": 1, "maximum": limits::ITEMS_LIMIT_MAX, "default": limits::ITEMS_LIMIT_DEFAULT})),
+        "bom": query("bom", "With true a CSV begins with a byte order mark, by which spreadsheets know that it is UTF-8.", json!({"type": "boolean", "default": false})),
         "cursor": query("cursor", "Where the page before ended; taken from its “next” link.", text.clone()),
         "collections": query("collections", "Collections, separated by commas; all without it.", text),
         "replay": query("replay", "Play a past window instead of what happens now: FROM/TO, or FROM/.. up to now.", json!({"type": "string", "example": "2026-03-01T08:00:00+08:00/2026-03-01T09:00:00+08:00"})),

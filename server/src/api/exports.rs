@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// What the API definition says of the names of exports.
 pub fn parameters() -> Map<String, Value> {
     let name = json!({"type": "string", "maxLength": limits::EXPORT_NAME_BYTES_MAX, "pattern": "^[A-Za-z0-9-]+$"});
-    let told = "A name for this export, chosen by the client: /exports/{exportId} then tells how far it is. Of the streamed forms.";
+    let told = "A name for this export, chosen by the client: /exports/{exportId} then tells how far it is. All items that match are then streamed in the forms json and jsonfg as well.";
     let parameters = [
         (
             "exportId",

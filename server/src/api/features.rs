@@ -7,7 +7,7 @@ use super::{city, json, value};
 use crate::{
     app::App,
     export::{Export, Form},
-    geojson::{fg, write},
+    geojson::{Writer, fg, write},
     html,
     http::{Answer, Ask, Format, Language, Links, Params, PathOf, Problem, ask::not_modified, links::link, problem::collection_id},
     limits,
@@ -164,7 +164,8 @@ pub async fn items(State(app): State<Arc<App>>, ask: Ask, PathOf(id): PathOf<Str
     let items = query::items_request(&params, &meta, &queryables)?;
     let etag = etag(&meta, view.changed().0);
     let view = past(&app, view, items.moment).await?;
-    if let Some(form) = Form::asked(&params, &ask.headers) {
+    let is_export = params.get("export-id").is_some() && params.get("f") != Some("html");
+    if let Some(form) = Form::asked(&params, &ask.headers).or_else(|| is_export.then(|| Form::of_documents(&params, &ask.headers))) {
         return export(&app, view, &params, items, form, &etag);
     }
     let is_fg = fg::is_asked(&params, &ask.headers);
@@ -244,36 +245,6 @@ fn write_items(
     Ok(out)
 }
 
-/// Writes the features of a page in one of the two JSON forms.
-enum Writer {
-    GeoJson(Box<write::FeatureWriter>),
-    JsonFg(Box<fg::FgWriter>),
-}
-
-impl Writer {
-    fn new(is_fg: bool, properties: Option<Vec<String>>, turn: Option<crs::Turn>) -> Self {
-        if is_fg {
-            Self::JsonFg(Box::new(fg::FgWriter::new(properties, turn)))
-        } else {
-            Self::GeoJson(Box::new(write::FeatureWriter::new(properties, turn)))
-        }
-    }
-
-    fn feature(&mut self, out: &mut Vec<u8>, item: FeatureRef<'_>) {
-        match self {
-            Self::GeoJson(writer) => writer.feature(out, item),
-            Self::JsonFg(writer) => writer.feature(out, item),
-        }
-    }
-
-    fn finish(self) -> Result<(), Problem> {
-        match self {
-            Self::GeoJson(writer) => writer.finish(),
-            Self::JsonFg(writer) => writer.finish(),
-        }
-    }
-}
-
 /// Streams the items: all that match, or with “limit” or “cursor” a page of them.
 fn export(app: &App, view: CollectionView, params: &Params, items: query::ItemsRequest, form: Form, etag: &str) -> Answer {
     let whole = params.get("limit").is_none() && params.get("cursor").is_none();
@@ -289,8 +260,8 @@ fn export(app: &App, view: CollectionView, params: &Params, items: query::ItemsR
         let max = limits::EXPORT_NAME_BYTES_MAX;
         return Err(Problem::parameter("export-id", format!("1 to EXPORT_NAME_BYTES_MAX ({max}) letters, digits and - are expected")));
     }
-    let query::ItemsRequest { query, properties, crs, .. } = items;
-    Export { view, query, whole, properties, crs, name }.answer(app, form, etag)
+    let query::ItemsRequest { query, properties, crs, has_mark, .. } = items;
+    Export { view, query, whole, properties, crs, has_mark, name }.answer(app, form, etag)
 }
 
 /// The links of a page to itself, its HTML form, its collection and the next page.

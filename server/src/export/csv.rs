@@ -1,4 +1,6 @@
-//! CSV as RFC 4180 has it, in UTF-8: a header, then one record per item, its geometry as WKT.
+//! CSV as RFC 4180 has it, in UTF-8: a header, then one record per item, its geometry as WKT. Before
+//! it a byte order mark, if it is asked for: without one, spreadsheets take the text for the system's
+//! own encoding and garble Chinese.
 
 use super::{Columns, Encoder, Sink, Turn, turned};
 use citywall_model::{FeatureRef, ValueRef};
@@ -10,6 +12,9 @@ use std::{
 
 /// The column of the geometry, as GDAL and the importer know it.
 const WKT: &str = "WKT";
+
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// A document of records.
 pub struct Csv {
@@ -25,8 +30,11 @@ impl Csv {
     ///
     /// # Errors
     /// The client has gone away.
-    pub fn new(mut sink: Sink, columns: Arc<Columns>, turn: Option<Turn>) -> io::Result<Self> {
+    pub fn new(mut sink: Sink, columns: Arc<Columns>, turn: Option<Turn>, has_mark: bool) -> io::Result<Self> {
         sink.with(|out| {
+            if has_mark {
+                out.extend_from_slice(BYTE_ORDER_MARK);
+            }
             quoted(out, columns.id);
             for name in columns.fields.iter().map(|field| &*field.name).chain([WKT]) {
                 out.push(b',');

@@ -1,14 +1,16 @@
-//! Items in forms that other programs read at a gulp: CSV, FlatGeobuf, newline-delimited GeoJSON,
-//! Arrow, GeoParquet.
+//! Items in forms that other programs read at a gulp: CSV, FlatGeobuf, GeoJSON in lines or as one
+//! document, JSON-FG, Arrow, GeoParquet.
 //!
 //! An export is written as it is read: the answer holds no more of a collection than a few
 //! chunks, however many items there are, and a client that stops reading stops the reading.
-//! Coordinates are x, y (east, north) in every CRS, as these formats have it.
+//! Coordinates are x, y (east, north) in every CRS, as these formats have it; in the documents they are
+//! as in a page of them.
 
 mod arrow;
 mod batches;
 mod columns;
 mod csv;
+mod document;
 mod flatgeobuf;
 mod lines;
 mod parquet;
@@ -21,6 +23,7 @@ pub use sink::Sink;
 use crate::{
     api::features::crs::{self, Turn},
     app::App,
+    geojson::{Writer, fg},
     http::{Answer, Params, Problem},
     limits,
 };
@@ -49,10 +52,14 @@ pub enum Form {
     Arrow,
     /// GeoParquet 1.1, with the geometry as WKB.
     Parquet,
+    /// One FeatureCollection.
+    GeoJson,
+    /// One FeatureCollection with times and places.
+    JsonFg,
 }
 
 impl Form {
-    /// Every form with its name in `f` and its media type.
+    /// Every form that is always streamed, with its name in `f` and its media type.
     pub const ALL: [(Self, &'static str, &'static str); 5] = [
         (Self::Csv, "csv", "text/csv"),
         (Self::FlatGeobuf, "fgb", "application/flatgeobuf"),
@@ -60,6 +67,15 @@ impl Form {
         (Self::Arrow, "arrow", "application/vnd.apache.arrow.stream"),
         (Self::Parquet, "parquet", "application/vnd.apache.parquet"),
     ];
+
+    /// The forms that come by pages unless they are asked for as an export.
+    const DOCUMENTS: [(Self, &'static str, &'static str); 2] =
+        [(Self::GeoJson, "geojson", "application/geo+json"), (Self::JsonFg, "fg.json", fg::MEDIA)];
+
+    /// The form of a whole document: JSON-FG if it is asked for, else GeoJSON.
+    pub fn of_documents(params: &Params, headers: &HeaderMap) -> Self {
+        if fg::is_asked(params, headers) { Self::JsonFg } else { Self::GeoJson }
+    }
 
     /// The form that `f`, or without it the header `Accept`, asks for before all others.
     pub fn asked(params: &Params, headers: &HeaderMap) -> Option<Self> {
@@ -78,9 +94,9 @@ impl Form {
         matches!(self, Self::FlatGeobuf | Self::Arrow | Self::Parquet)
     }
 
-    /// The name of the form in `f`, and its media type.
+    /// How the form's files end, and its media type.
     pub fn names(self) -> (&'static str, &'static str) {
-        Self::ALL.into_iter().find(|(form, ..)| *form == self).map_or(("", ""), |(_, name, media)| (name, media))
+        Self::ALL.into_iter().chain(Self::DOCUMENTS).find(|(form, ..)| *form == self).map_or(("", ""), |(_, name, media)| (name, media))
     }
 }
 
@@ -104,6 +120,8 @@ pub struct Export {
     pub properties: Option<Vec<String>>,
     /// The CRS to write; longitude and latitude without one.
     pub crs: Option<Crs>,
+    /// True if a CSV begins with a byte order mark.
+    pub has_mark: bool,
     /// The name under which the client wants to be told how far it is.
     pub name: Option<String>,
 }
@@ -153,16 +171,24 @@ impl Export {
     }
 
     fn write(self, form: Form, sink: Sink, told: Option<&Told>) -> io::Result<()> {
-        let Self { view, query, whole, properties, crs, .. } = self;
-        let turn = crs.as_ref().map(Turn::new).transpose().map_err(|problem| io::Error::other(problem.to_string()))?.map(Turn::east_first);
+        let Self { view, query, whole, properties, crs, has_mark, .. } = self;
+        let turn = crs.as_ref().map(Turn::new).transpose().map_err(|problem| io::Error::other(problem.to_string()))?;
+        let is_fg = form == Form::JsonFg;
+        let turn = if is_fg || form == Form::GeoJson { turn } else { turn.map(Turn::east_first) };
         let meta = view.meta();
         let columns = Arc::new(Columns::of(&meta, properties.as_deref()));
         let mut encoder: Box<dyn Encoder> = match form {
-            Form::Csv => Box::new(csv::Csv::new(sink, columns, turn)?),
+            Form::Csv => Box::new(csv::Csv::new(sink, columns, turn, has_mark)?),
             Form::FlatGeobuf => {
                 Box::new(flatgeobuf::FlatGeobuf::new(sink, columns, turn, flatgeobuf::Head::of(&view, &query, crs.as_ref()))?)
             }
             Form::Lines => Box::new(lines::Lines::new(sink, properties, turn)),
+            Form::GeoJson | Form::JsonFg => {
+                let address = crs.as_ref().map(|_| crs::address(&crs));
+                let head = if is_fg { fg::head(view.id().as_str(), address.as_deref()) } else { String::new() };
+                let revision = view.revision();
+                Box::new(document::Document::new(sink, Writer::new(is_fg, properties, turn), &head, revision)?)
+            }
             Form::Arrow => Box::new(arrow::Arrow::new(sink, batches::Batches::new(columns, turn, crs.as_ref()))?),
             Form::Parquet => {
                 let has_crs = batches::projjson(crs.as_ref()).is_some();

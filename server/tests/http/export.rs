@@ -216,3 +216,55 @@ fn an_export_with_a_name_is_told_of_to_its_end() {
     let matched = server.json("/collections/squares/items?limit=1&filter=height%20%3E%20100")["numberMatched"].clone();
     assert_eq!((&told["state"], &told["items"]), (&json!("done"), &matched));
 }
+
+#[test]
+fn a_named_export_is_whole_in_geojson_and_json_fg_as_well() {
+    let city = City::new();
+    let server = city.serve();
+    let items = "/collections/squares/items";
+    let page = server.json(&format!("{items}?limit=10000"));
+    for (f, media, ending) in [("json", "application/geo+json", "geojson"), ("jsonfg", "application/vnd.ogc.fg+json", "fg.json")] {
+        let answer = server.get(&format!("{items}?f={f}&export-id=whole-{f}"));
+        assert_eq!((answer.status, answer.header("content-type")), (200, media), "{}", answer.text());
+        assert!(answer.header("content-disposition").ends_with(&format!("squares.{ending}\"")));
+        let whole = answer.json();
+        let features = whole["features"].as_array().unwrap();
+        assert_eq!((features.len(), &whole["numberReturned"]), (SIDE * SIDE, &page["numberMatched"]));
+        let same = features
+            .iter()
+            .zip(page["features"].as_array().unwrap())
+            .all(|(a, b)| a["properties"] == b["properties"] && a["geometry"] == b["geometry"]);
+        assert!(same, "{f}");
+        assert_eq!(whole["conformsTo"].is_array(), f == "jsonfg");
+        assert_eq!(gdal(&city, &format!("whole.{ending}"), &answer.body, &[]).len(), SIDE * SIDE);
+    }
+    // In another CRS a document has the axis order of a page of it.
+    let zone = "crs=EPSG:4548&filter=height%3C0.1";
+    let (page, whole) = (server.json(&format!("{items}?{zone}")), server.json(&format!("{items}?{zone}&export-id=zone")));
+    assert_eq!(page["features"][0]["geometry"], whole["features"][0]["geometry"]);
+    assert_eq!(server.json(&format!("{items}?filter=height%3E9999&export-id=none"))["features"], json!([]));
+}
+
+#[test]
+fn a_csv_for_a_spreadsheet_begins_with_a_byte_order_mark() {
+    let city = City::new();
+    let server = city.serve();
+    let items = "/collections/squares/items?f=csv&limit=3";
+    let (plain, marked) = (server.get(items).body, server.get(&format!("{items}&bom=true")).body);
+    assert!(plain.starts_with(b"feature_id,"), "{}", String::from_utf8_lossy(&plain));
+    assert_eq!(marked.strip_prefix(b"\xEF\xBB\xBF"), Some(&plain[..]));
+    assert_eq!(server.get(&format!("{items}&bom=yes")).problem(400)["parameter"], "bom");
+    // GDAL and the importer take the mark for what it is.
+    assert_eq!(gdal(&city, "marked.csv", &marked, &[])[0]["properties"]["name"], "楼 0");
+    let imported = citywall(&[
+        "import",
+        &city.path("marked.csv"),
+        "--city",
+        &city.path("again.gpkg"),
+        "--crs",
+        "EPSG:4326",
+        "--id-field",
+        "feature_id",
+    ]);
+    assert!(imported.status.success(), "{}", stderr(&imported));
+}

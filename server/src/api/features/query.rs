@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The parameters of an items request, besides the collection's own properties.
-pub const ITEMS_PARAMETERS: [&str; 15] = [
+pub const ITEMS_PARAMETERS: [&str; 16] = [
     "bbox",
     "bbox-crs",
     "datetime",
@@ -25,6 +25,7 @@ pub const ITEMS_PARAMETERS: [&str; 15] = [
     "crs",
     "explain",
     "export-id",
+    "bom",
     "limit",
     "cursor",
 ];
@@ -46,6 +47,8 @@ pub struct ItemsRequest {
     pub crs: Option<Crs>,
     /// True if the plan is asked for instead of the items.
     pub explain: bool,
+    /// True if a CSV begins with a byte order mark.
+    pub has_mark: bool,
 }
 
 /// The standard parameters and the collection's own properties (Features Part 1, 7.15.5).
@@ -73,19 +76,23 @@ pub fn items_request(params: &Params, meta: &CollectionMeta, queryables: &Querya
         after: params.get("cursor").map(str::parse::<Cursor>).transpose()?,
         limit: limit(params.get("limit"))?,
     };
-    let explain = match params.get("explain") {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(other) => return Err(Problem::parameter("explain", format!("“{other}” is neither true nor false"))),
-    };
     let moment = Moment { time: time(params.get("datetime"))?, as_of: as_of(params.get("as-of"))? };
     Ok(ItemsRequest {
         moment,
         query,
         properties: properties(params.get("properties"), queryables)?,
         crs: crs::asked(params, "crs")?,
-        explain,
+        explain: flag(params, "explain")?,
+        has_mark: flag(params, "bom")?,
     })
+}
+
+fn flag(params: &Params, name: &str) -> Result<bool, Problem> {
+    match params.get(name) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(Problem::parameter(name, format!("“{other}” is neither true nor false"))),
+    }
 }
 
 /// The filter, bound to the collection.

@@ -136,7 +136,6 @@ export const en: Texts = {
   'select.field': 'Attribute',
   'select.export': 'Export',
   'export.count': '{count} items, streamed to a file by the server',
-  'export.paged': 'At most {max} items in this form; larger ones come as GeoJSON lines or another streamed form',
   'export.running': '{form}: {items} of {count} items',
   'export.done': '{form}: done, {items} items',
   'export.failed': '{form}: broke off after {items} items',

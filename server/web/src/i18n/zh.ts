@@ -132,7 +132,6 @@ export const zh = {
   'select.field': '属性',
   'select.export': '导出',
   'export.count': '{count} 项，由服务器直接写入文件',
-  'export.paged': '该格式最多 {max} 项；更多请选 GeoJSON lines 等流式格式',
   'export.running': '{form}：已写 {items} / {count} 项',
   'export.done': '{form}：已完成，{items} 项',
   'export.failed': '{form}：写到第 {items} 项时中断',

@@ -3,8 +3,6 @@
 import { exportAddress, itemsAddress } from '../api/address';
 import { ApiError, fetchCollection, fetchItems, getJson } from '../api/client';
 
-/** Most items of the forms that come by pages. */
-export const PAGE_MAX = 10_000;
 /** Milliseconds between two questions for the progress. */
 const ASK_MS = 500;
 /** Questions without an answer after which the export is taken to have failed. */
@@ -14,21 +12,20 @@ const UNANSWERED_MAX = 20;
 export interface Form {
   name: string;
   title: string;
-  /** True where it comes by pages of at most `PAGE_MAX` items; the others are streamed whole. */
-  paged: boolean;
 }
 
 const TITLES: Record<string, string> = {
   json: 'GeoJSON', jsonfg: 'JSON-FG', csv: 'CSV', geojsonl: 'GeoJSON lines', fgb: 'FlatGeobuf', parquet: 'GeoParquet', arrow: 'Arrow',
 };
-const PAGED = new Set(['json', 'jsonfg']);
+/** What a form's files end in, where that is not its name. */
+const ENDINGS: Record<string, string> = { json: 'geojson', jsonfg: 'fg.json' };
 
 /** The forms of a collection's items, as its own links name them. */
 export async function formsOf(collection: string): Promise<Form[]> {
   const { links } = await fetchCollection(collection);
   const names = links.filter(({ rel }) => rel === 'items').map(({ href }) => new URL(href, location.href).searchParams.get('f') ?? 'json');
   return [...new Set([...names, 'jsonfg'])].filter((name) => name !== 'html')
-    .map((name) => ({ name, title: TITLES[name] ?? name, paged: PAGED.has(name) }));
+    .map((name) => ({ name, title: TITLES[name] ?? name }));
 }
 
 export interface Progress {
@@ -43,7 +40,7 @@ export class Download {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private unanswered = 0;
 
-  constructor(private readonly collection: string, private readonly filter: string, readonly form: Form, private readonly count: number) {}
+  constructor(private readonly collection: string, private readonly filter: string, readonly form: Form) {}
 
   /** Tries the question on one item, since a browser shows no reason for a failed download; then has it saved. */
   start(): void {
@@ -51,13 +48,13 @@ export class Download {
     const asked: Record<string, string> = this.filter === '' ? {} : { filter: this.filter };
     fetchItems(this.collection, { ...asked, limit: '1' }).then(
       () => {
-        const paged: Record<string, string> = form.paged ? { limit: String(PAGE_MAX) } : { 'export-id': this.id };
+        // A spreadsheet takes a CSV without the mark for the system's own encoding, and garbles Chinese.
+        const mark: Record<string, string> = form.name === 'csv' ? { bom: 'true' } : {};
         const link = document.createElement('a');
-        link.href = itemsAddress(this.collection, { f: form.name, ...asked, ...paged });
-        link.download = `${this.collection}.${form.name === 'json' || form.name === 'jsonfg' ? 'geojson' : form.name}`;
+        link.href = itemsAddress(this.collection, { f: form.name, ...asked, ...mark, 'export-id': this.id });
+        link.download = `${this.collection}.${ENDINGS[form.name] ?? form.name}`;
         link.click();
-        if (form.paged) this.progress = { items: this.count, state: 'done' };
-        else this.ask();
+        this.ask();
       },
       (cause: unknown) => this.fail(cause),
     );
