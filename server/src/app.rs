@@ -24,7 +24,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use citywall_analysis::network::Networks;
 use citywall_model::limits as engine;
@@ -210,6 +210,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/collections/{id}/items/{fid}/history", get(api::history::states::history))
         .route("/collections/{id}/items/{fid}/track", get(api::history::track::track))
         .route("/collections/{id}/items/{fid}/series", get(api::history::series::series))
+        .route("/collections/{id}/versions", get(api::versions::list))
+        .route("/collections/{id}/versions/{version}", delete(api::versions::remove))
+        .route("/collections/{id}/changes", get(api::versions::changes))
         .route("/collections/{id}/queryables", get(api::features::schema::queryables_document))
         .route("/collections/{id}/sortables", get(api::features::schema::sortables_document))
         .route("/collections/{id}/schema", get(api::features::schema::schema_document))

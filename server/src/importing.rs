@@ -2,7 +2,7 @@
 
 use citywall_crs::Crs;
 use citywall_import::{Failed, ImportOptions, ImportReport, Phase, Progress, State};
-use citywall_model::{CimCategory, CollectionId, Grid, LocalText};
+use citywall_model::{CimCategory, CollectionId, Grid, LocalText, limits};
 use citywall_query::City;
 use citywall_store::{CityStore, GeoPackage, LayerDraft, LayerStage, Pyramid, StoreError};
 use serde::{Deserialize, Serialize};
@@ -51,13 +51,16 @@ pub struct ImportRequest {
     /// True if a raster is a picture, even if it looks like heights.
     #[serde(default)]
     pub picture: bool,
+    /// How many replaced versions the layer keeps from now on; as before without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<u32>,
 }
 
 impl ImportRequest {
     /// The importer's options.
     ///
     /// # Errors
-    /// The CRS is unknown.
+    /// The CRS is unknown, or a limit is passed.
     pub fn options(&self) -> Result<ImportOptions, String> {
         let title = match (&self.title_zh, &self.title_en) {
             (None, None) => None,
@@ -66,6 +69,9 @@ impl ImportRequest {
                 Some(LocalText::new(zh.clone().unwrap_or_else(|| any.clone()), en.clone().unwrap_or(any)))
             }
         };
+        if let Some(keep) = self.keep.filter(|keep| *keep > limits::VERSIONS_KEPT_MAX) {
+            return Err(format!("keep: {keep} where a layer keeps at most VERSIONS_KEPT_MAX ({}) versions", limits::VERSIONS_KEPT_MAX));
+        }
         Ok(ImportOptions {
             layer: self.layer.clone(),
             title,
@@ -141,6 +147,8 @@ pub struct Failure {
 pub trait Target {
     /// Starts a new version of a layer.
     fn stage(&self, draft: LayerDraft) -> Result<Box<dyn LayerStage>, StoreError>;
+    /// Sets how many replaced versions a layer keeps.
+    fn keep_versions(&self, layer: &CollectionId, versions: u32) -> Result<(), String>;
     /// Makes a staged version current.
     fn publish(&self, stage: Box<dyn LayerStage>) -> Result<(), String>;
     /// Makes an elevation grid current.
@@ -152,6 +160,10 @@ pub trait Target {
 impl Target for GeoPackage {
     fn stage(&self, draft: LayerDraft) -> Result<Box<dyn LayerStage>, StoreError> {
         CityStore::stage(self, draft)
+    }
+
+    fn keep_versions(&self, layer: &CollectionId, versions: u32) -> Result<(), String> {
+        CityStore::keep_versions(self, layer, versions).map_err(|error| error.to_string())
     }
 
     fn publish(&self, stage: Box<dyn LayerStage>) -> Result<(), String> {
@@ -170,6 +182,10 @@ impl Target for GeoPackage {
 impl Target for City {
     fn stage(&self, draft: LayerDraft) -> Result<Box<dyn LayerStage>, StoreError> {
         self.store().stage(draft)
+    }
+
+    fn keep_versions(&self, layer: &CollectionId, versions: u32) -> Result<(), String> {
+        self.keep_versions(layer, versions).map_err(|error| error.to_string())
     }
 
     fn publish(&self, stage: Box<dyn LayerStage>) -> Result<(), String> {
@@ -208,7 +224,8 @@ pub fn run(request: &ImportRequest, target: &dyn Target, progress: &dyn Progress
     }
     let import = citywall_import::run(&request.source, &options, &mut |draft| target.stage(draft), progress).map_err(failed)?;
     for stage in import.stages {
-        target.publish(stage).map_err(|reason| Failure { reason, report: import.report.to_string() })?;
+        let keep = request.keep.map_or(Ok(()), |versions| target.keep_versions(&stage.meta().id, versions));
+        keep.and_then(|()| target.publish(stage)).map_err(|reason| Failure { reason, report: import.report.to_string() })?;
     }
     Ok(import.report)
 }

@@ -21,7 +21,7 @@ pub fn document(links: &Links, app: &App) -> Value {
         "tags": tags(),
         "paths": all_paths(),
         "components": {
-            "parameters": parameters().into_iter().chain(edits::headers()).chain(live::parameters()).chain(super::history::parameters()).chain(super::exports::parameters()).chain(super::tiles::parameters()).collect::<Map<_, _>>(),
+            "parameters": parameters().into_iter().chain(edits::headers()).chain(live::parameters()).chain(super::history::parameters()).chain(super::exports::parameters()).chain(super::tiles::parameters()).chain(super::versions::parameters()).collect::<Map<_, _>>(),
             "responses": responses(),
             "schemas": schemas().into_iter().chain(live::schemas()).collect::<Map<_, _>>(),
         }
@@ -114,6 +114,7 @@ fn all_paths() -> Map<String, Value> {
         super::styles::paths(),
         super::tiles::paths(),
         super::tiles3d::paths(),
+        super::versions::paths(),
     ];
     modules.into_iter().flatten().collect()
 }
@@ -142,8 +143,8 @@ fn paths() -> Map<String, Value> {
             "cursor",
             "explain",
             "export-id",
-            "itemsForm",
             "bom",
+            "itemsForm",
             "lang",
         ],
         ok: items_answer(),
@@ -166,7 +167,7 @@ fn paths() -> Map<String, Value> {
         id: "getItem",
         summary: "One item",
         description: "By its id, which is text and unique in its collection. The ETag of a live item names its revision.",
-        parameters: &["collectionId", "itemId", "crs", "f", "lang"],
+        parameters: &["collectionId", "itemId", "as-of", "crs", "f", "lang"],
         ok: answer("The item", "application/geo+json", "Feature"),
         problems: &["400", "404"],
     });
@@ -308,7 +309,7 @@ fn parameters() -> Map<String, Value> {
         "bbox": bbox,
         "bbox-crs": query("bbox-crs", "The CRS of the window, in its authority's axis order.", json!({"type": "string", "format": "uri", "default": super::features::CRS84})),
         "datetime": query("datetime", "The past of a live collection: an instant, or an interval with “..” for an open end. The items that were there at that instant or at any time within the interval, as they were at its end: an item is there from its beginning until it is cleared or removed. Late records count at their own time. Items of a layer have no time and match any. What was expired is answered with 410.", json!({"type": "string", "example": "2026-03-01T00:00:00+08:00/.."})),
-        "as-of": query("as-of", "Only what was recorded up to this revision: without datetime the collection as it stood then, with it the past as it was known then.", whole.clone()),
+        "as-of": query("as-of", "Only what was recorded up to this revision: without datetime the collection as it stood then, with it the past as it was known then. Of a layer the version that was current then, if it is kept (/collections/{collectionId}/versions); else 410.", whole.clone()),
         "filter": query("filter", "A CQL2 filter; /collections/{collectionId}/queryables lists the properties that it can name. Days are those of the city's time zone.", json!({"type": "string", "example": "height > 50 AND S_INTERSECTS(geometry, BBOX(117, 39, 117.5, 39.5))"})),
         "filter-lang": query("filter-lang", "The language of the filter.", json!({"type": "string", "enum": ["cql2-text", "cql2-json"], "default": "cql2-text"})),
         "filter-crs": query("filter-crs", "The CRS of the filter's coordinates, in its authority's axis order.", json!({"type": "string", "format": "uri", "default": super::features::CRS84})),
@@ -317,8 +318,8 @@ fn parameters() -> Map<String, Value> {
         "sortby": listed("sortby", "Properties to sort by, the first one first; with “-” before it the greatest comes first. What has no value comes last. /collections/{collectionId}/sortables lists them.", json!({"type": "array", "maxItems": 8, "items": {"type": "string"}, "example": ["-height"]})),
         "properties": listed("properties", "The only properties to write; all without it.", json!({"type": "array", "items": {"type": "string"}})),
         "explain": query("explain", "With true the answer is how the request would be answered, instead of the items.", json!({"type": "boolean", "default": false})),
-        "limit": query("limit", "Most items in a page.", json!({"type": "integer", "minimum": 1, "maximum": limits::ITEMS_LIMIT_MAX, "default": limits::ITEMS_LIMIT_DEFAULT})),
         "bom": query("bom", "With true a CSV begins with a byte order mark, by which spreadsheets know that it is UTF-8.", json!({"type": "boolean", "default": false})),
+        "limit": query("limit", "Most items in a page.", json!({"type": "integer", "minimum": 1, "maximum": limits::ITEMS_LIMIT_MAX, "default": limits::ITEMS_LIMIT_DEFAULT})),
         "cursor": query("cursor", "Where the page before ended; taken from its “next” link.", text.clone()),
         "collections": query("collections", "Collections, separated by commas; all without it.", text),
         "replay": query("replay", "Play a past window instead of what happens now: FROM/TO, or FROM/.. up to now.", json!({"type": "string", "example": "2026-03-01T08:00:00+08:00/2026-03-01T09:00:00+08:00"})),
@@ -385,7 +386,7 @@ fn schemas() -> Map<String, Value> {
         })),
         "ImportRequest": object(&["source"], json!({
             "source": {"type": "string"}, "layer": {"type": "string"}, "crs": {"type": "string"}, "id_field": {"type": "string"}, "title_zh": {"type": "string"}, "title_en": {"type": "string"},
-            "category": {"type": "string"}, "attribution": {"type": "string"}, "encoding": {"type": "string"}, "refused": {"type": "string"}, "generated": {"type": "boolean"}, "picture": {"type": "boolean", "description": "True keeps a raster as a picture, even if it looks like heights."}
+            "category": {"type": "string"}, "attribution": {"type": "string"}, "encoding": {"type": "string"}, "refused": {"type": "string"}, "generated": {"type": "boolean"}, "picture": {"type": "boolean", "description": "True keeps a raster as a picture, even if it looks like heights."}, "keep": {"type": "integer", "minimum": 0, "maximum": limits::VERSIONS_KEPT_MAX, "description": "How many replaced versions the layer keeps from now on."}
         })),
         "Export": object(&["items", "state"], json!({
             "items": {"type": "integer"}, "state": {"type": "string", "enum": ["running", "done", "failed"]}, "reason": {"type": "string"}

@@ -3,7 +3,7 @@
 //! Besides Core: CRS by reference (Part 2, 18-058r1) in [`crs`], filtering (Part 3, 19-079r2) in
 //! `query`, edits (Part 4, 20-002) in [`edit`], schemas (Part 5, 23-058r1) in [`schema`].
 
-use super::{city, json, value};
+use super::{city, json, value, versions};
 use crate::{
     app::App,
     export::{Export, Form},
@@ -17,7 +17,7 @@ use axum::{
     http::{HeaderValue, header},
     response::IntoResponse,
 };
-use citywall_model::{CollectionMeta, FeatureRef};
+use citywall_model::{CollectionKind, CollectionMeta, FeatureRef};
 use citywall_query::{CollectionView, ItemsPage, Moment};
 use serde_json::{Map, Value, json as object};
 use std::{
@@ -143,6 +143,10 @@ fn collection_object(links: &Links, view: &CollectionView) -> Value {
         let tilesets = link(TILESETS_MAP, links.to(&format!("/collections/{id}/map/tiles")), "application/json", "Map tiles");
         collection["links"].as_array_mut().into_iter().for_each(|all| all.push(tilesets.clone()));
     }
+    if meta.kind == CollectionKind::Layer {
+        let versions = link("version-history", links.to(&format!("/collections/{id}/versions")), "application/json", "Its versions");
+        collection["links"].as_array_mut().into_iter().for_each(|all| all.push(versions.clone()));
+    }
     if view.is_live() {
         collection["open"] = counts.open.into();
         collection["openByLevel"] = object!(counts.open_by_level);
@@ -156,14 +160,14 @@ fn collection_object(links: &Links, view: &CollectionView) -> Value {
 
 /// `GET /collections/{id}/items`
 pub async fn items(State(app): State<Arc<App>>, ask: Ask, PathOf(id): PathOf<String>) -> Answer {
-    let view = app.city()?.view(&collection_id(&id)?)?;
+    let view = versions::asked(&app, &ask, &id).await?;
     let meta = view.meta();
     let queryables = schema::queryables(app.city()?, &meta);
     let known = query::known_parameters(&meta);
     let params = ask.params(&known)?;
     let items = query::items_request(&params, &meta, &queryables)?;
     let etag = etag(&meta, view.changed().0);
-    let view = past(&app, view, items.moment).await?;
+    let view = if view.is_live() { past(&app, view, items.moment).await? } else { view };
     let is_export = params.get("export-id").is_some() && params.get("f") != Some("html");
     if let Some(form) = Form::asked(&params, &ask.headers).or_else(|| is_export.then(|| Form::of_documents(&params, &ask.headers))) {
         return export(&app, view, &params, items, form, &etag);
@@ -199,7 +203,10 @@ pub async fn items(State(app): State<Arc<App>>, ask: Ask, PathOf(id): PathOf<Str
 }
 
 /// The collection as it was at a moment.
-async fn past(app: &App, view: CollectionView, moment: Moment) -> Result<CollectionView, Problem> {
+///
+/// # Errors
+/// That moment is not kept.
+pub async fn past(app: &App, view: CollectionView, moment: Moment) -> Result<CollectionView, Problem> {
     if moment.is_present() {
         return Ok(view);
     }
@@ -281,10 +288,13 @@ fn page_links(links: &Links, id: &str, params: &Params, page: &ItemsPage) -> Vec
 
 /// `GET /collections/{id}/items/{fid}`
 pub async fn item(State(app): State<Arc<App>>, ask: Ask, PathOf((id, item)): PathOf<(String, String)>) -> Answer {
-    let (params, format, language) = ask.read(&["crs"])?;
+    let (params, format, language) = ask.read(&["crs", "as-of"])?;
     let crs = crs::asked(&params, "crs")?;
     let city = app.city()?;
-    let view = city.view(&collection_id(&id)?)?;
+    let view = versions::asked(&app, &ask, &id).await?;
+    if view.is_live() && params.get("as-of").is_some() {
+        return Err(Problem::parameter("as-of", "of a live item, its history tells the past"));
+    }
     let meta = view.meta();
     let missing = || Problem::missing(format!("“{id}” has no item “{}”", item.chars().take(100).collect::<String>()));
     if format == Format::Html {

@@ -24,6 +24,7 @@ pub mod styles;
 pub mod targets;
 pub mod tiles;
 pub mod tiles3d;
+pub mod versions;
 
 use axum::{
     http::{HeaderValue, header},

@@ -22,7 +22,7 @@ use std::{
   citywall import ortho.tif --city my.gpkg                  imagery: three bands, a palette, or --picture
 
 A source without a CRS is refused until --crs says it. What is stored replaces the layer's version
-before, in one step. Records that are refused are listed, and written to --refused. On a city that
+before, in one step; with --keep that one stays, and `citywall versions` lists it. Records that are refused are listed, and written to --refused. On a city that
 is being served the server does the import.
 
 Exit codes: 0 all stored, 3 stored but some records refused, 1 failed and nothing changed.")]
@@ -66,6 +66,10 @@ pub struct Import {
     /// more, with a palette or of bytes are pictures]
     #[arg(long)]
     picture: bool,
+    /// Keep so many of the versions that imports of the layer replace, this one and later ones
+    /// [default: as before, at first none]
+    #[arg(long, value_name = "N")]
+    keep: Option<u32>,
     /// Print the report as JSON and draw no bar
     #[arg(long)]
     json: bool,
@@ -147,6 +151,7 @@ impl Import {
             refused,
             generated: self.generated,
             picture: self.picture,
+            keep: self.keep,
         })
     }
 }

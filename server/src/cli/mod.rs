@@ -6,6 +6,7 @@ mod import;
 mod keep;
 mod progress;
 mod remote;
+mod versions;
 
 use crate::{config::Config, serve};
 use clap::{Args, Parser, Subcommand};
@@ -44,6 +45,8 @@ enum Command {
     Demo(demo::Demo),
     /// Write the tiles of a city to one file: PMTiles or MBTiles
     Export(export::Export),
+    /// List the versions of layers, or remove one that is kept
+    Versions(versions::Versions),
     /// Copy a city as it is at one instant, also while it is served
     Backup(keep::Backup),
     /// Put a backup in the place of a city, once it is found sound
@@ -93,6 +96,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Import(import) => import.run(),
         Command::Demo(demo) => demo.run(),
         Command::Export(export) => export.run(),
+        Command::Versions(versions) => versions.run(),
         Command::Backup(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
         Command::Verify(verify) => verify.run(),

@@ -1,4 +1,4 @@
-//! An import into a city that another process serves: that process does it, this one watches.
+//! What a city that another process serves is asked to do: that process does it, this one watches.
 
 use super::progress::Bar;
 use crate::{
@@ -6,6 +6,7 @@ use crate::{
     jobs::JobState,
 };
 use anyhow::{Context, anyhow, bail};
+use citywall_model::CollectionId;
 use std::time::Duration;
 
 /// How often the job is looked at.
@@ -62,6 +63,16 @@ impl Remote {
         }
     }
 
+    /// Has the server remove a kept version of a layer.
+    ///
+    /// # Errors
+    /// The server refuses or is gone.
+    pub fn remove_version(&self, layer: &CollectionId, version: u32) -> anyhow::Result<()> {
+        let address = format!("{}/collections/{layer}/versions/{version}", self.address);
+        let mut response = self.authorized(self.agent.delete(address)).call().context("the server does not answer")?;
+        if response.status().is_success() { Ok(()) } else { Err(refusal(&mut response)) }
+    }
+
     fn authorized<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
         match &self.token {
             Some(token) => request.header("Authorization", format!("Bearer {token}")),
@@ -74,7 +85,11 @@ fn read(mut response: ureq::http::Response<ureq::Body>) -> anyhow::Result<Import
     if response.status().is_success() {
         return response.body_mut().read_json().context("the server's answer is not understood");
     }
+    Err(refusal(&mut response))
+}
+
+fn refusal(response: &mut ureq::http::Response<ureq::Body>) -> anyhow::Error {
     let problem: serde_json::Value = response.body_mut().read_json().unwrap_or_default();
     let detail = problem.get("detail").and_then(|detail| detail.as_str()).unwrap_or("no reason given");
-    bail!("the server refuses ({}): {detail}", response.status().as_u16())
+    anyhow!("the server refuses ({}): {detail}", response.status().as_u16())
 }

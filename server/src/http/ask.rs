@@ -28,6 +28,12 @@ impl FromRequestParts<Arc<App>> for Ask {
 }
 
 impl Ask {
+    /// One query parameter, before all of them are read.
+    pub fn peek(&self, name: &str) -> Option<String> {
+        let query = self.uri.query().unwrap_or_default();
+        form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+    }
+
     /// The query parameters, all of which must be in `known`.
     ///
     /// # Errors

@@ -89,6 +89,17 @@ impl Problem {
         self
     }
 
+    /// Names another parameter than the one by which the problem was found.
+    #[must_use]
+    pub fn about(mut self, parameter: &str) -> Self {
+        if let Some(known) = self.0.parameter.replace(parameter.to_owned())
+            && let Some(rest) = self.0.detail.strip_prefix(&known)
+        {
+            self.0.detail = format!("{parameter}{rest}");
+        }
+        self
+    }
+
     /// Names the kind of the problem, as a standard does.
     #[must_use]
     pub fn of_kind(mut self, kind: &'static str) -> Self {

@@ -24,5 +24,6 @@ mod rules;
 mod styles;
 mod targets;
 mod tiles;
+mod versions;
 mod visibility;
 mod ways_in;

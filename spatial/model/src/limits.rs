@@ -99,6 +99,10 @@ pub const PAST_ITEMS_MAX: u64 = 1_000_000;
 pub const PAST_SNAPSHOT_STATES_MAX: usize = 16_000_000;
 /// How often the snapshots of one collection may be set twice as far apart.
 pub const PAST_SNAPSHOT_HALVINGS_MAX: u32 = 16;
+/// Most replaced versions that a layer keeps.
+pub const VERSIONS_KEPT_MAX: u32 = 24;
+/// Most kept versions that are ready in memory, over all layers; each is read when first asked for.
+pub const VERSIONS_READY_MAX: usize = 4;
 /// Most items that one analysis looks at.
 pub const ANALYSIS_ROWS_MAX: u64 = 20_000_000;
 /// Longest time of one analysis, in seconds.

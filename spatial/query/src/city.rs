@@ -8,6 +8,7 @@ use crate::{
     live::{Live, LiveState},
     past::PastViews,
     reaction::Reaction,
+    versions::ReadyVersions,
     writer::{Outcome, Receipt, Records, Writer},
 };
 use arc_swap::ArcSwap;
@@ -77,6 +78,7 @@ pub(crate) struct Shared {
     /// Locked by the writer alone, but for the moment in which it is set.
     pub(crate) reaction: Mutex<Option<Box<dyn Reaction>>>,
     pub(crate) past: PastViews,
+    pub(crate) versions: ReadyVersions,
 }
 
 impl Shared {
@@ -150,6 +152,7 @@ impl City {
             listeners: RwLock::new(Vec::new()),
             reaction: Mutex::new(None),
             past: PastViews::default(),
+            versions: ReadyVersions::default(),
             store,
         });
         shared.find_areas();

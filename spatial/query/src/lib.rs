@@ -25,6 +25,7 @@ mod reaction;
 mod search;
 mod sort;
 mod states;
+mod versions;
 mod writer;
 
 pub use access::Access;
@@ -40,4 +41,5 @@ pub use past::{Moment, StatePlace};
 pub use reaction::Reaction;
 pub use search::Search;
 pub use sort::{Place, SortKey};
+pub use versions::{Difference, Differs, SameBy};
 pub use writer::{Effect, Outcome, Receipt};

@@ -41,8 +41,8 @@ impl Moment {
 pub type StatePlace = (Timestamp, Revision);
 
 impl City {
-    /// A collection as it was. Items of a layer have no time and match any; of a layer only the
-    /// current version is kept. Blocks while the past is read. An instant or an interval
+    /// A collection as it was. Items of a layer have no time and match any; of a layer that
+    /// version is given which was current at the revision. Blocks while the past is read. An instant or an interval
     /// takes O(items open at its start + changes within it + some thousand changes), once the store
     /// has gone through the past a first time; a revision takes O(all changes of the collection).
     /// What was asked for just before is kept.
@@ -59,8 +59,8 @@ impl City {
         let Kind::Live(live) = &view.kind else {
             return match moment.as_of {
                 Some(as_of) if as_of < view.changed() => {
-                    let reason = format!("the layer has a new version since revision {}; older ones are not kept", view.changed());
-                    Err(QueryError::Expired { parameter: "as-of", reason })
+                    let version = self.version_at(id, as_of)?;
+                    Ok(view.with(Kind::Layer(version)))
                 }
                 _ => Ok(view),
             };

@@ -53,6 +53,14 @@ pub enum StoreError {
     /// There is no such collection.
     #[error("there is no collection “{0}”")]
     NoCollection(CollectionId),
+    /// No such version of a layer is kept.
+    #[error("version {version} of “{id}” is not kept")]
+    NoVersion {
+        /// The layer.
+        id: CollectionId,
+        /// The version.
+        version: u32,
+    },
     /// The collection is of the other sort.
     #[error("“{id}” is {is}, not {wanted}")]
     WrongKind {

@@ -75,6 +75,17 @@ impl LayerDraft {
     }
 }
 
+/// A version of a layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerVersion {
+    /// What is known of it; its revision is the one at which it became current.
+    pub meta: CollectionMeta,
+    /// When it became current.
+    pub published: Timestamp,
+    /// The revision at which the next version took its place; `None` for the current one.
+    pub until: Option<Revision>,
+}
+
 /// One item on its way into a layer.
 #[derive(Clone, Debug, Default)]
 pub struct NewFeature {
@@ -149,7 +160,7 @@ pub trait LayerStage: Send {
     fn load(&self) -> Result<FeatureTable, StoreError>;
 
     /// Makes the version current by one short transaction, at the city's next revision, and
-    /// removes the version before it.
+    /// removes the oldest versions before it, past as many as the layer keeps.
     ///
     /// # Errors
     /// The file cannot be written; the version before stays current.
@@ -280,6 +291,32 @@ pub trait CityStore: Send + Sync {
     /// # Errors
     /// There is no such layer, or the file cannot be read.
     fn load_layer(&self, id: &CollectionId) -> Result<FeatureTable, StoreError>;
+
+    /// Every version of a layer: those that are kept, the oldest first, and the current one last.
+    ///
+    /// # Errors
+    /// There is no such layer, or the file cannot be read.
+    fn versions(&self, id: &CollectionId) -> Result<Vec<LayerVersion>, StoreError>;
+
+    /// Reads a kept version of a layer into memory, in ascending order of fid.
+    ///
+    /// # Errors
+    /// The version is not kept, or the file cannot be read.
+    fn load_version(&self, id: &CollectionId, version: u32) -> Result<FeatureTable, StoreError>;
+
+    /// Sets how many replaced versions a layer keeps from now on, at most
+    /// [`citywall_model::limits::VERSIONS_KEPT_MAX`]; it need not exist yet. At first that is none.
+    /// The oldest past as many are removed.
+    ///
+    /// # Errors
+    /// The number passes the limit, or the file cannot be written.
+    fn keep_versions(&self, id: &CollectionId, versions: u32) -> Result<(), StoreError>;
+
+    /// Removes a kept version of a layer; false if it is not kept.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    fn remove_version(&self, id: &CollectionId, version: u32) -> Result<bool, StoreError>;
 
     /// Reads a live collection's state: the saved state with the journal's later changes on it.
     ///

@@ -18,7 +18,10 @@ pub use paths::{parameters, paths};
 pub use raster::collection_map_tile;
 pub use wmts::{kvp, rest_capabilities, rest_tile};
 
-use super::features::{etag, query, schema};
+use super::{
+    features::{etag, query, schema},
+    versions,
+};
 use crate::{
     app::App,
     http::{Answer, Ask, PathOf, Problem, ask::not_modified, problem::collection_id},
@@ -31,7 +34,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use citywall_cql2::Bound;
-use citywall_model::Revision;
+use citywall_model::{FeatureRef, Revision};
 use citywall_query::CollectionView;
 use citywall_tiles::{CachedTile, MatrixSet, MatrixSetError, TileId, draw_kept};
 use std::{
@@ -60,29 +63,36 @@ pub async fn collection_tile(
     ask: Ask,
     PathOf((id, matrix, z, row, col)): PathOf<(String, String, String, String, String)>,
 ) -> Answer {
-    let params = ask.params(&["v", "filter", "filter-lang", "filter-crs"])?;
-    let view = app.city()?.view(&collection_id(&id)?)?;
+    let params = ask.params(&["v", "as-of", "filter", "filter-lang", "filter-crs"])?;
+    let view = versions::asked(&app, &ask, &id).await?;
+    if view.is_live() && params.get("as-of").is_some() {
+        return Err(Problem::parameter("as-of", "only layers have tiles of a version; the past of live items is at /items"));
+    }
     let tile = tile_id(&matrix, &z, &row, &col)?;
     if view.is_raster() {
         return raster::coverage(&app, &ask, view, tile, params.get("f")).await;
     }
-    if let Some(filter) = query::filter(&params, &schema::queryables(app.city()?, &view.meta()))? {
-        return filtered(&app, &ask, view, tile, filter).await;
+    let filter = query::filter(&params, &schema::queryables(app.city()?, &view.meta()))?;
+    let is_current = view.changed() == app.city()?.view(view.id())?.changed();
+    if filter.is_some() || !is_current {
+        return drawn_once(&app, &ask, view, tile, filter).await;
     }
     answer(&app, &ask, vec![view], tile, params.get("v")).await
 }
 
-/// The tile of the items that a filter is true of: drawn for this answer, kept by the client alone.
-async fn filtered(app: &Arc<App>, ask: &Ask, view: CollectionView, tile: TileId, filter: Bound) -> Answer {
+/// A tile of a version that is not current, or of the items that a filter is true of: drawn for this
+/// answer, kept by the client alone.
+async fn drawn_once(app: &Arc<App>, ask: &Ask, view: CollectionView, tile: TileId, filter: Option<Bound>) -> Answer {
     let revision = view.changed().0;
     // Maps take two tiles with one tag for the same, whatever their addresses.
     let mut mark = rustc_hash::FxHasher::default();
-    filter.text().hash(&mut mark);
+    filter.as_ref().map(Bound::text).hash(&mut mark);
     let etag = format!("{}.{:x}\"", etag(&view.meta(), revision).trim_end_matches('"'), mark.finish());
     if ask.holds(&etag) {
         return Ok(not_modified(&etag));
     }
-    let drawn = app.blocking(move || Ok(CachedTile::new(&draw_kept(&view, tile, |item| filter.holds(item))))).await?;
+    let keeps = move |item: FeatureRef<'_>| filter.as_ref().is_none_or(|filter| filter.holds(item));
+    let drawn = app.blocking(move || Ok(CachedTile::new(&draw_kept(&view, tile, keeps)))).await?;
     let mut response = body(&drawn, &ask.headers);
     let headers = response.headers_mut();
     headers.insert(header::ETAG, etag.parse().unwrap_or(HeaderValue::from_static("W/\"\"")));

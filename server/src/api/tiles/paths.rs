@@ -110,6 +110,7 @@ pub fn paths() -> Map<String, Value> {
                     "tileRow",
                     "tileCol",
                     "v",
+                    "as-of",
                     "filter",
                     "filter-lang",
                     "filter-crs",

@@ -6,8 +6,8 @@ use citywall_model::{
     LocalText, RefusedRecord, Revision, Schema,
 };
 use citywall_store::{
-    CityStore, ExpireQuery, Expired, Export, HistoryQuery, Horizon, LayerDraft, LayerStage, LiveLoad, NewFeature, PublishImagery, Pyramid,
-    Refusal, RefusedCount, Solid, StoreError,
+    CityStore, ExpireQuery, Expired, Export, HistoryQuery, Horizon, LayerDraft, LayerStage, LayerVersion, LiveLoad, NewFeature,
+    PublishImagery, Pyramid, Refusal, RefusedCount, Solid, StoreError,
 };
 use jiff::Timestamp;
 use std::{
@@ -102,6 +102,18 @@ impl CityStore for MemoryStore {
     }
     fn load_layer(&self, _: &CollectionId) -> Result<FeatureTable, StoreError> {
         panic!("the demo does not read")
+    }
+    fn versions(&self, _: &CollectionId) -> Result<Vec<LayerVersion>, StoreError> {
+        Ok(Vec::new())
+    }
+    fn load_version(&self, _: &CollectionId, _: u32) -> Result<FeatureTable, StoreError> {
+        unreachable!("the generator keeps no versions")
+    }
+    fn keep_versions(&self, _: &CollectionId, _: u32) -> Result<(), StoreError> {
+        unreachable!("the generator keeps no versions")
+    }
+    fn remove_version(&self, _: &CollectionId, _: u32) -> Result<bool, StoreError> {
+        unreachable!("the generator keeps no versions")
     }
     fn load_live(&self, _: &CollectionId) -> Result<LiveLoad, StoreError> {
         Ok(LiveLoad::default())

@@ -1,7 +1,7 @@
 //! Removes tables that nothing refers to any more: discarded versions, replaced ones, and what a
 //! killed import left.
 
-use super::{Inner, catalog, schema};
+use super::{Inner, catalog, schema, versions};
 use crate::{StoreError, error::Doing};
 use citywall_model::limits;
 use rusqlite::Connection;
@@ -37,7 +37,9 @@ pub(super) fn bury(inner: &Inner, table: &str) -> Result<(), StoreError> {
 
 /// The tables that nothing refers to, as far as no import is under way.
 pub(super) fn orphans(conn: &Connection) -> Result<Vec<String>, StoreError> {
-    let in_use: Vec<String> = catalog::entries(conn)?.into_iter().filter_map(|entry| entry.solids_table).collect();
+    let kept = versions::all(conn)?.into_iter().map(|kept| kept.entry);
+    let entries = catalog::entries(conn)?.into_iter().chain(kept);
+    let in_use: Vec<String> = entries.flat_map(|entry| [entry.aside, entry.solids_table]).flatten().collect();
     let tables = schema::tables(conn)?.into_iter();
     let left_over = |table: &String| [STAGE, OLD, SOLIDS].iter().any(|prefix| table.starts_with(prefix)) && !in_use.contains(table);
     Ok(tables.filter(left_over).collect())

@@ -6,7 +6,7 @@ use crate::{Horizon, StoreError, error::Doing};
 use citywall_model::{CityProfile, CollectionId, CollectionMeta, Revision};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The file's format.
 pub(super) const FORMAT: &str = "format";
@@ -23,7 +23,7 @@ pub(super) const NEXT_TABLE: &str = "next_table";
 const STYLE: &str = "style:";
 
 /// A collection as the file keeps it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) meta: CollectionMeta,
     /// The column of each field of the schema.
@@ -32,12 +32,14 @@ pub(super) struct Entry {
     pub(super) solids_table: Option<String>,
     /// The sum of the rows' digests; 0 for a live collection, whose journal has them.
     pub(super) digest: u64,
+    /// The table of a version that was replaced and is kept; `None` for what is current.
+    pub(super) aside: Option<String>,
 }
 
 impl Entry {
     /// The collection's feature table.
     pub(super) fn table(&self) -> &str {
-        self.meta.id.as_str()
+        self.aside.as_deref().unwrap_or(self.meta.id.as_str())
     }
 }
 
@@ -47,7 +49,7 @@ pub(super) fn setting(conn: &Connection, key: &str) -> Result<String, StoreError
 }
 
 /// A setting as text; `None` where there is none yet.
-fn find(conn: &Connection, key: &str) -> Result<Option<String>, StoreError> {
+pub(super) fn find(conn: &Connection, key: &str) -> Result<Option<String>, StoreError> {
     let found: Option<(String, u32)> = conn
         .prepare_cached("SELECT value, digest FROM citywall_meta WHERE key = ?1")
         .and_then(|mut row| row.query_row([key], |row| Ok((row.get(0)?, row.get(1)?))).optional())
@@ -192,6 +194,7 @@ fn parse(row: &Row<'_>) -> Result<Entry, StoreError> {
         columns: serde_json::from_str(&columns).map_err(|e| damaged(e.to_string()))?,
         solids_table,
         digest: rows_digest.cast_unsigned(),
+        aside: None,
     };
     if entry.columns.len() != entry.meta.schema.fields.len() || entry.meta.id.as_str() != id {
         return Err(damaged("its columns and its schema differ".to_owned()));

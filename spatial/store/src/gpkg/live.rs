@@ -86,7 +86,7 @@ pub(super) fn create(
                 extent: None,
             },
         )?;
-        catalog::put(tx, &catalog::Entry { meta, columns: Vec::new(), solids_table: None, digest: 0 })
+        catalog::put(tx, &catalog::Entry { meta, columns: Vec::new(), solids_table: None, digest: 0, aside: None })
     })
 }
 

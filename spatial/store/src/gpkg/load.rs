@@ -156,7 +156,7 @@ pub(super) fn solid(row: &Row<'_>) -> Result<Solid, String> {
     })
 }
 
-fn layer_entry(conn: &Connection, id: &CollectionId) -> Result<catalog::Entry, StoreError> {
+pub(super) fn layer_entry(conn: &Connection, id: &CollectionId) -> Result<catalog::Entry, StoreError> {
     let entry = catalog::entry(conn, id)?.ok_or_else(|| StoreError::NoCollection(id.clone()))?;
     if entry.meta.kind.is_live() {
         return Err(StoreError::WrongKind { id: id.clone(), is: "a live collection", wanted: "a layer" });

@@ -19,6 +19,7 @@ pub(super) const STEPS: &[Step] = &[
         super::live::add_since(conn)
     },
     super::journal::index_by_time,
+    |conn| conn.execute_batch(super::versions::TABLE).doing("raising the file's format"),
 ];
 
 const _: () = assert!(STEPS.len() + 1 == schema::FORMAT as usize, "every format but the first has a step that leads to it");
@@ -122,8 +123,9 @@ mod tests {
     const LATER: &[Step] = &[
         STEPS[0],
         STEPS[1],
-        |conn| conn.execute_batch("CREATE TABLE citywall_second (x)").doing("step 4"),
-        |conn| conn.execute_batch("ALTER TABLE citywall_second ADD COLUMN y").doing("step 5"),
+        STEPS[2],
+        |conn| conn.execute_batch("CREATE TABLE citywall_second (x)").doing("step 5"),
+        |conn| conn.execute_batch("ALTER TABLE citywall_second ADD COLUMN y").doing("step 6"),
     ];
 
     fn older_file() -> (tempfile::TempDir, std::path::PathBuf) {
@@ -145,29 +147,29 @@ mod tests {
         let store = GeoPackage::open_with(&path, LATER).unwrap();
         assert_eq!(store.profile().unwrap(), CityProfile::named("Old"));
         drop(store);
-        assert_eq!(format_and_columns(&path), (5, 2));
-        let kept = lock::beside(&path, ".format-3.bak");
-        assert_eq!(format_and_columns(&kept), (3, 0));
+        assert_eq!(format_and_columns(&path), (6, 2));
+        let kept = lock::beside(&path, ".format-4.bak");
+        assert_eq!(format_and_columns(&kept), (4, 0));
         assert_eq!(GeoPackage::open_read_only(&kept).unwrap().verify().unwrap(), Vec::<String>::new());
         // A file of the newest format is left alone.
         drop(GeoPackage::open_with(&path, LATER).unwrap());
-        assert!(matches!(GeoPackage::open(&path).map(drop), Err(StoreError::TooNew { found: 5, known: 3, .. })));
+        assert!(matches!(GeoPackage::open(&path).map(drop), Err(StoreError::TooNew { found: 6, known: 4, .. })));
     }
 
     #[test]
     fn a_step_that_fails_leaves_the_file_as_it_was() {
         let (_folder, path) = older_file();
-        let failing: &[Step] = &[LATER[0], LATER[1], LATER[2], |_| Err(StoreError::damaged("a test", "it fails"))];
+        let failing: &[Step] = &[LATER[0], LATER[1], LATER[2], LATER[3], |_| Err(StoreError::damaged("a test", "it fails"))];
         assert!(GeoPackage::open_with(&path, failing).is_err());
-        assert_eq!(format_and_columns(&path), (3, 0));
+        assert_eq!(format_and_columns(&path), (4, 0));
         assert!(GeoPackage::open(&path).is_ok());
     }
 
     #[test]
     fn an_earlier_copy_is_not_overwritten() {
         let (_folder, path) = older_file();
-        std::fs::write(lock::beside(&path, ".format-3.bak"), "an earlier copy").unwrap();
+        std::fs::write(lock::beside(&path, ".format-4.bak"), "an earlier copy").unwrap();
         assert!(matches!(GeoPackage::open_with(&path, LATER).map(drop), Err(StoreError::Exists(_))));
-        assert_eq!(format_and_columns(&path), (3, 0));
+        assert_eq!(format_and_columns(&path), (4, 0));
     }
 }

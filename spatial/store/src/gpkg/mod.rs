@@ -3,8 +3,8 @@
 //! - [`schema`] its tables, [`catalog`] what it knows of itself, [`migrate`] its format
 //! - [`connection`] who reads and writes it, [`wal`] and [`disk`] what keeps that quick and safe,
 //!   [`lock`] which process may
-//! - layers: [`stage`] (with [`columns`] and [`rebuild`]) → [`publish`] → [`load`]; [`bury`]
-//!   removes what was replaced
+//! - layers: [`stage`] (with [`columns`] and [`rebuild`]) → [`publish`] → [`load`]; [`versions`]
+//!   keeps what was replaced, or [`bury`] removes it
 //! - elevation grids: [`coverage`], imagery: [`imagery`], both tables of tiles: [`pyramid`]
 //! - live collections: [`journal`] → [`live`]; the past: [`history`], [`snapshots`]
 //! - beside them: [`refused`] what was not taken; [`expire`] removes what ages out
@@ -35,11 +35,12 @@ mod schema;
 mod snapshots;
 mod stage;
 mod verify;
+mod versions;
 mod wal;
 
 use crate::{
-    CityStore, ExpireQuery, Expired, Export, HistoryQuery, Horizon, LayerDraft, LayerStage, LiveLoad, PublishImagery, Pyramid,
-    RefusedCount, Solid, StoreError, error::Doing,
+    CityStore, ExpireQuery, Expired, Export, HistoryQuery, Horizon, LayerDraft, LayerStage, LayerVersion, LiveLoad, PublishImagery,
+    Pyramid, RefusedCount, Solid, StoreError, error::Doing,
 };
 use citywall_model::{
     Change, CimCategory, CityProfile, CollectionId, CollectionKind, CollectionMeta, FeatureTable, Grid, ImageryLevels, LiveItem, LocalText,
@@ -301,6 +302,22 @@ impl CityStore for GeoPackage {
 
     fn load_layer(&self, id: &CollectionId) -> Result<FeatureTable, StoreError> {
         self.inner.readers.read(|conn| load::layer(conn, id))
+    }
+
+    fn versions(&self, id: &CollectionId) -> Result<Vec<LayerVersion>, StoreError> {
+        self.inner.readers.read(|conn| versions::list(conn, id))
+    }
+
+    fn load_version(&self, id: &CollectionId, version: u32) -> Result<FeatureTable, StoreError> {
+        self.inner.readers.read(|conn| versions::load(conn, id, version))
+    }
+
+    fn keep_versions(&self, id: &CollectionId, versions: u32) -> Result<(), StoreError> {
+        versions::keep(&self.inner, id, versions)
+    }
+
+    fn remove_version(&self, id: &CollectionId, version: u32) -> Result<bool, StoreError> {
+        versions::remove(&self.inner, id, version)
     }
 
     fn load_live(&self, id: &CollectionId) -> Result<LiveLoad, StoreError> {

@@ -1,12 +1,12 @@
 //! Makes a staged version current.
 
-use super::{blob::GeometryKinds, bury, catalog, schema, stage::Stage};
+use super::{blob::GeometryKinds, bury, catalog, schema, stage::Stage, versions};
 use crate::{LayerStage, StoreError, error::Doing};
 use citywall_model::{CollectionKind, CollectionMeta};
 use rusqlite::Connection;
 
-/// Publishes by one short, flushed transaction at the next revision, then removes the version
-/// before, in batches.
+/// Publishes by one short, flushed transaction at the next revision, then removes, in batches, what
+/// the layer does not keep of the versions before.
 pub(super) fn publish(stage: &mut Stage) -> Result<CollectionMeta, StoreError> {
     stage.columns.settle();
     stage.declare(false)?;
@@ -22,32 +22,28 @@ pub(super) fn publish(stage: &mut Stage) -> Result<CollectionMeta, StoreError> {
         columns: stage.columns.list().iter().map(|column| column.column.clone()).collect(),
         solids_table: stage.solids_table.clone(),
         digest: stage.digest.wrapping_add(stage.solids_digest),
+        aside: None,
     };
-    let replaced = writer.durably("publishing a layer version", |tx| {
+    let unneeded = writer.durably("publishing a layer version", |tx| {
         let before = catalog::entry(tx, &id)?;
-        let mut replaced = Vec::new();
-        if let Some(before) = before {
+        if let Some(mut before) = before {
             check_layer(&before.meta)?;
-            replaced.push(set_aside(tx, before.table())?);
-            replaced.extend(before.solids_table);
+            let published = versions::published(tx, before.table())?;
+            before.aside = Some(set_aside(tx, before.table())?);
+            versions::put(tx, before, published, entry.meta.revision)?;
         }
         declare_geometry(tx, &stage.table, &entry.meta.geometry_type)?;
         schema::rename(tx, &stage.table, entry.table())?;
         list(tx, &entry, stage.geometry_kinds)?;
         catalog::put(tx, &entry)?;
         catalog::set(tx, catalog::REVISION, entry.meta.revision)?;
-        Ok(replaced)
+        versions::thin(tx, &id)
     })?;
     inner.set_last_revision(entry.meta.revision);
     drop(writer);
 
     stage.published = true;
-    for table in replaced {
-        // The version is published; what cannot be removed now is swept at the next start.
-        if let Err(e) = bury::bury(&inner, &table) {
-            tracing::warn!("{table} is left until the next start: {e}");
-        }
-    }
+    versions::bury_all(&inner, unneeded);
     Ok(entry.meta)
 }
 

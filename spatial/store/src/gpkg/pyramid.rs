@@ -71,7 +71,7 @@ pub(super) fn publish(
         let draft = LayerDraft { id_field: None, ..draft };
         let meta = CollectionMeta { extent: Some(extent), ..draft.meta(kind, version, revision) };
         list(tx, &meta)?;
-        catalog::put(tx, &catalog::Entry { meta: meta.clone(), columns: Vec::new(), solids_table: None, digest: 0 })?;
+        catalog::put(tx, &catalog::Entry { meta: meta.clone(), columns: Vec::new(), solids_table: None, digest: 0, aside: None })?;
         Ok((meta, old))
     })?;
     inner.set_last_revision(meta.revision);

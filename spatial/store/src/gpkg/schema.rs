@@ -10,7 +10,7 @@ use citywall_model::{Bbox, CityProfile, CollectionId, CollectionMeta, LocalText}
 use rusqlite::{Connection, params};
 
 /// The format that this version writes.
-pub(super) const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 4;
 /// `GPKG`, SQLite's application id of a GeoPackage.
 pub(super) const APPLICATION_ID: u32 = 0x4750_4B47;
 /// GeoPackage 1.3.0.
@@ -19,7 +19,7 @@ const GEOPACKAGE_VERSION: u32 = 10_300;
 const PAGE_BYTES: u32 = 8192;
 
 /// The tables that every city file has.
-pub(super) const REQUIRED: [&str; 9] = [
+pub(super) const REQUIRED: [&str; 10] = [
     "gpkg_spatial_ref_sys",
     "gpkg_contents",
     "gpkg_geometry_columns",
@@ -29,6 +29,7 @@ pub(super) const REQUIRED: [&str; 9] = [
     "citywall_journal",
     "citywall_refused",
     "citywall_refused_counts",
+    "citywall_versions",
 ];
 
 const PRESCRIBED: &str = r#"
@@ -137,7 +138,7 @@ pub(super) fn create(conn: &mut Connection, profile: &CityProfile) -> Result<(),
     for crs in REFERENCE_SYSTEMS {
         transaction.execute("INSERT INTO gpkg_spatial_ref_sys VALUES (?1, ?2, ?3, ?4, ?5, ?6)", crs).doing(deed)?;
     }
-    for tables in [OWN, super::refused::TABLES] {
+    for tables in [OWN, super::refused::TABLES, super::versions::TABLE] {
         transaction.execute_batch(tables).doing(deed)?;
     }
     for (key, number) in [(catalog::FORMAT, FORMAT), (catalog::REVISION, 0), (catalog::FOLDED, 0), (catalog::NEXT_TABLE, 1)] {

@@ -3,7 +3,7 @@
 use super::{
     blob, catalog, coverage, digest, imagery, journal, live,
     load::{self, Source},
-    schema,
+    schema, versions,
 };
 use crate::{StoreError, error::Doing};
 use citywall_model::{Bbox, CollectionKind, LiveItem, Revision, geometry};
@@ -35,6 +35,10 @@ pub(super) fn verify(conn: &Connection) -> Vec<String> {
             }
             note(&mut faults, journal_and_state(conn, &entries, revision));
         }
+    }
+    match versions::all(conn) {
+        Err(e) => faults.push(e.to_string()),
+        Ok(all) => all.iter().for_each(|kept| note(&mut faults, collection(conn, &kept.entry, revision))),
     }
     faults
 }
