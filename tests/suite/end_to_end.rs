@@ -58,6 +58,30 @@ fn orthophoto(dir: &Path) -> PathBuf {
     tif
 }
 
+/// New York's buildings, each with a code, and before them a generated earlier version: without every
+/// thousandth of them, with another attribute of every thousandth, and with some that are gone since.
+fn two_versions(dir: &Path) -> [PathBuf; 2] {
+    let source = shared("city/new-york/buildings.geojsonl.gz");
+    let lines = run("zcat", &[source.to_str().unwrap()]);
+    let (mut earlier, mut later) = (String::new(), String::new());
+    for (code, line) in lines.lines().enumerate() {
+        let coded = |more: &str| line.replacen("\"properties\":{", &format!("\"properties\":{{{more},"), 1) + "\n";
+        let now = coded(&format!("\"code\":{code}"));
+        later.push_str(&now);
+        match code % 1000 {
+            500 => {}
+            501 => earlier.push_str(&coded(&format!("\"code\":{code},\"storeys_before\":3"))),
+            502 => earlier.push_str(&(now + &coded(&format!("\"code\":{}", 1_000_000 + code)))),
+            _ => earlier.push_str(&now),
+        }
+    }
+    [("earlier", earlier), ("later", later)].map(|(name, text)| {
+        let file = dir.join(format!("buildings-{name}.geojsonl"));
+        fs::write(&file, text).unwrap();
+        file
+    })
+}
+
 /// Runs a script of the browser's tests and returns what it says.
 fn browser(server: &Server, script: &str, settings: &[(&str, &str)]) -> String {
     let output = Command::new("npm")
@@ -92,9 +116,11 @@ fn wall(server: &Server, name: &str) -> serde_json::Value {
 fn an_event_posted_to_a_real_city_reaches_every_reader_and_outlives_a_kill() {
     let dir = tempfile::tempdir().unwrap();
     let city = dir.path().join("new-york.gpkg");
-    for layer in ["buildings", "roads"] {
-        let source = shared(&format!("city/new-york/{layer}.geojsonl.gz"));
-        citywall_ok(&["import", source.to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", layer]);
+    let roads = shared("city/new-york/roads.geojsonl.gz");
+    citywall_ok(&["import", roads.to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", "roads"]);
+    for buildings in two_versions(dir.path()) {
+        let options = ["--layer", "buildings", "--id-field", "code", "--keep", "1"];
+        citywall_ok(&[&["import", buildings.to_str().unwrap(), "--city", city.to_str().unwrap()], &options[..]].concat());
     }
     let picture = orthophoto(dir.path());
     citywall_ok(&["import", picture.to_str().unwrap(), "--city", city.to_str().unwrap(), "--generated"]);

@@ -25,6 +25,13 @@ export const itemAddress = (collection: string, item: string): string =>
 export const itemsAddress = (collection: string, parameters: Record<string, string>): string =>
   `${collectionAddress(collection)}/items?${new URLSearchParams(parameters)}`;
 
+/** The versions of a layer. */
+export const versionsAddress = (collection: string): string => `${collectionAddress(collection)}/versions`;
+
+/** What differs between two versions of a layer. */
+export const changesAddress = (collection: string, since: number, asOf: number, limit: number): string =>
+  `${collectionAddress(collection)}/changes?since=${since}&as-of=${asOf}&limit=${limit}`;
+
 /** How far an export is that was given a name. */
 export const exportAddress = (id: string): string => `${root()}exports/${id}`;
 
@@ -37,11 +44,12 @@ export const styleAddress = (collection: string, style: string): string =>
 
 /**
  * The template of a collection's tiles at a revision; a new revision is a new address. With a CQL2
- * filter only the items that match are in them.
+ * filter only the items that match are in them; `asOf` asks for the version that was current then.
  */
-export const tilesAddress = (collection: string, revision: number, filter = ''): string =>
+export const tilesAddress = (collection: string, revision: number, filter = '', asOf: number | null = null): string =>
   `${location.origin}${collectionAddress(collection)}/tiles/WebMercatorQuad/{z}/{y}/{x}?v=${revision}` +
-  (filter === '' ? '' : `&filter=${encodeURIComponent(filter)}`);
+  (filter === '' ? '' : `&filter=${encodeURIComponent(filter)}`) +
+  (asOf === null ? '' : `&as-of=${asOf}`);
 
 /** The TileJSON of imagery at a revision. */
 export const pictureTilesAddress = (collection: string, revision: number): string =>

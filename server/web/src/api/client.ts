@@ -1,6 +1,6 @@
 // Reads JSON from the server. A 401 leads to the login page; every other failure is an ApiError.
-import { cityAddress, collectionAddress, definitionAddress, itemAddress, itemsAddress, loginAddress, styleAddress, stylesAddress } from './address';
-import type { CityDocument, CollectionLinks, Item, ItemsPage, MovingFeature, StyleDocument, StyleEntry } from './types';
+import { changesAddress, cityAddress, collectionAddress, definitionAddress, itemAddress, itemsAddress, loginAddress, styleAddress, stylesAddress, versionsAddress } from './address';
+import type { CityDocument, CollectionLinks, Item, ItemsPage, LayerChanges, LayerVersion, MovingFeature, StyleDocument, StyleEntry } from './types';
 
 /** Milliseconds after which a request is given up. */
 const REQUEST_TIMEOUT_MS = 20_000;
@@ -117,6 +117,12 @@ export const fetchTrack = (collection: string, item: string, interval: string, s
 
 export const fetchCollection = (collection: string, signal?: AbortSignal): Promise<CollectionLinks> =>
   getJson(`${collectionAddress(collection)}?f=json`, 'application/json', signal);
+
+export const fetchVersions = async (collection: string): Promise<LayerVersion[]> =>
+  (await getJson<{ versions: LayerVersion[] }>(versionsAddress(collection), 'application/json')).versions;
+
+export const fetchChanges = (collection: string, since: number, asOf: number, limit: number): Promise<LayerChanges> =>
+  getJson(changesAddress(collection, since, asOf, limit), GEOJSON);
 
 export const fetchStyles = async (signal?: AbortSignal): Promise<StyleEntry[]> =>
   (await getJson<{ styles: StyleEntry[] }>(stylesAddress(), 'application/json', signal)).styles;

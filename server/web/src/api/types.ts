@@ -47,6 +47,29 @@ export interface CollectionDocument {
   fields: [string, FieldType][];
 }
 
+/** A version of a layer, as `/collections/{id}/versions` lists it. */
+export interface LayerVersion {
+  version: number;
+  /** The revision at which it became current. */
+  revision: number;
+  /** The revision at which it was replaced; null for the current one. */
+  until: number | null;
+  published: string;
+  source: string;
+  count: number;
+}
+
+/** What differs between two versions of a layer. */
+export interface LayerChanges {
+  /** What tells that items are the same one: their ids, or all that is known of them. */
+  sameBy: 'id' | 'content';
+  removed: number;
+  changed: number;
+  added: number;
+  numberMatched: number;
+  features: (Item & { change: 'removed' | 'changed' | 'added' })[];
+}
+
 export interface CityDocument {
   name: LocalText;
   time_zone: string;

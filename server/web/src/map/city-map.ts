@@ -144,10 +144,10 @@ export class CityMap {
 
   /** Asks for new tiles in place, so that the old ones stay until the new ones are there. */
   private renewTiles(): void {
-    const { layers, revisionOf, presentationOf } = this.input;
+    const { layers, revisionOf, presentationOf, asOf } = this.input;
     for (const layer of layers) {
       const source = this.map.getSource(layer.id);
-      const address = tilesAddress(layer.id, revisionOf(layer), presentationOf(layer).filter);
+      const address = tilesAddress(layer.id, revisionOf(layer), presentationOf(layer).filter, asOf(layer));
       if (source instanceof VectorTileSource && source.tiles?.[0] !== address) source.setTiles([address]);
     }
   }

@@ -32,6 +32,9 @@ export interface Palette {
   plain: readonly string[];
   highlight: string;
   highlightFill: string;
+  /** What a later version has more, and what it has no longer; neither is the colour of an alarm. */
+  come: string;
+  gone: string;
   sky: string;
 }
 
@@ -67,6 +70,8 @@ export const palettes: Record<Theme, Palette> = {
     plain: ['#2b3647', '#33324a', '#2c3c3c', '#3c3540', '#383a33'],
     highlight: '#ffffff',
     highlightFill: '#dbe7ff',
+    come: '#4fd1a5',
+    gone: '#d58bd8',
     sky: '#0b1322',
   },
   light: {
@@ -100,6 +105,8 @@ export const palettes: Record<Theme, Palette> = {
     plain: ['#d9d5cb', '#d8d2d8', '#cfd7d1', '#ddd2cc', '#d8d8c8'],
     highlight: '#14181f',
     highlightFill: '#5a5446',
+    come: '#1b8a63',
+    gone: '#a3479f',
     sky: '#eceae3',
   },
 };

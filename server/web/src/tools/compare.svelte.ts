@@ -1,13 +1,14 @@
-// Two states of the city beside each other, with a swipe: two times, two layers (such as two versions of
-// a plan), or two styles of a layer. The left side is the page's own map.
+// Two states of the city beside each other, with a swipe: two times, two layers (such as two plans), two
+// versions of a layer, or two styles of it. The left side is the page's own map.
 import type { Feature } from 'geojson';
 import { ApiError, fetchAllItems } from '../api/client';
 import type { App } from '../app/app.svelte';
 import type { Layer } from '../layers/catalogue';
 import { liveItemOf, type LiveItem } from '../live/item';
 import { mark } from './features';
+import { VersionChoice } from './versions.svelte';
 
-export type CompareWith = 'past' | 'layer' | 'style';
+export type CompareWith = 'past' | 'layer' | 'version' | 'style';
 
 /** What changes by itself, as it was at an instant. */
 export interface Past {
@@ -35,6 +36,7 @@ export class CompareTool {
   left = $state.raw<Past | null>(null);
   /** The right side of two times. */
   past = $state.raw<Past | null>(null);
+  readonly versions = new VersionChoice();
   failure = $state<string | null>(null);
   private asked = 0;
 
@@ -55,6 +57,19 @@ export class CompareTool {
     if (this.kind !== 'layer') return hidden;
     const [shown, other] = side === 'left' ? [this.leftLayer, this.layer] : [this.layer, this.leftLayer];
     return new Set([...hidden, other].filter((id) => id !== shown));
+  }
+
+  /** The layers of which an import may keep versions. */
+  readonly versioned: Layer[] = $derived(this.layers.filter(({ document }) => document.kind === 'layer'));
+
+  /** The kept version in which a layer is drawn on a side; null for the current one. */
+  asOf(layer: Layer, side: 'left' | 'right'): number | null {
+    return this.on && this.kind === 'version' ? this.versions.of(layer, side) : null;
+  }
+
+  /** What differs between two versions, on a side. */
+  marks(side: 'left' | 'right'): Feature[] {
+    return this.on && this.kind === 'version' ? this.versions.marks(side) : [];
   }
 
   open(): void {

@@ -23,7 +23,7 @@ const layers = layersOf({
   ],
 });
 const input = (more: Partial<StyleInput> = {}): StyleInput => ({
-  layers, theme: 'dark', language: 'zh', hidden: new Set(), revisionOf: (layer) => layer.document.revision, presentationOf: () => PLAIN,
+  layers, theme: 'dark', language: 'zh', hidden: new Set(), revisionOf: (layer) => layer.document.revision, asOf: () => null, presentationOf: () => PLAIN,
   styleOf: () => null, scene: { exaggeration: null, relief: false, sun: null }, fenceTitles: new Map(), scale: 1, ...more,
 });
 

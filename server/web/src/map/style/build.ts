@@ -32,6 +32,8 @@ export interface StyleInput {
   presentationOf(layer: Layer): Presentation;
   /** The style that the city keeps for a layer, if it is drawn by one. */
   styleOf(layer: Layer): StyleDocument | null;
+  /** The revision of the kept version in which a layer is drawn; null for the current one. */
+  asOf(layer: Layer): number | null;
   scene: Scene;
   /** The names of fences by their id. */
   fenceTitles: ReadonlyMap<string, string>;
@@ -65,7 +67,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     }
     sources[layer.id] = {
       type: 'vector',
-      tiles: [tilesAddress(layer.id, input.revisionOf(layer), input.presentationOf(layer).filter)],
+      tiles: [tilesAddress(layer.id, input.revisionOf(layer), input.presentationOf(layer).filter, input.asOf(layer))],
       // A style of its own may show a layer from further off than the page's drawing would.
       minzoom: input.styleOf(layer) ? 0 : Math.floor(Math.min(layer.minZoom, TILE_ZOOM_MAX)),
       maxzoom: TILE_ZOOM_MAX,

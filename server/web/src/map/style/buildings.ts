@@ -24,10 +24,11 @@ export function heightExpression(role: BuildingsRole): ExpressionSpecification {
 
 /**
  * Whether a layer's buildings stand on the map as 3D Tiles. Those hold neither the attributes that a
- * style of the city's own may ask for nor the outcome of a filter; then vector tiles are raised.
+ * style of the city's own may ask for nor the outcome of a filter, and they are of the current version;
+ * else vector tiles are raised.
  */
-export const standsAsTiles = (layer: Layer, input: Pick<StyleInput, 'styleOf' | 'presentationOf'>): boolean =>
-  layer.role.kind === 'buildings' && input.styleOf(layer) === null && input.presentationOf(layer).filter === '';
+export const standsAsTiles = (layer: Layer, input: Pick<StyleInput, 'styleOf' | 'presentationOf' | 'asOf'>): boolean =>
+  layer.role.kind === 'buildings' && input.styleOf(layer) === null && input.presentationOf(layer).filter === '' && input.asOf(layer) === null;
 
 /** Outlines on the ground, and what is raised from them where the buildings do not stand as 3D Tiles. */
 export function buildingLayers(layer: Layer, role: BuildingsRole, context: StyleContext, stands: boolean): LayerSpecification[] {
