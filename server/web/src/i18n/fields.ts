@@ -96,6 +96,10 @@ export const valueTitles: Record<string, Record<string, LocalText>> = {
     open: { zh: '待处置', en: 'open' },
     dispatched: { zh: '已派遣', en: 'dispatched' },
     cleared: { zh: '已办结', en: 'cleared' },
+    raised: { zh: '待确认', en: 'raised' },
+    acknowledged: { zh: '已确认', en: 'acknowledged' },
+    handled: { zh: '已处理', en: 'handled' },
+    closed: { zh: '已关闭', en: 'closed' },
   },
 };
 

@@ -23,7 +23,7 @@ export function fenceLayers(layer: Layer, titles: ReadonlyMap<string, string>, c
     {
       ...base, id: `${layer.id}:label`, type: 'symbol', minzoom: 9,
       layout: {
-        ...layout, 'symbol-placement': 'line', 'symbol-spacing': 420,
+        ...layout, 'symbol-placement': 'line', 'text-pitch-alignment': 'viewport', 'symbol-spacing': 420,
         'text-field': title, 'text-font': FONT, 'text-size': 12, 'text-offset': [0, 0.9], 'text-max-angle': 40,
       },
       paint: { 'text-color': palette.label, 'text-halo-color': palette.halo, 'text-halo-width': 1.8 },

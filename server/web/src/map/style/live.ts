@@ -43,6 +43,8 @@ export function liveLayers(context: StyleContext, hidden: ReadonlySet<string>): 
         'icon-size': ['interpolate', ['linear'], ['zoom'], 9, 0.35, 13, 0.7, 17, 1],
         'icon-rotate': ['get', 'heading'],
         'icon-rotation-alignment': 'map',
+        // Lying on the ground they are a dash to who looks along it.
+        'icon-pitch-alignment': 'viewport',
         'icon-allow-overlap': true,
         'icon-ignore-placement': true,
         'text-field': ['step', ['zoom'], '', 15.5, ['get', 'title']],

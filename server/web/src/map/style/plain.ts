@@ -60,7 +60,7 @@ export function markerLayers(layer: Layer, kind: PointKind, context: StyleContex
       // Where they are too close, the map leaves some out and shows them further in.
       'icon-padding': ['interpolate', ['linear'], ['zoom'], 13, 10, 16, 3, 17, 0],
       ...(turned
-        ? { 'icon-rotate': ['to-number', ['get', 'heading'], 0] as ExpressionSpecification, 'icon-rotation-alignment': 'map' as const }
+        ? { 'icon-rotate': ['to-number', ['get', 'heading'], 0] as ExpressionSpecification, 'icon-rotation-alignment': 'map' as const, 'icon-pitch-alignment': 'viewport' as const }
         : {}),
       ...(named
         ? {

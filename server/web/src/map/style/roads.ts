@@ -107,7 +107,8 @@ export function roadLabels(layer: Layer, classField: string | null, context: Sty
       minzoom: [13, 14.5, 15.5][rank]!, filter,
       layout: {
         ...context.layout(layer.id),
-        'symbol-placement': 'line', 'symbol-spacing': 380, 'text-field': localName(context), 'text-font': FONT,
+        // Along the road, but upright: lying on the ground, Chinese is not legible to who looks along it.
+        'symbol-placement': 'line', 'text-pitch-alignment': 'viewport', 'symbol-spacing': 380, 'text-field': localName(context), 'text-font': FONT,
         'text-size': ['interpolate', ['linear'], ['zoom'], 13, 10.5, 17, 13], 'text-padding': 12,
         'text-letter-spacing': 0.04, 'text-max-angle': 30,
       },
