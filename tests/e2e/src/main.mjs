@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { openBrowser } from './browser.mjs';
 import { City } from './city.mjs';
 import { featureSteps, seriousViolations } from './features.mjs';
+import { firstView, row } from './first-view.mjs';
 import { walkScreens } from './layout.mjs';
 import { drawnCollections, eventRow, waitForLine, waitForMap, waitForMarker, waitForNoMarker } from './page.mjs';
 
@@ -60,6 +61,13 @@ try {
     }
     for (const { id: layer } of layers) assert.equal(await page.locator(`[data-layer="${layer}"]`).count(), 1, `no switch for ${layer}`);
     await shoot('1-city');
+  });
+
+  await step('the first view of the city is measured', async () => {
+    const views = [];
+    for (let at = 0; at < 3; at += 1) views.push(await firstView(browser, city.address('map'), city.headers));
+    // Told, not judged: other tests run beside this one.
+    console.log(`  ${row(views)}`);
   });
 
   const [longitude, latitude] = await page.evaluate(() => window.__citywall.map.getCenter().toArray());

@@ -2,7 +2,7 @@
 // clicks. It knows nothing of panels, languages' texts or the server's messages.
 import 'maplibre-gl/dist/maplibre-gl.css';
 import type { Feature, FeatureCollection, Point } from 'geojson';
-import { type ErrorEvent, GeoJSONSource, LngLatBounds, Map as MapLibre, Marker, type PaddingOptions, setWorkerUrl, VectorTileSource } from 'maplibre-gl';
+import { type ErrorEvent, GeoJSONSource, LngLatBounds, Map as MapLibre, Marker, type PaddingOptions, prewarm, setWorkerUrl, VectorTileSource } from 'maplibre-gl';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url';
 import { tilesAddress } from '../api/address';
 import type { CityDocument, Item } from '../api/types';
@@ -28,6 +28,8 @@ import type { View } from './view';
 
 // The worker is a file of its own beside the page: no script is put together at run time.
 setWorkerUrl(workerUrl);
+// Its threads start while the city's document is still on its way.
+prewarm();
 
 const TILT_DEGREES = 58;
 const PITCH_MAX = 72;

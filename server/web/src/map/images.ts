@@ -63,7 +63,8 @@ function add(map: MapLibre, name: string, mark: Mark, draw: Draw): void {
   const scale = (mark.size / (BOX + 2 * margin)) * PIXEL_RATIO;
   const side = Math.ceil((BOX + 2 * margin) * scale);
   canvas.width = canvas.height = side;
-  const context = canvas.getContext('2d');
+  // It is read back at once, which from a canvas on the GPU takes long.
+  const context = canvas.getContext('2d', { willReadFrequently: true });
   if (!context) return;
   context.scale(scale, scale);
   context.translate(margin, margin);
