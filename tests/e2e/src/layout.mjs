@@ -82,26 +82,61 @@ async function lastingFaults(page) {
   }
 }
 
-// What a 4K screen draws in software takes long, and there is most room on it.
-const FEW_STATES = [null, 'select', 'time'];
 const STATES = [null, 'select', 'measure', 'edit', 'scene', 'time', 'compare', 'print', 'share', 'notes'];
+// On a 4K screen, which software draws slowly, and elsewhere a second time.
+const FEW_STATES = [null, 'select', 'time'];
+/** Languages and themes, each one click away from the one before; the last click leads back to the first. */
+const PAIRS = [['zh', 'dark'], ['en', 'dark'], ['en', 'light'], ['zh', 'light']];
 
-/** Opens the page's states on every screen and gathers their faults; `shoot` takes a picture of some. */
+/** The screens on which every state is opened, once in either language: those with the least room in both. */
+const WHOLE = {
+  zh: ['1366x768', '1920x1080', '1366x768-at-200'],
+  en: ['1366x768', '1366x768-at-200', '1920x1080-at-200'],
+};
+
+/** What is looked at: a theme changes no width, so there is little to see in the second one. */
+function statesOf([language, theme], screen) {
+  if (theme === 'light') return screen === '3840x2160' ? [null] : [null, 'select'];
+  return WHOLE[language].includes(screen) ? STATES : FEW_STATES;
+}
+
+/** Clicks from one pair to the next. */
+async function turn(page, from, to) {
+  for (const [at, button] of [[0, '.language'], [1, '[data-act="theme"]']]) {
+    if (from[at] !== to[at]) await page.locator(`header ${button}`).evaluate((element) => element.click());
+  }
+}
+
+/**
+ * Opens the page's states on every screen, in both languages and themes, and gathers their faults;
+ * `shoot` takes a picture of some.
+ */
 export async function walkScreens(page, shoot) {
   const found = [];
   const before = page.viewportSize();
+  // Over the open sea, which is drawn at once: what is judged lies over the map.
+  const view = await page.evaluate(() => {
+    const { map } = window.__citywall;
+    const home = { center: map.getCenter().toArray(), zoom: map.getZoom() };
+    map.jumpTo({ center: [0, 0], zoom: 5 });
+    return home;
+  });
   for (const { name, width, height } of SCREENS) {
     await page.setViewportSize({ width, height });
-    await page.waitForTimeout(400);
-    for (const state of width > 3000 ? FEW_STATES : STATES) {
-      const button = state && page.locator(`[data-tool="${state}"]`);
-      if (button) await button.evaluate((element) => element.click());
-      await page.waitForTimeout(150);
-      found.push(...(await lastingFaults(page)).map((line) => `${name}, ${state ?? 'page'}: ${line}`));
-      if ([null, 'select', 'time', 'compare'].includes(state)) await shoot(`screen-${name}-${state ?? 'page'}`);
-      if (button) await button.evaluate((element) => element.click());
+    await page.waitForTimeout(300);
+    for (const [at, pair] of PAIRS.entries()) {
+      for (const state of statesOf(pair, name)) {
+        const button = state && page.locator(`[data-tool="${state}"]`);
+        if (button) await button.evaluate((element) => element.click());
+        await page.waitForTimeout(60);
+        found.push(...(await lastingFaults(page)).map((line) => `${name}, ${pair.join(' ')}, ${state ?? 'page'}: ${line}`));
+        if ([null, 'select', 'time', 'compare'].includes(state)) await shoot(`screen-${name}-${pair.join('-')}-${state ?? 'page'}`);
+        if (button) await button.evaluate((element) => element.click());
+      }
+      await turn(page, pair, PAIRS[(at + 1) % PAIRS.length]);
     }
   }
   await page.setViewportSize(before);
+  await page.evaluate((home) => window.__citywall.map.jumpTo(home), view);
   return found;
 }
