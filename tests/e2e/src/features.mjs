@@ -265,9 +265,10 @@ export function featureSteps({ page, city, document, shoot, watch }) {
       await shoot('feature-compare-layers');
       await page.locator('[data-with="past"]').click();
       await page.locator('[data-side="leftHours"]').selectOption({ index: 1 });
-      await page.locator('[data-compared]').waitFor();
-      const tags = await page.locator('.divider .tag').allInnerTexts();
-      assert.ok(tags.length === 2 && tags.every((tag) => /\d/.test(tag)) && tags[0] !== tags[1], tags.join(' | '));
+      await page.waitForFunction(() => {
+        const tags = [...document.querySelectorAll('.divider .tag')].map(({ textContent }) => textContent);
+        return tags.length === 2 && tags.every((tag) => /\d/.test(tag)) && tags[0] !== tags[1];
+      });
       await page.locator('[data-side="leftHours"]').selectOption({ index: 0 });
       await close(page, 'compare');
     }],
