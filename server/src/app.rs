@@ -311,8 +311,8 @@ fn cors(config: &Config) -> Option<CorsLayer> {
 async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let start = Instant::now();
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let uri = request.uri().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = match app.requests.try_acquire() {
         Ok(_permit) => next.run(request).await,
         Err(_) => Problem::later("more requests are worked on than requests_max allows", 1).into_response(),
@@ -325,12 +325,12 @@ async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> R
     }
     let status = response.status();
     let took = start.elapsed();
-    app.metrics.request(&route, &method, status.as_u16(), took);
+    app.metrics.request(route.as_ref().map_or("unmatched", MatchedPath::as_str), &method, status.as_u16(), took);
     let took_ms = took.as_secs_f64() * 1e3;
     if status.is_server_error() {
-        tracing::warn!(%method, path, status = status.as_u16(), took_ms, "request");
+        tracing::warn!(%method, path = uri.path(), status = status.as_u16(), took_ms, "request");
     } else {
-        tracing::debug!(%method, path, status = status.as_u16(), took_ms, "request");
+        tracing::debug!(%method, path = uri.path(), status = status.as_u16(), took_ms, "request");
     }
     response
 }

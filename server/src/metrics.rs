@@ -28,17 +28,13 @@ impl Histogram {
     }
 }
 
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct RequestKey {
-    route: String,
-    method: &'static str,
-    status: u16,
-}
+/// The requests of one route, by method and status.
+type Route = BTreeMap<(&'static str, u16), Histogram>;
 
 /// What the server counts.
 #[derive(Default)]
 pub struct Metrics {
-    requests: Mutex<BTreeMap<RequestKey, Histogram>>,
+    requests: Mutex<BTreeMap<String, Route>>,
     /// Open live lines.
     pub subscribers: AtomicU64,
     /// Live lines that were cut because their reader was too slow.
@@ -65,8 +61,13 @@ impl Metrics {
             "DELETE" => "DELETE",
             _ => "other",
         };
-        let key = RequestKey { route: route.to_owned(), method, status };
-        self.requests.lock().entry(key).or_default().note(took.as_secs_f64());
+        let mut requests = self.requests.lock();
+        if !requests.contains_key(route) {
+            requests.insert(route.to_owned(), Route::default());
+        }
+        if let Some(route) = requests.get_mut(route) {
+            route.entry((method, status)).or_default().note(took.as_secs_f64());
+        }
     }
 
     /// Writes everything, with `gauges` (name, help, value) before it.
@@ -94,7 +95,9 @@ impl Metrics {
         simple("citywall_tile_cache_misses_total", "counter", "Tiles that were made.", of(&self.tile_misses));
         let name = "citywall_http_request_seconds";
         let _ = writeln!(out, "# HELP {name} Time to answer, by route, method and status.\n# TYPE {name} histogram");
-        for (RequestKey { route, method, status }, histogram) in &*self.requests.lock() {
+        let requests = self.requests.lock();
+        for (route, (method, status), histogram) in requests.iter().flat_map(|(route, of)| of.iter().map(move |(kind, h)| (route, kind, h)))
+        {
             let labels = format!("route=\"{route}\",method=\"{method}\",status=\"{status}\"");
             let mut below = 0;
             for (bound, n) in BUCKETS.iter().zip(histogram.buckets) {

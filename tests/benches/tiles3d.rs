@@ -9,7 +9,7 @@ use citywall_model::{CollectionId, Grid};
 use citywall_query::City;
 use citywall_store::{CityStore, GeoPackage};
 use citywall_tests::citywall_ok;
-use citywall_tiles::compress;
+use citywall_tiles::Coding;
 use citywall_tiles3d::{Plan, Setting, content, overview};
 use std::{
     path::Path,
@@ -53,7 +53,7 @@ fn measure(name: &str, file: &Path, goal: &str) {
             slowest = slowest.max(common::on_core() - begun);
             bytes.fetch_add(made.len(), Ordering::Relaxed);
             // As it goes over HTTP.
-            packed.fetch_add(compress(&made).len(), Ordering::Relaxed);
+            packed.fetch_add(Coding::Gzip.pack(&made).len(), Ordering::Relaxed);
         }
         slowest
     };

@@ -41,7 +41,7 @@ fn admit(app: &App, request: &Request) -> Result<Caller, Problem> {
         check_host(headers, app.public_links())?;
     }
     let is_upgrade = headers.contains_key(header::UPGRADE);
-    check_origin(request.method(), is_upgrade, &origin(headers, &app.links(headers)), &app.config.cors_origins)?;
+    check_origin(request.method(), is_upgrade, &origin(headers, || app.links(headers)), &app.config.cors_origins)?;
     if app.tokens.is_empty() {
         return Ok(Caller::local());
     }

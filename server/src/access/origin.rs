@@ -39,12 +39,12 @@ pub enum From {
     Elsewhere(String),
 }
 
-/// Reads Origin and Sec-Fetch-Site.
-pub fn origin(headers: &HeaderMap, links: &Links) -> From {
+/// Reads Origin and Sec-Fetch-Site; `links` is the server's own address, which only an Origin needs.
+pub fn origin(headers: &HeaderMap, links: impl FnOnce() -> Links) -> From {
     if let Some(origin) = headers.get(header::ORIGIN) {
         let origin = String::from_utf8_lossy(origin.as_bytes()).into_owned();
         let own = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let is_own = origin.eq_ignore_ascii_case(links.origin())
+        let is_own = origin.eq_ignore_ascii_case(links().origin())
             || own.is_some_and(|host| {
                 origin.split_once("://").is_some_and(|(scheme, rest)| matches!(scheme, "http" | "https") && rest.eq_ignore_ascii_case(host))
             });
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn a_foreign_page_may_not_write_or_open_a_socket() {
         let links = Links::new("http://127.0.0.1:8080");
-        let from = |pairs: &[(&'static str, &'static str)]| origin(&headers(pairs), &links);
+        let from = |pairs: &[(&'static str, &'static str)]| origin(&headers(pairs), || links.clone());
         let own = from(&[("host", "127.0.0.1:8080"), ("origin", "http://127.0.0.1:8080")]);
         assert_eq!(own, From::Here);
         assert_eq!(from(&[("host", "127.0.0.1:8080")]), From::Here);

@@ -3,16 +3,14 @@
 use super::{
     definition::{Operation, get},
     features::etag,
-    json,
 };
 use crate::{
     app::App,
-    http::{Answer, Ask, PathOf, Problem, ask::not_modified, problem::collection_id},
+    http::{Answer, Ask, PathOf, Problem, ask::not_modified, coding, packed_body, problem::collection_id},
 };
 use axum::{
     extract::State,
-    http::{HeaderValue, StatusCode, header},
-    response::IntoResponse,
+    http::{HeaderValue, header},
 };
 use citywall_query::{City, CollectionView};
 use citywall_tiles3d::{Node, Plan, Setting, Tile3dError};
@@ -127,19 +125,20 @@ async fn answer(
     if ask.holds(&etag) {
         return Ok(not_modified(&etag));
     }
-    let (app_too, id) = (app.clone(), id.to_owned());
-    let made = app
+    let (app_too, id, coding) = (app.clone(), id.to_owned(), coding(&ask.headers));
+    let packed = app
         .blocking(move || {
             let ground = |longitude, latitude| city.ground_height_m(longitude, latitude);
             let setting = Setting { geoid_offset_m: city.profile().geoid_offset_m, ground_m: &ground };
             let failed = |error: Tile3dError| Problem::internal(&error);
             let plan = app_too.plans.of(&view, city.store().as_ref(), &setting, grounds_m(&city)).map_err(failed)?;
             let plan = plan.ok_or_else(|| Problem::missing(format!("“{id}” has no polygons, and so no 3D tiles")))?;
-            make(&plan, &view, &city, &setting).map_err(failed)
+            let made = make(&plan, &view, &city, &setting).map_err(failed)?;
+            Ok(made.map(|bytes| coding.pack(&bytes)))
         })
         .await?;
-    let Some(bytes) = made else { return Err(Problem::missing("there is no such tile; the subtrees say which there are")) };
-    let mut response = if bytes.is_empty() { StatusCode::NO_CONTENT.into_response() } else { json(media, bytes) };
+    let Some(packed) = packed else { return Err(Problem::missing("there is no such tile; the subtrees say which there are")) };
+    let mut response = packed_body(packed, coding, media);
     let headers = response.headers_mut();
     headers.insert(header::ETAG, etag.parse().unwrap_or(HeaderValue::from_static("W/\"\"")));
     if params.get("v").is_some_and(|wanted| wanted.parse() == Ok(changed)) {

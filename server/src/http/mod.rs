@@ -9,7 +9,7 @@ pub mod problem;
 
 pub use ask::{Ask, PathOf};
 pub use links::Links;
-pub use negotiate::{Format, Language};
+pub use negotiate::{Format, Language, coding, packed_body};
 pub use params::Params;
 pub use problem::Problem;
 

@@ -1,8 +1,13 @@
 //! Which form and which language the client wants.
 
 use super::{Params, Problem};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use citywall_model::LocalText;
+use citywall_tiles::Coding;
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +113,40 @@ impl Language {
     }
 }
 
+/// The coding that an answer is packed in: the one of those in `Accept-Encoding` with the greatest
+/// weight, of equals the smaller and quicker zstd. `*` is taken for gzip, which everyone reads.
+pub fn coding(headers: &HeaderMap) -> Coding {
+    let Some(accept) = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()) else { return Coding::Identity };
+    let weight = |wanted: &str| weighted(accept).find(|(name, _)| *name == wanted).map(|(_, weight)| weight);
+    let (zstd, gzip) = (weight("zstd").unwrap_or(0.0), weight("gzip").or_else(|| weight("*")).unwrap_or(0.0));
+    if zstd > 0.0 && zstd >= gzip {
+        Coding::Zstd
+    } else if gzip > 0.0 {
+        Coding::Gzip
+    } else {
+        Coding::Identity
+    }
+}
+
+/// Bytes that are packed in a coding; 204 for none.
+pub fn packed_body(packed: impl Into<Bytes>, coding: Coding, media: &'static str) -> Response {
+    let packed = packed.into();
+    if packed.is_empty() {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let mut response = Response::new(Body::from(packed));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    let name = match coding {
+        Coding::Identity => return response,
+        Coding::Gzip => "gzip",
+        Coding::Zstd => "zstd",
+    };
+    headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
+    response
+}
+
 /// The parts of an accept header with their weights (RFC 9110, 12.4.2).
 fn weighted(header: &str) -> impl Iterator<Item = (&str, f32)> {
     header.split(',').map(|part| {
@@ -122,7 +161,6 @@ fn weighted(header: &str) -> impl Iterator<Item = (&str, f32)> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use axum::http::HeaderValue;
 
     fn choose(accept: &'static str) -> Result<Format, Problem> {
         let mut headers = HeaderMap::new();
@@ -136,5 +174,20 @@ mod tests {
         assert_eq!(choose("*/*").unwrap(), Format::Json);
         assert_eq!(choose("application/geo+json, text/html;q=0.5").unwrap(), Format::Json);
         assert_eq!(choose("image/png").unwrap_err().status(), 406);
+    }
+
+    #[test]
+    fn an_answer_is_packed_as_the_client_takes_it() {
+        let of = |accept: &'static str| coding(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(accept))]));
+        for accept in ["gzip, deflate, br", "br;q=1.0, gzip;q=0.8", "*", "gzip;q=1.0, zstd;q=0.5"] {
+            assert_eq!(of(accept), Coding::Gzip, "{accept}");
+        }
+        for accept in ["gzip, deflate, br, zstd", "zstd", "gzip;q=0, zstd;q=0.1"] {
+            assert_eq!(of(accept), Coding::Zstd, "{accept}");
+        }
+        for accept in ["br", "gzip;q=0, br", "zstd;q=0.0", "identity", ""] {
+            assert_eq!(of(accept), Coding::Identity, "{accept}");
+        }
+        assert_eq!(coding(&HeaderMap::new()), Coding::Identity);
     }
 }

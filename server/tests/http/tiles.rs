@@ -13,7 +13,7 @@ fn place(lon: f64, lat: f64) -> (u32, u32) {
 }
 
 #[test]
-fn a_tile_is_given_plain_or_in_gzip() {
+fn a_tile_is_given_plain_in_gzip_or_in_zstd() {
     let city = City::new();
     let server = city.serve();
     let (row, col) = place(117.1, 39.1);
@@ -32,6 +32,9 @@ fn a_tile_is_given_plain_or_in_gzip() {
         gzip.body.clone()
     };
     assert_eq!(body, plain.body);
+    let zstd = server.send("GET", &path, &[("accept-encoding", "gzip;q=0.5, zstd")], b"");
+    assert_eq!((zstd.header("content-encoding"), zstd.header("etag")), ("zstd", plain.header("etag")));
+    assert!(zstd.body.starts_with(&[0x28, 0xB5, 0x2F, 0xFD]), "the magic number of RFC 8878");
     assert!(plain.body.windows(7).any(|window| window == b"squares"));
     assert_eq!(plain.header("citywall-revision"), "1");
 }

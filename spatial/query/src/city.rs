@@ -396,14 +396,21 @@ impl CollectionView {
         }
     }
 
+    /// As [`CollectionView::meta`] without a copy; the count, extent and revision of a live
+    /// collection are those that it was loaded with.
+    #[must_use]
+    pub fn loaded_meta(&self) -> &CollectionMeta {
+        match &self.kind {
+            Kind::Layer(layer) => &layer.meta,
+            Kind::Raster(raster) => &raster.meta,
+            Kind::Live(live) => &live.meta,
+        }
+    }
+
     /// The collection's id.
     #[must_use]
     pub fn id(&self) -> &CollectionId {
-        match &self.kind {
-            Kind::Layer(layer) => &layer.meta.id,
-            Kind::Raster(raster) => &raster.meta.id,
-            Kind::Live(live) => &live.meta.id,
-        }
+        &self.loaded_meta().id
     }
 
     /// The heights of an elevation collection; `None` of any other.

@@ -7,7 +7,7 @@
 mod common;
 
 use citywall_model::limits::TILE_BYTES_MAX;
-use citywall_tiles::{TileId, compress};
+use citywall_tiles::{Coding, TileId};
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
@@ -28,12 +28,12 @@ fn main() {
         let built: Vec<_> = tiles.iter().map(|tile| layer.tile(*tile)).collect();
         let features: usize = built.iter().map(|tile| tile.features).sum();
         let bytes: usize = built.iter().map(|tile| tile.bytes.len()).sum();
-        let gzip: usize = built.iter().map(|tile| compress(&tile.bytes).len()).sum();
+        let gzip: usize = built.iter().map(|tile| Coding::Gzip.pack(&tile.bytes).len()).sum();
         let thinned = built.iter().filter(|tile| tile.thinned).count();
         let count = tiles.len() as f64;
         let one = speed(&tiles, 1, |tile| layer.tile(tile).bytes.len());
         let two = speed(&tiles, 2, |tile| layer.tile(tile).bytes.len());
-        let zipped = speed(&tiles, 2, |tile| compress(&layer.tile(tile).bytes).len());
+        let zipped = speed(&tiles, 2, |tile| Coding::Gzip.pack(&layer.tile(tile).bytes).len());
         println!(
             "| {z} | {} | {:.0} | {:.1} | {:.1} | {one:.0} | {:.0} | {two:.0} | {zipped:.0} | {thinned} |",
             tiles.len(),

@@ -1,11 +1,11 @@
 //! Tiles that are never stale: one is made new when, and only when, a shape in it has changed.
 
 use crate::{
-    CachedTile, Tile, TileBuilder, TileId,
+    CachedTile, Coding, Tile, TileBuilder, TileId,
     cache::{TileCache, TileKey},
     touched::{TouchLog, Touched},
 };
-use citywall_model::{CollectionId, FeatureRef, Revision};
+use citywall_model::{FeatureRef, Revision};
 use citywall_query::{City, CollectionView, Commit};
 use std::sync::Arc;
 
@@ -56,32 +56,33 @@ impl FreshTiles {
         self.log.note(commit);
     }
 
-    /// The tile of some collections, one layer each. Of several that ask for the same at once, one
-    /// makes it and the others wait.
+    /// The tile of some collections, one layer each, in a coding. Of several that ask for the same at
+    /// once, one makes it and the others wait.
     #[must_use]
-    pub fn tile(&self, views: &[CollectionView], id: TileId) -> Fresh {
-        let collections: Arc<[CollectionId]> = views.iter().map(|view| view.id().clone()).collect();
-        let key = TileKey { collections, tile: id };
-        // Read before the items: the tile may show more than it says, never less.
-        let noted = self.log.noted();
-        if let Some(kept) = self.kept(&key, views, noted) {
+    pub fn tile(&self, views: &[CollectionView], id: TileId, coding: Coding) -> Fresh {
+        if let Some(kept) = self.kept(views, id, coding) {
             return kept;
         }
+        // Read before the items: the tile may show more than it says, never less.
+        let noted = self.log.noted();
         let (entry, built) = self.cache.put_if(
-            &key,
+            &key(views, id),
+            coding,
             |known| !self.is_right(views, id, known.checked.get()),
             || {
                 let revision = views.iter().map(|view| self.revision(view, id)).max().unwrap_or_default();
-                (CachedTile::new(&draw(views, id)), revision, noted)
+                (draw(views, id), revision, noted)
             },
         );
         Fresh { tile: entry.tile, revision: entry.revision, checked: entry.checked.get(), built }
     }
 
-    /// The tile from the cache, if it is still right.
-    fn kept(&self, key: &TileKey, views: &[CollectionView], noted: Revision) -> Option<Fresh> {
-        let entry = self.cache.get(key)?;
-        if !self.is_right(views, key.tile, entry.checked.get()) {
+    /// The tile in a coding from the cache, if it is there and still right. Draws and packs nothing.
+    #[must_use]
+    pub fn kept(&self, views: &[CollectionView], id: TileId, coding: Coding) -> Option<Fresh> {
+        let noted = self.log.noted();
+        let entry = self.cache.get(&key(views, id)).filter(|entry| entry.tile.form(coding).is_some())?;
+        if !self.is_right(views, id, entry.checked.get()) {
             return None;
         }
         entry.checked.raise(noted);
@@ -116,6 +117,10 @@ impl FreshTiles {
     pub fn size(&self) -> (u64, u64) {
         self.cache.size()
     }
+}
+
+fn key(views: &[CollectionView], tile: TileId) -> TileKey {
+    TileKey { collections: views.iter().map(|view| view.id().clone()).collect(), tile }
 }
 
 /// Draws a tile of those items of a collection that are to be kept. O(items in the tile).

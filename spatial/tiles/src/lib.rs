@@ -42,7 +42,7 @@ mod wkb;
 
 pub use archive::{ArchiveCounts, ArchiveError, ArchiveFormat, ArchivePlan, ArchiveProgress, write_archive};
 pub use builder::{LayerBuilder, LayerCounts, Tile, TileBuilder};
-pub use cache::{CachedTile, compress};
+pub use cache::{CachedTile, Coding};
 pub use changed::{Changed, Kept};
 pub use cluster::COUNT_FIELD;
 pub use fresh::{Fresh, FreshTiles, draw, draw_kept};

@@ -4,7 +4,7 @@
 use citywall_model::{Bbox, CimCategory, CityProfile, CollectionId, CollectionKind, EventDraft, LocalText, Properties, Wkb, geometry};
 use citywall_query::City;
 use citywall_store::GeoPackage;
-use citywall_tiles::{Changed, FreshTiles, Kept, MatrixSet, TileId, draw};
+use citywall_tiles::{Changed, Coding, FreshTiles, Kept, MatrixSet, TileId, draw};
 use geo::{Intersects, Rect, coord, line_string, point, polygon};
 use proptest::{
     prelude::*,
@@ -51,7 +51,8 @@ fn after_a_thousand_edits_exactly_the_touched_tiles_were_made_new() {
     let mut places: BTreeMap<u32, Option<geo::Geometry>> = BTreeMap::new();
     let tiles = tiles();
     let views = || vec![city.view(&id).unwrap()];
-    let mut shown: Vec<_> = tiles.iter().map(|tile| (fresh.tile(&views(), *tile).revision, draw(&views(), *tile).bytes)).collect();
+    let mut shown: Vec<_> =
+        tiles.iter().map(|tile| (fresh.tile(&views(), *tile, Coding::Gzip).revision, draw(&views(), *tile).bytes)).collect();
     let (mut made, mut kept) = (0, 0);
     for round in 0..EDITS / 10 {
         // What ten edits touch, by brute force over old and new shapes.
@@ -100,9 +101,9 @@ fn after_a_thousand_edits_exactly_the_touched_tiles_were_made_new() {
         assert_eq!(told_of_sample, expected, "the tiles that are told are those that an edited shape touches");
         assert!(told.iter().all(|tile| touched.iter().any(|shape| meets(shape, *tile))));
         for (tile, was) in tiles.iter().zip(&mut shown) {
-            let now = fresh.tile(&views(), *tile);
+            let now = fresh.tile(&views(), *tile, Coding::Gzip);
             let drawn = draw(&views(), *tile).bytes;
-            assert_eq!(now.tile.plain(), drawn, "the tile shows the city as it is");
+            assert_eq!(now.tile.bytes(Coding::Identity), drawn, "the tile shows the city as it is");
             let is_touched = touched.iter().any(|shape| meets(shape, *tile));
             assert_eq!(now.built, is_touched, "made new: {}, touched: {is_touched}", now.built);
             assert_eq!(now.revision > was.0, is_touched);

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each benchmark takes what it needs")]
 
 use citywall_tests::{citywall_ok, run, shared};
+use serde_json::Value;
 use std::{
     fs::{self, File},
     io::{Read, Write},
@@ -39,6 +40,20 @@ pub fn new_york_source(folder: &Path) -> PathBuf {
 /// A city with New York's buildings as the layer `buildings`.
 pub fn new_york(folder: &Path) -> PathBuf {
     let (source, city) = (new_york_source(folder), folder.join("new-york.gpkg"));
+    citywall_ok(&["import", source.to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", "buildings", "--json"]);
+    city
+}
+
+/// As [`new_york`], with the name and the height of each building alone: what Martin's table has.
+pub fn new_york_lean(folder: &Path) -> PathBuf {
+    let (source, city) = (folder.join("lean.geojsonl"), folder.join("new-york.gpkg"));
+    let lean = |line: &str| {
+        let mut feature: Value = serde_json::from_str(line).unwrap();
+        feature["properties"].as_object_mut().unwrap().retain(|name, _| matches!(name.as_str(), "name" | "height"));
+        format!("{feature}\n")
+    };
+    let whole = fs::read_to_string(new_york_source(folder)).unwrap();
+    fs::write(&source, whole.lines().map(lean).collect::<String>()).unwrap();
     citywall_ok(&["import", source.to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", "buildings", "--json"]);
     city
 }

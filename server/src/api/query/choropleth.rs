@@ -10,10 +10,10 @@ use super::{
 use crate::{
     api::{
         definition::{Operation, get, reference},
-        tiles::{body, tile_id},
+        tiles::{MVT, tile_id},
     },
     app::App,
-    http::{Answer, Ask, PathOf, Problem, ask::not_modified},
+    http::{Answer, Ask, PathOf, Problem, ask::not_modified, coding, packed_body},
     limits,
 };
 use axum::{
@@ -22,7 +22,7 @@ use axum::{
 };
 use citywall_analysis::aggregate::Places;
 use citywall_model::{Bbox, FeatureRef, FeatureTable, FeatureTableBuilder, Field, FieldType, Revision, RowIds, Schema, ValueRef, geometry};
-use citywall_tiles::{CachedTile, TileBuilder, TileId};
+use citywall_tiles::{Tile, TileBuilder, TileId};
 use geo_types::Geometry;
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
@@ -78,14 +78,14 @@ impl Choropleth {
         Ok(Self { table: table.finish(), bounds, revision })
     }
 
-    fn draw(&self, tile: TileId) -> CachedTile {
+    fn draw(&self, tile: TileId) -> Tile {
         let window = tile.window();
         let mut builder = TileBuilder::new(tile);
         let mut layer = builder.layer(LAYER).with_all_attributes();
         for (row, _) in (0u32..).zip(&self.bounds).filter(|(_, bounds)| bounds.intersects(&window)) {
             layer.add(FeatureRef::Row(&self.table, row));
         }
-        CachedTile::new(&builder.finish())
+        builder.finish()
     }
 }
 
@@ -108,19 +108,22 @@ pub async fn tile(
     }
     let question = input.to_string();
     let (app_too, key) = (app.clone(), question.clone());
-    let (etag, revision, drawn) = app
+    let coding = coding(&ask.headers);
+    let (etag, revision, drawn, packed) = app
         .blocking(move || {
             let desk = Desk::new(&city, &app_too.networks);
             let asked = Asked::read(&desk, &input)?;
             let choropleth = app_too.choropleths.of(&desk, &asked, key)?;
             let etag = etag(&choropleth, &question, tile);
-            Ok((etag, choropleth.revision, choropleth.draw(tile)))
+            let drawn = choropleth.draw(tile);
+            let packed = coding.pack(&drawn.bytes);
+            Ok((etag, choropleth.revision, drawn, packed))
         })
         .await?;
     if ask.holds(&etag) {
         return Ok(not_modified(&etag));
     }
-    let mut response = body(&drawn, &ask.headers);
+    let mut response = packed_body(packed, coding, MVT);
     let headers = response.headers_mut();
     headers.insert(header::ETAG, etag.parse().unwrap_or(HeaderValue::from_static("W/\"\"")));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

@@ -24,19 +24,17 @@ use super::{
 };
 use crate::{
     app::App,
-    http::{Answer, Ask, PathOf, Problem, ask::not_modified, problem::collection_id},
+    http::{Answer, Ask, PathOf, Problem, ask::not_modified, coding, packed_body, problem::collection_id},
     limits,
 };
 use axum::{
-    body::Body,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{HeaderValue, header},
 };
 use citywall_cql2::Bound;
 use citywall_model::{FeatureRef, Revision};
 use citywall_query::CollectionView;
-use citywall_tiles::{CachedTile, MatrixSet, MatrixSetError, TileId, draw_kept};
+use citywall_tiles::{MatrixSet, MatrixSetError, TileId, draw_kept};
 use std::{
     hash::{Hash, Hasher},
     sync::{Arc, atomic::Ordering},
@@ -55,7 +53,8 @@ pub const CONFORMANCE: &[&str] = &[
     "http://www.opengis.net/spec/tms/2.0/conf/json-tilematrixset",
 ];
 
-const MVT: &str = "application/vnd.mapbox-vector-tile";
+/// The media type of a vector tile.
+pub const MVT: &str = "application/vnd.mapbox-vector-tile";
 
 /// `GET /collections/{id}/tiles/{matrix}/{z}/{row}/{col}`
 pub async fn collection_tile(
@@ -72,7 +71,8 @@ pub async fn collection_tile(
     if view.is_raster() {
         return raster::coverage(&app, &ask, view, tile, params.get("f")).await;
     }
-    let filter = query::filter(&params, &schema::queryables(app.city()?, &view.meta()))?;
+    let has_filter = ["filter", "filter-lang", "filter-crs"].iter().any(|name| params.get(name).is_some());
+    let filter = if has_filter { query::filter(&params, &schema::queryables(app.city()?, &view.meta()))? } else { None };
     let is_current = view.changed() == app.city()?.view(view.id())?.changed();
     if filter.is_some() || !is_current {
         return drawn_once(&app, &ask, view, tile, filter).await;
@@ -87,13 +87,14 @@ async fn drawn_once(app: &Arc<App>, ask: &Ask, view: CollectionView, tile: TileI
     // Maps take two tiles with one tag for the same, whatever their addresses.
     let mut mark = rustc_hash::FxHasher::default();
     filter.as_ref().map(Bound::text).hash(&mut mark);
-    let etag = format!("{}.{:x}\"", etag(&view.meta(), revision).trim_end_matches('"'), mark.finish());
+    let etag = format!("{}.{:x}\"", etag(view.loaded_meta(), revision).trim_end_matches('"'), mark.finish());
     if ask.holds(&etag) {
         return Ok(not_modified(&etag));
     }
     let keeps = move |item: FeatureRef<'_>| filter.as_ref().is_none_or(|filter| filter.holds(item));
-    let drawn = app.blocking(move || Ok(CachedTile::new(&draw_kept(&view, tile, keeps)))).await?;
-    let mut response = body(&drawn, &ask.headers);
+    let coding = coding(&ask.headers);
+    let packed = app.blocking(move || Ok(coding.pack(&draw_kept(&view, tile, keeps).bytes))).await?;
+    let mut response = packed_body(packed, coding, MVT);
     let headers = response.headers_mut();
     headers.insert(header::ETAG, etag.parse().unwrap_or(HeaderValue::from_static("W/\"\"")));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -153,15 +154,21 @@ pub fn tile_id(matrix: &str, z: &str, row: &str, col: &str) -> Result<TileId, Pr
 
 async fn answer(app: &Arc<App>, ask: &Ask, views: Vec<CollectionView>, tile: TileId, wanted_revision: Option<&str>) -> Answer {
     let newest = views.iter().map(|view| view.changed().0).max().unwrap_or(0);
-    let (tiles, drawn) = (app.tiles()?.clone(), views.clone());
-    let fresh = app.blocking(move || Ok(tiles.tile(&drawn, tile))).await?;
+    let (tiles, coding) = (app.tiles()?, coding(&ask.headers));
+    let fresh = match tiles.kept(&views, tile, coding) {
+        Some(kept) => kept,
+        None => {
+            let (tiles, drawn) = (tiles.clone(), views.clone());
+            app.blocking(move || Ok(tiles.tile(&drawn, tile, coding))).await?
+        }
+    };
     let counter = if fresh.built { &app.metrics.tile_misses } else { &app.metrics.tile_hits };
     counter.fetch_add(1, Ordering::Relaxed);
     let etag = combined_etag(&views, fresh.revision);
     if ask.holds(&etag) {
         return Ok(not_modified(&etag));
     }
-    let mut response = body(&fresh.tile, &ask.headers);
+    let mut response = packed_body(fresh.tile.bytes(coding), coding, MVT);
     let headers = response.headers_mut();
     headers.insert(header::ETAG, etag.parse().unwrap_or(HeaderValue::from_static("W/\"\"")));
     // An address with a revision means that state for ever: it must have reached the tile.
@@ -177,45 +184,11 @@ async fn answer(app: &Arc<App>, ask: &Ask, views: Vec<CollectionView>, tile: Til
     Ok(response)
 }
 
-/// The tile as the client takes it; 204 for one without features.
-pub fn body(tile: &CachedTile, headers: &HeaderMap) -> Response {
-    if tile.gzip.is_empty() {
-        return StatusCode::NO_CONTENT.into_response();
-    }
-    let takes_gzip = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(takes_gzip);
-    let mut response = Response::new(if takes_gzip { Body::from(tile.gzip.clone()) } else { Body::from(tile.plain()) });
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MVT));
-    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    if takes_gzip {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    response
-}
-
-fn takes_gzip(accept: &str) -> bool {
-    accept.split(',').any(|part| {
-        let mut fields = part.split(';').map(str::trim);
-        matches!(fields.next(), Some("gzip" | "*")) && !fields.any(|field| matches!(field, "q=0" | "q=0.0"))
-    })
-}
-
 /// The tag of a tile: what it is of, and the revision that made it what it is.
 fn combined_etag(views: &[CollectionView], revision: Revision) -> String {
-    let tags = views.iter().map(|view| etag(&view.meta(), revision.0));
+    let tags = views.iter().map(|view| etag(view.loaded_meta(), revision.0));
     match tags.reduce(|all, tag| format!("{}.{}", all.trim_end_matches('"'), tag.trim_start_matches("W/\""))) {
         Some(tag) => tag,
         None => "W/\"empty\"".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::takes_gzip;
-
-    #[test]
-    fn gzip_is_given_to_those_who_take_it() {
-        assert!(takes_gzip("gzip, deflate, br") && takes_gzip("br;q=1.0, gzip;q=0.8") && takes_gzip("*"));
-        assert!(!takes_gzip("br") && !takes_gzip("gzip;q=0, br") && !takes_gzip("identity"));
     }
 }

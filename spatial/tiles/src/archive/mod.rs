@@ -6,7 +6,7 @@
 mod mbtiles;
 mod pmtiles;
 
-use crate::{CachedTile, TileError, TileId, draw, tilejson};
+use crate::{CachedTile, Coding, TileError, TileId, draw, tilejson};
 use citywall_model::{Bbox, limits};
 use citywall_query::CollectionView;
 use rayon::prelude::*;
@@ -206,12 +206,13 @@ fn fill(
                 return Err(ArchiveError::Stopped);
             }
             let drawn: Vec<(TileId, CachedTile)> =
-                some.par_iter().map(|tile| (*tile, CachedTile::new(&draw(&plan.views, *tile)))).collect();
+                some.par_iter().map(|tile| (*tile, CachedTile::new(&draw(&plan.views, *tile), Coding::Gzip))).collect();
             for (tile, drawn) in drawn {
                 if drawn.features > 0 {
-                    sink.put(tile, &drawn.gzip)?;
+                    let gzip = drawn.bytes(Coding::Gzip);
+                    sink.put(tile, &gzip)?;
                     counts.tiles += 1;
-                    counts.bytes += drawn.gzip.len() as u64;
+                    counts.bytes += gzip.len() as u64;
                     counts.thinned += u64::from(drawn.thinned);
                 }
                 if zoom < *plan.zooms.end() && drawn.features + drawn.small + drawn.dropped > 0 {
