@@ -1,13 +1,18 @@
 //! Vector tiles of New York's buildings over HTTP at 8 connections, beside Martin on PostGIS with the
 //! same buildings on the same machine: every tile of three zoom levels, first none of them cached,
-//! then all of them. The clients share the machine with both servers.
+//! then all of them, plain, in gzip and in zstd. Both sides have the same content, the name and the
+//! height of each building. The clients share the machine with both servers, and so does the floor
+//! of the cached tiles: a bare axum server that answers with the same bytes from memory.
 //!
-//! CITYWALL_MARTIN names Martin's binary (1.14 is what the goal was measured with); without it the
-//! rows have no yardstick and say so.
+//! CITYWALL_MARTIN names Martin's binary; without it the rows have no yardstick and say so. The goal
+//! was set with 1.14, which `cargo install martin --version =1.14.0 --locked --no-default-features
+//! --features postgres,metrics` builds.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot run fails")]
 
 mod common;
+#[path = "common/floor.rs"]
+mod floor;
 #[path = "common/peer.rs"]
 mod peer;
 #[path = "common/postgis.rs"]
@@ -18,10 +23,11 @@ use citywall_query::City;
 use citywall_store::GeoPackage;
 use citywall_tests::Server;
 use citywall_tiles::TileId;
+use floor::Floor;
 use peer::{Peer, free_port};
 use postgis::Postgres;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     net::TcpStream,
     process::Command,
     sync::{
@@ -39,7 +45,7 @@ const CACHED: Duration = Duration::from_secs(4);
 
 fn main() {
     let folder = tempfile::tempdir().unwrap();
-    let file = common::new_york(folder.path());
+    let file = common::new_york_lean(folder.path());
     let city = City::open(Arc::new(GeoPackage::open(&file).unwrap())).unwrap();
     let view = city.view(&CollectionId::new("buildings").unwrap()).unwrap();
     let mut centers = Vec::new();
@@ -51,38 +57,52 @@ fn main() {
     let postgres = program.as_ref().map(|_| postgis::buildings(&view));
     drop(view);
     drop(city);
+    let tiles = |zoom| centers.iter().map(|(x, y)| TileId::at(zoom, *x, *y).unwrap()).collect::<BTreeSet<_>>();
+    let paths = |zoom| -> Vec<String> {
+        let path = |tile: TileId| format!("/collections/buildings/tiles/WebMercatorQuad/{zoom}/{}/{}", tile.y(), tile.x());
+        tiles(zoom).into_iter().map(path).collect()
+    };
+    let their_paths =
+        |zoom| -> Vec<String> { tiles(zoom).into_iter().map(|tile| format!("/buildings/{zoom}/{}/{}", tile.x(), tile.y())).collect() };
     for zoom in [14, 15, 16] {
-        let tiles: BTreeSet<TileId> = centers.iter().map(|(x, y)| TileId::at(zoom, *x, *y).unwrap()).collect();
-        let tiles: Vec<TileId> = tiles.into_iter().collect();
-        let ours = |tile: &TileId| format!("/collections/buildings/tiles/WebMercatorQuad/{zoom}/{}/{}", tile.y(), tile.x());
-        let theirs = |tile: &TileId| format!("/buildings/{zoom}/{}/{}", tile.x(), tile.y());
-        let (ours, theirs) = (tiles.iter().map(ours).collect::<Vec<_>>(), tiles.iter().map(theirs).collect::<Vec<_>>());
+        let (ours, theirs) = (paths(zoom), their_paths(zoom));
 
-        // A server that has just started has drawn no tile yet.
+        // Both sides have drawn other tiles before; ours anew in each round, since it keeps what it has drawn.
+        let (our_warm_up, their_warm_up) = (paths(zoom - 1), their_paths(zoom - 1));
         let rounds = || {
             (0..ROUNDS).map(|_| {
                 let server = Server::start(&file, &[]);
+                once(host(&server.url), &our_warm_up, "identity");
                 once(host(&server.url), &ours, "identity")
             })
         };
         let our_side = Side::of(rounds());
         let their_side = program.as_ref().map(|program| {
             let martin = martin(program, postgres.as_ref().unwrap(), 0);
+            once(&martin.address, &their_warm_up, "identity");
             Side::of((0..ROUNDS).map(|_| once(&martin.address, &theirs, "identity")))
         });
         report(&format!("zoom {zoom}, uncached, plain"), &our_side, their_side.as_ref(), "10 ×, p99 / 10");
 
         let server = Server::start(&file, &[]);
         let martin = program.as_ref().map(|program| martin(program, postgres.as_ref().unwrap(), 512));
-        for (coding, goal) in [("identity", "1 ×, bytes no more"), ("gzip", "24,000/s, bytes no more")] {
-            once(host(&server.url), &ours, coding);
+        for (coding, name) in [("identity", "plain"), ("gzip", "gzip"), ("zstd", "zstd")] {
+            let bodies: HashMap<String, Vec<u8>> =
+                ours.iter().map(|path| (path.clone(), body(&ask(&mut connect(host(&server.url)), path, coding)).to_vec())).collect();
+            let floor = Floor::start(bodies, coding);
+            let floor = Side::of([again(&floor.address, &ours, "identity")].into_iter());
             let our_side = Side::of([again(host(&server.url), &ours, coding)].into_iter());
             let their_side = martin.as_ref().map(|martin| {
                 once(&martin.address, &theirs, coding);
                 Side::of([again(&martin.address, &theirs, coding)].into_iter())
             });
-            let name = if coding == "gzip" { "gzip" } else { "plain" };
-            report(&format!("zoom {zoom}, cached, {name}"), &our_side, their_side.as_ref(), goal);
+            let share = our_side.rate / floor.rate;
+            report(
+                &format!("zoom {zoom}, cached, {name} ({share:.2} of a bare axum answer's {:.0}/s)", floor.rate),
+                &our_side,
+                their_side.as_ref(),
+                "24,000/s, bytes no more",
+            );
         }
     }
 }
@@ -138,18 +158,31 @@ fn again(host: &str, paths: &[String], coding: &str) -> Run {
     over_connections(host, coding, path)
 }
 
+fn connect(host: &str) -> TcpStream {
+    let stream = TcpStream::connect(host).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+fn ask(stream: &mut TcpStream, path: &str, coding: &str) -> Vec<u8> {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\naccept-encoding: {coding}\r\n\r\n", stream.peer_addr().unwrap());
+    common::ask(stream, request.as_bytes())
+}
+
+fn body(answer: &[u8]) -> &[u8] {
+    &answer[answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4..]
+}
+
 fn over_connections<'p>(host: &str, coding: &str, next: impl Fn() -> Option<&'p str> + Sync) -> Run {
     let start = Instant::now();
     let connection = || {
-        let mut stream = TcpStream::connect(host).unwrap();
-        stream.set_nodelay(true).unwrap();
+        let mut stream = connect(host);
         let (mut times, mut bytes) = (Vec::new(), 0);
         while let Some(path) = next() {
-            let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\naccept-encoding: {coding}\r\n\r\n");
             let asked = Instant::now();
-            let answer = common::ask(&mut stream, request.as_bytes());
+            let answer = ask(&mut stream, path, coding);
             times.push(asked.elapsed());
-            bytes += answer.len() - answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() - 4;
+            bytes += body(&answer).len();
         }
         (times, bytes)
     };
