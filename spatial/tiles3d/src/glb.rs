@@ -1,6 +1,9 @@
 //! A mesh as binary glTF 2.0 with the extensions that 3D Tiles 1.1 builds on.
 
-use crate::{Tile3dError, mesh::Mesh};
+use crate::{
+    Tile3dError,
+    mesh::{Mesh, Vertex},
+};
 use serde_json::{Value, json};
 
 /// Positions are whole numbers of this many metres, or coarser where a tile is too wide for 16 bits.
@@ -51,9 +54,9 @@ struct Quantized {
     most: [u16; 3],
 }
 
-fn quantize(positions: &[[f64; 3]]) -> Quantized {
+fn quantize(vertices: &[Vertex]) -> Quantized {
     let (mut least, mut most) = ([f64::INFINITY; 3], [f64::NEG_INFINITY; 3]);
-    for position in positions {
+    for Vertex { position, .. } in vertices {
         for axis in 0..3 {
             least[axis] = least[axis].min(position[axis]);
             most[axis] = most[axis].max(position[axis]);
@@ -63,7 +66,7 @@ fn quantize(positions: &[[f64; 3]]) -> Quantized {
     let step_m = (width / f64::from(u16::MAX)).max(STEP_MIN_M);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the step is chosen so that all fit into 16 bits")]
     let step = |v: f64, axis: usize| ((v - least[axis]) / step_m).round() as u16;
-    let steps: Vec<[u16; 4]> = positions.iter().map(|p| [step(p[0], 0), step(p[1], 1), step(p[2], 2), 0]).collect();
+    let steps: Vec<[u16; 4]> = vertices.iter().map(|v| v.position).map(|p| [step(p[0], 0), step(p[1], 1), step(p[2], 2), 0]).collect();
     Quantized { step_m, least, most: [0, 1, 2].map(|axis| step(most[axis], axis)), steps }
 }
 
@@ -73,37 +76,37 @@ fn quantize(positions: &[[f64; 3]]) -> Quantized {
 /// The mesh cannot be compressed.
 pub fn write(mesh: &Mesh, class: &str) -> Result<Vec<u8>, Tile3dError> {
     let failed = |error: meshopt::Error| Tile3dError::Compression(error.to_string());
-    let count = mesh.positions.len();
     let mut views = Views { bytes: Vec::new(), fallback_len: 0, views: Vec::new() };
     let mut document = json!({"asset": {"version": "2.0", "generator": concat!("Citywall ", env!("CARGO_PKG_VERSION"))}, "scene": 0, "scenes": [{"nodes": []}]});
-    if count > 0 && !mesh.indices.is_empty() {
-        let Quantized { steps, step_m, least, most } = quantize(&mesh.positions);
+    if !mesh.is_empty() {
+        let (corners, triangles) = mesh.finish();
+        let count = corners.len();
+        let Quantized { steps, step_m, least, most } = quantize(&corners);
         // The format's first version of the codec, which the extension names.
         let vertices = |bytes: Result<Vec<u8>, meshopt::Error>| bytes.map_err(failed);
         let positions = vertices(meshopt::encode_vertex_buffer_level(&steps, 2, Some(0)))?;
         let positions = views.compressed(&positions, count, 8, "ATTRIBUTES");
         #[expect(clippy::cast_possible_truncation, reason = "between -127 and 127")]
-        let normals: Vec<[i8; 4]> = mesh
-            .normals
+        let normals: Vec<[i8; 4]> = corners
             .iter()
-            .map(|n| {
-                let [x, y, z] = n.map(|v| (v * 127.0).round() as i8);
+            .map(|vertex| {
+                let [x, y, z] = vertex.normal.map(|v| (v * 127.0).round() as i8);
                 [x, y, z, 0]
             })
             .collect();
         let normals = vertices(meshopt::encode_vertex_buffer_level(&normals, 2, Some(0)))?;
         let normals = views.compressed(&normals, count, 4, "ATTRIBUTES");
-        let numbers: Vec<[u16; 2]> = mesh.features_of.iter().map(|number| [*number, 0]).collect();
+        let numbers: Vec<[u16; 2]> = corners.iter().map(|vertex| [vertex.feature, 0]).collect();
         let numbers = vertices(meshopt::encode_vertex_buffer_level(&numbers, 2, Some(0)))?;
         let numbers = views.compressed(&numbers, count, 4, "ATTRIBUTES");
-        let indices = meshopt::encode_index_buffer(&mesh.indices, count).map_err(failed)?;
+        let indices = meshopt::encode_index_buffer(&triangles, count).map_err(failed)?;
         let (index_bytes, index_type) = if count <= usize::from(u16::MAX) { (2, 5123) } else { (4, 5125) };
-        let indices = views.compressed(&indices, mesh.indices.len(), index_bytes, "TRIANGLES");
+        let indices = views.compressed(&indices, triangles.len(), index_bytes, "TRIANGLES");
         document["accessors"] = json!([
             {"bufferView": positions, "componentType": 5123, "count": count, "type": "VEC3", "min": [0, 0, 0], "max": most},
             {"bufferView": normals, "componentType": 5120, "normalized": true, "count": count, "type": "VEC3"},
             {"bufferView": numbers, "componentType": 5123, "count": count, "type": "SCALAR"},
-            {"bufferView": indices, "componentType": index_type, "count": mesh.indices.len(), "type": "SCALAR"}
+            {"bufferView": indices, "componentType": index_type, "count": triangles.len(), "type": "SCALAR"}
         ]);
         document["materials"] =
             json!([{"pbrMetallicRoughness": {"baseColorFactor": [0.82, 0.83, 0.85, 1.0], "metallicFactor": 0.0, "roughnessFactor": 0.9}}]);

@@ -16,31 +16,69 @@ pub struct Feature {
     pub height_m: f32,
 }
 
+/// A corner of a face.
+#[derive(Clone, Copy, Debug)]
+pub struct Vertex {
+    /// East, north, up in metres.
+    pub position: [f64; 3],
+    /// A unit vector in the same axes.
+    pub normal: [f32; 3],
+    /// The number of the building.
+    pub feature: u16,
+}
+
+/// The rows of a mesh's vertices. A corner of a footprint has a vertex in each row, for the two walls
+/// that meet there, above and below, and for the roof. All rows thus tell of the same places in the
+/// same order, so that a general compressor such as gzip finds four of them in the fifth.
+const ROWS: usize = 5;
+/// Tops of corners, as seen on the wall that starts there.
+const TOP_OUT: usize = 0;
+/// Tops of corners, as seen on the wall that ends there.
+const TOP_IN: usize = 1;
+/// Feet of corners, as seen on the wall that starts there.
+const FOOT_OUT: usize = 2;
+/// Feet of corners, as seen on the wall that ends there.
+const FOOT_IN: usize = 3;
+/// Roofs, and the faces of solids.
+const FACE: usize = 4;
+/// So many vertices of each row follow one another: as many as EXT_meshopt_compression packs at a time.
+const RUN: usize = 256;
+
 /// Triangles around a place, each vertex with the number of its building.
 pub struct Mesh {
     pub frame: Frame,
-    /// East, north, up in metres.
-    pub positions: Vec<[f64; 3]>,
-    /// Unit vectors in the same axes.
-    pub normals: Vec<[f32; 3]>,
-    pub features_of: Vec<u16>,
-    pub indices: Vec<u32>,
     pub features: Vec<Feature>,
+    rows: [Vec<Vertex>; ROWS],
+    /// Three for each triangle: a row, and the place in it.
+    corners: Vec<(usize, usize)>,
     earcut: Earcut<f64>,
 }
 
 impl Mesh {
     /// No triangles yet.
     pub fn new(frame: Frame) -> Self {
-        Self {
-            frame,
-            positions: Vec::new(),
-            normals: Vec::new(),
-            features_of: Vec::new(),
-            indices: Vec::new(),
-            features: Vec::new(),
-            earcut: Earcut::new(),
+        Self { frame, features: Vec::new(), rows: Default::default(), corners: Vec::new(), earcut: Earcut::new() }
+    }
+
+    /// True if there is nothing to draw.
+    pub fn is_empty(&self) -> bool {
+        self.corners.is_empty()
+    }
+
+    /// All vertices, and those of each triangle, against the clock seen from outside.
+    pub fn finish(&self) -> (Vec<Vertex>, Vec<u32>) {
+        let mut vertices = Vec::with_capacity(self.rows.iter().map(Vec::len).sum());
+        let longest = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        // Where each run of each row begins.
+        let mut starts: [Vec<usize>; ROWS] = Default::default();
+        for run in 0..longest.div_ceil(RUN) {
+            for (row, starts) in self.rows.iter().zip(&mut starts) {
+                starts.push(vertices.len());
+                vertices.extend(row.iter().skip(run * RUN).take(RUN));
+            }
         }
+        let index = |(row, at): &(usize, usize)| u32::try_from(starts[*row][at / RUN] + at % RUN).unwrap_or(u32::MAX);
+        (vertices, self.corners.iter().map(index).collect())
     }
 
     /// Adds a building: its best solid if it has one, else its footprint with the height that is
@@ -89,12 +127,7 @@ impl Mesh {
             let feet: Vec<[f64; 3]> = places.iter().map(|c| self.frame.local(c.x, c.y, foot_m)).collect();
             // Outer rings run against the clock and holes with it, so that every wall faces outwards.
             let turns_left = area(&tops) > 0.0;
-            let outward = (at == 0) == turns_left;
-            for a in 0..places.len() {
-                let b = (a + 1) % places.len();
-                let (from, to) = if outward { (a, b) } else { (b, a) };
-                self.wall(feet[from], feet[to], tops[from], tops[to], number);
-            }
+            self.walls(&feet, &tops, (at == 0) == turns_left, number);
             flat.extend(tops.iter().map(|p| [p[0], p[1]]));
             roof.extend(tops);
         }
@@ -103,36 +136,48 @@ impl Mesh {
         self.face(&roof, &triangles, [0.0, 0.0, 1.0], number);
     }
 
-    fn wall(&mut self, a: [f64; 3], b: [f64; 3], a_top: [f64; 3], b_top: [f64; 3], number: u16) {
-        let (dx, dy) = (b[0] - a[0], b[1] - a[1]);
-        let length = dx.hypot(dy);
-        if length < 1e-3 {
-            return;
+    /// The walls of a ring. Seen from outside, they lead to the right if `rightwards`.
+    fn walls(&mut self, feet: &[[f64; 3]], tops: &[[f64; 3]], rightwards: bool, number: u16) {
+        let (first, count) = (self.rows[FOOT_OUT].len(), feet.len());
+        // The wall from each corner to the next; one without length has no face.
+        let normals: Vec<Option<[f32; 3]>> =
+            (0..count).map(|a| outward(feet[a], feet[(a + 1) % count], if rightwards { 1.0 } else { -1.0 })).collect();
+        for a in 0..count {
+            let (out, before) = (normals[a], normals[(a + count - 1) % count]);
+            // What no face shows points as its neighbour does.
+            let normal = |own: Option<_>, other: Option<_>| own.or(other).unwrap_or([0.0, 0.0, 1.0]);
+            let (out, before) = (normal(out, before), normal(before, out));
+            for (row, position, normal) in
+                [(TOP_OUT, tops[a], out), (TOP_IN, tops[a], before), (FOOT_OUT, feet[a], out), (FOOT_IN, feet[a], before)]
+            {
+                self.rows[row].push(Vertex { position, normal, feature: number });
+            }
+            if normals[a].is_none() {
+                continue;
+            }
+            let (a, b) = (first + a, first + (a + 1) % count);
+            let quad = [(FOOT_OUT, a), (FOOT_IN, b), (TOP_IN, b), (TOP_OUT, a)];
+            let order = if rightwards { [0, 1, 2, 0, 2, 3] } else { [1, 0, 3, 1, 3, 2] };
+            self.corners.extend(order.map(|at| quad[at]));
         }
-        #[expect(clippy::cast_possible_truncation, reason = "a unit vector")]
-        let normal = [(dy / length) as f32, (-dx / length) as f32, 0.0];
-        // Neighbours in this order differ in little, which is what the compression lives on.
-        self.face(&[a, a_top, b_top, b], &[0, 3, 2, 0, 2, 1], normal, number);
     }
 
     fn face(&mut self, corners: &[[f64; 3]], triangles: &[u32], normal: [f32; 3], number: u16) {
-        let first = u32::try_from(self.positions.len()).unwrap_or(u32::MAX);
+        let first = self.rows[FACE].len();
         for triangle in triangles.chunks_exact(3) {
-            let [a, b, c] = [triangle[0], triangle[1], triangle[2]];
-            let [p, q, r] = [a, b, c].map(|at| corners[at as usize]);
+            let [a, b, c] = [triangle[0], triangle[1], triangle[2]].map(|at| at as usize);
+            let [p, q, r] = [a, b, c].map(|at| corners[at]);
             // Triangles run against the clock seen from outside, as glTF asks.
             let facing = cross(p, q, r).iter().zip(normal).map(|(x, n)| x * f64::from(n)).sum::<f64>();
             let order = if facing >= 0.0 { [a, b, c] } else { [a, c, b] };
-            self.indices.extend(order.map(|at| first + at));
+            self.corners.extend(order.map(|at| (FACE, first + at)));
         }
-        self.positions.extend_from_slice(corners);
-        self.normals.resize(self.positions.len(), normal);
-        self.features_of.resize(self.positions.len(), number);
+        self.rows[FACE].extend(corners.iter().map(|position| Vertex { position: *position, normal, feature: number }));
     }
 
     /// The surfaces of a solid; false if none can be drawn.
     fn solid(&mut self, solid: &Solid, number: u16, geoid_offset_m: f64) -> bool {
-        let before = self.indices.len();
+        let before = self.corners.len();
         for ring_set in surfaces(solid.surfaces.bytes()) {
             let rings: Vec<Vec<[f64; 3]>> =
                 ring_set.iter().map(|ring| ring.iter().map(|p| self.frame.local(p[0], p[1], p[2] + geoid_offset_m)).collect()).collect();
@@ -159,8 +204,16 @@ impl Mesh {
             #[expect(clippy::cast_possible_truncation, reason = "a unit vector")]
             self.face(&corners, &triangles, normal.map(|v| v as f32), number);
         }
-        self.indices.len() > before
+        self.corners.len() > before
     }
+}
+
+/// Where a wall from `a` to `b` faces: to the right of its way, or to the left if `side` is −1. `None` if it has no length.
+fn outward(a: [f64; 3], b: [f64; 3], side: f64) -> Option<[f32; 3]> {
+    let (dx, dy) = (b[0] - a[0], b[1] - a[1]);
+    let length = dx.hypot(dy) * side;
+    #[expect(clippy::cast_possible_truncation, reason = "a unit vector")]
+    (length.abs() >= 1e-3).then(|| [(dy / length) as f32, (-dx / length) as f32, 0.0])
 }
 
 fn holes_u32(holes: &[usize]) -> Vec<u32> {
