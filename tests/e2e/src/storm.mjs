@@ -2,7 +2,8 @@
 //
 // It opens the page, sends events at a steady pace for a while, moves the camera meanwhile as a person
 // would, and prints how long the tasks of the page's main thread were: by the clock, which counts waiting
-// for a processor that others use, and in processor time, which does not. One line of JSON comes last.
+// for a processor that others use, and in processor time, which does not. A row of BENCHMARKS.md and one
+// line of JSON come last.
 //
 // CITYWALL_URL      the server, such as http://127.0.0.1:8080 (required)
 // STORM_RATE        events a second (default 2000)
@@ -11,6 +12,7 @@
 // STORM_TRACE       a file for the trace with a profile, to be opened in Chromium's DevTools
 // CITYWALL_PICTURES a folder for a screenshot at the end
 import { writeFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { openBrowser } from './browser.mjs';
 import { City } from './city.mjs';
@@ -166,7 +168,9 @@ try {
     longest_cpu_ms: longest('cpu'),
     frames_per_second: Math.round(measured.frames / measured.seconds),
   };
-  console.log(`${found.events_per_second} events a second for ${found.seconds} s, ${found.open} open: ${found.tasks_over_100_ms} tasks over ${TASK_MAX_MS} ms, the longest ${found.longest_ms} ms; ${found.tasks_over_100_cpu_ms} of processor time, the longest ${found.longest_cpu_ms} ms`);
+  const result = `${found.events_per_second} events a second for ${found.seconds} s, ${found.open} open: ${found.tasks_over_100_ms} tasks over ${TASK_MAX_MS} ms, the longest ${found.longest_ms} ms; ${found.tasks_over_100_cpu_ms} of processor time, the longest ${found.longest_cpu_ms} ms; the main thread is busy ${found.busy_percent} % of the time`;
+  const machine = `${cpus()[0].model}, ${cpus().length} cores, load ${loadavg()[0].toFixed(2)}; drawn in software`;
+  console.log(`| ${new Date().toISOString().slice(0, 10)} | page | ${result} | none | no task over ${TASK_MAX_MS} ms at 2,000 events a second | ${machine} | \`CITYWALL_URL=… npm run --silent storm\` in tests/e2e |`);
   console.log(JSON.stringify(found));
   for (const fault of faults) console.error(`fault: ${fault}`);
   if (faults.length > 0) process.exitCode = 1;
