@@ -184,12 +184,58 @@ pub enum RowIds {
     Field(usize),
 }
 
+/// The fids of all rows, ascending.
+#[derive(Debug)]
+enum Fids {
+    /// Each is one more than the one before: the first one, and how many.
+    Run(u64, usize),
+    Listed(Vec<u64>),
+}
+
+impl Fids {
+    fn push(&mut self, fid: u64) {
+        match self {
+            Self::Run(_, 0) => *self = Self::Run(fid, 1),
+            Self::Run(first, count) if fid == *first + *count as u64 => *count += 1,
+            Self::Run(first, count) => {
+                *self = Self::Listed((0..*count as u64).map(|at| *first + at).chain([fid]).collect());
+            }
+            Self::Listed(fids) => fids.push(fid),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Run(_, count) => *count,
+            Self::Listed(fids) => fids.len(),
+        }
+    }
+
+    #[inline]
+    fn get(&self, row: usize) -> u64 {
+        match self {
+            Self::Run(first, count) => {
+                assert!(row < *count, "no row {row} of {count}");
+                first + row as u64
+            }
+            Self::Listed(fids) => fids[row],
+        }
+    }
+
+    fn row_of(&self, fid: u64) -> Option<usize> {
+        match self {
+            Self::Run(first, count) => usize::try_from(fid.checked_sub(*first)?).ok().filter(|row| row < count),
+            Self::Listed(fids) => fids.binary_search(&fid).ok(),
+        }
+    }
+}
+
 /// A layer's items. Rows are in ascending order of fid.
 #[derive(Debug)]
 pub struct FeatureTable {
     schema: Schema,
     ids: RowIds,
-    fids: Vec<u64>,
+    fids: Fids,
     geometry: Arena,
     columns: Vec<Column>,
     /// Row by row, a bit per field that is not null.
@@ -219,14 +265,14 @@ impl FeatureTable {
     /// True if there are no items.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.fids.is_empty()
+        self.len() == 0
     }
 
     /// The number that stands for the row's id in tiles. Panics if there is no such row.
     #[must_use]
     #[inline]
     pub fn fid(&self, row: u32) -> u64 {
-        self.fids[row as usize]
+        self.fids.get(row as usize)
     }
 
     /// The row's id. Panics if there is no such row.
@@ -280,10 +326,10 @@ impl FeatureTable {
         &self.present[row as usize * words..][..words]
     }
 
-    /// The row with this fid. O(log rows).
+    /// The row with this fid. O(log rows), O(1) where each fid is one more than the one before.
     #[must_use]
     pub fn row_of_fid(&self, fid: u64) -> Option<u32> {
-        self.fids.binary_search(&fid).ok().and_then(|row| u32::try_from(row).ok())
+        self.fids.row_of(fid).and_then(|row| u32::try_from(row).ok())
     }
 
     /// The bits of [`FeatureTable::present`].
@@ -324,7 +370,7 @@ impl FeatureTableBuilder {
             table: FeatureTable {
                 schema,
                 ids,
-                fids: Vec::new(),
+                fids: Fids::Run(0, 0),
                 geometry: Arena::default(),
                 columns,
                 present,
@@ -335,7 +381,7 @@ impl FeatureTableBuilder {
 
     /// Adds a row. Fids come in ascending order; values in the schema's order, missing ones null.
     pub fn push<'v>(&mut self, fid: u64, wkb: Option<&[u8]>, values: impl IntoIterator<Item = ValueRef<'v>>) {
-        debug_assert!(self.table.fids.last().is_none_or(|last| *last < fid), "fids ascend");
+        debug_assert!(self.table.is_empty() || self.table.fids.get(self.table.len() - 1) < fid, "fids ascend");
         self.table.fids.push(fid);
         self.table.geometry.push(wkb.unwrap_or_default());
         let mut values = values.into_iter();
@@ -347,7 +393,9 @@ impl FeatureTableBuilder {
     /// The finished table.
     #[must_use]
     pub fn finish(mut self) -> FeatureTable {
-        self.table.fids.shrink_to_fit();
+        if let Fids::Listed(fids) = &mut self.table.fids {
+            fids.shrink_to_fit();
+        }
         self.table.geometry.shrink();
         self.table.columns.iter_mut().for_each(Column::finish);
         self.table.present = self.table.nulls();
@@ -404,8 +452,23 @@ mod tests {
             }
             assert_eq!(table.geometry(at).is_some(), i % 2 == 0);
         }
+        assert_eq!((table.row_of_fid(0), table.row_of_fid(599)), (None, None));
         assert_eq!(table.row_of_id("01"), None, "an id has one spelling");
         assert_eq!(table.row_of_id("2"), None);
+    }
+
+    #[test]
+    fn fids_are_found_whether_they_follow_each_other_or_not() {
+        for gap in [None, Some(0), Some(1), Some(7)] {
+            let fids: Vec<u64> = (0..20).map(|at| 5 + at + u64::from(gap.is_some_and(|gap| at > gap))).collect();
+            let mut builder = FeatureTableBuilder::new(Schema::new::<&str>([]), RowIds::Generated);
+            fids.iter().for_each(|fid| builder.push(*fid, None, []));
+            let table = builder.finish();
+            assert_eq!((0..20).map(|row| table.fid(row)).collect::<Vec<_>>(), fids);
+            for fid in 0..40 {
+                assert_eq!(table.row_of_fid(fid).map(|row| row as usize), fids.iter().position(|own| *own == fid));
+            }
+        }
     }
 
     #[test]
