@@ -16,6 +16,7 @@ pub enum FeatureRef<'a> {
 impl<'a> FeatureRef<'a> {
     /// The number that stands for the id in tiles.
     #[must_use]
+    #[inline]
     pub fn fid(self) -> u64 {
         match self {
             Self::Row(table, row) => table.fid(row),
@@ -34,6 +35,7 @@ impl<'a> FeatureRef<'a> {
 
     /// The geometry as WKB, if the item has one.
     #[must_use]
+    #[inline]
     pub fn geometry(self) -> Option<&'a [u8]> {
         match self {
             Self::Row(table, row) => table.geometry(row),

@@ -38,42 +38,49 @@ impl Bbox {
 
     /// A rectangle by its edges: west, south, east, north.
     #[must_use]
+    #[inline]
     pub const fn new(x_min: f64, y_min: f64, x_max: f64, y_max: f64) -> Self {
         Self { x_min, y_min, x_max, y_max }
     }
 
     /// True if it holds no point.
     #[must_use]
+    #[inline]
     pub fn is_empty(&self) -> bool {
         !(self.x_min <= self.x_max && self.y_min <= self.y_max)
     }
 
     /// The smallest rectangle that holds both.
     #[must_use]
+    #[inline]
     pub fn union(self, o: Self) -> Self {
         Self::new(self.x_min.min(o.x_min), self.y_min.min(o.y_min), self.x_max.max(o.x_max), self.y_max.max(o.y_max))
     }
 
     /// The rectangle grown to hold a point.
     #[must_use]
+    #[inline]
     pub fn with(self, x: f64, y: f64) -> Self {
         self.union(Self::new(x, y, x, y))
     }
 
     /// True if the two share a point, edges included.
     #[must_use]
+    #[inline]
     pub fn intersects(&self, o: &Self) -> bool {
         self.x_min <= o.x_max && o.x_min <= self.x_max && self.y_min <= o.y_max && o.y_min <= self.y_max
     }
 
     /// True if `o` lies wholly in this rectangle, edges included.
     #[must_use]
+    #[inline]
     pub fn contains(&self, o: &Self) -> bool {
         self.x_min <= o.x_min && o.x_max <= self.x_max && self.y_min <= o.y_min && o.y_max <= self.y_max
     }
 
     /// The centre: longitude, latitude.
     #[must_use]
+    #[inline]
     pub fn center(&self) -> (f64, f64) {
         (f64::midpoint(self.x_min, self.x_max), f64::midpoint(self.y_min, self.y_max))
     }
@@ -206,6 +213,7 @@ pub fn to_geo(bytes: &[u8]) -> Option<Geometry<f64>> {
 /// The place of a point in checked WKB: longitude, latitude; `None` for any other geometry and for
 /// an empty point. O(1).
 #[must_use]
+#[inline]
 pub fn as_point(bytes: &[u8]) -> Option<(f64, f64)> {
     let mut walker = Walker::new(bytes);
     walker.take::<1>().ok()?;
@@ -218,6 +226,7 @@ pub fn as_point(bytes: &[u8]) -> Option<(f64, f64)> {
 
 /// True for checked WKB of one point, line or polygon. O(1).
 #[must_use]
+#[inline]
 pub fn is_single(bytes: &[u8]) -> bool {
     let code = bytes.get(1..).and_then(|rest| rest.first_chunk()).map(|code| u32::from_le_bytes(*code));
     code.is_some_and(|code| code % 1000 <= 3)
@@ -316,6 +325,7 @@ impl<F: FnMut(Option<u32>, [f64; 2], [f64; 2])> Walk for Edges<F> {
         }
     }
 
+    #[inline]
     fn vertex(&mut self, _: usize, [x, y, _]: [f64; 3]) -> Result<(), GeometryError> {
         let polygon = matches!(self.part, Part::Ring { .. }).then(|| self.polygons - 1);
         match (self.part, self.last.replace([x, y])) {
@@ -417,15 +427,17 @@ impl<'a> Walker<'a> {
     #[inline]
     fn vertices(&mut self, part: Part, n: u32, has_z: bool, walk: &mut impl Walk) -> Result<(), GeometryError> {
         walk.part(part, n);
-        for _ in 0..n {
-            let start = self.at;
-            let position = self.take::<16>()?;
-            let (x, y) = position.split_at(8);
-            let number = |bytes: &[u8]| bytes.try_into().map_or(f64::NAN, f64::from_le_bytes);
-            let (x, y) = (number(x), number(y));
-            let z = if has_z { f64::from_le_bytes(self.take()?) } else { 0.0 };
-            walk.vertex(start, [x, y, z])?;
+        let size = if has_z { 24 } else { 16 };
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let Some(vertices) = rest.get(..n as usize * size) else {
+            self.at += rest.len() / size * size;
+            return Err(self.malformed("the bytes end"));
+        };
+        for (start, vertex) in (self.at..).step_by(size).zip(vertices.chunks_exact(size)) {
+            let mut numbers = vertex.as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes));
+            walk.vertex(start, std::array::from_fn(|_| numbers.next().unwrap_or(0.0)))?;
         }
+        self.at += vertices.len();
         Ok(())
     }
 }
