@@ -2,7 +2,7 @@
 
 use crate::{AnalysisError, Budget, budget::Seen, distance};
 use citywall_index::{PackedIndex, PointLocator, WindowIndex};
-use citywall_model::{Bbox, FeatureRef, geometry, limits};
+use citywall_model::{Area, Bbox, FeatureRef, geometry, limits};
 use citywall_query::{CollectionView, ItemsQuery};
 use geo::{Contains, CoordsIter, Geometry, Intersects, MultiPolygon, Point, Relate};
 use rayon::prelude::*;
@@ -120,11 +120,33 @@ fn too_many_pairs() -> AnalysisError {
 }
 
 /// How many items of the left join each of the right, in the order of the right. As [`pairs`],
-/// without their limit, and without keeping the left.
+/// without their limit, and without keeping the left. Of a layer that areas of the right meet, only
+/// the items near their borders are looked at.
 ///
 /// # Errors
 /// A limit of the budget is passed.
 pub fn counts(left: &Side<'_>, right: &[Joined], relation: Relation, budget: &Budget) -> Result<Vec<u64>, AnalysisError> {
+    match counts_in_areas(left, right, relation, budget)? {
+        Some(counts) => Ok(counts),
+        None => counts_of_each(left, right, relation, budget),
+    }
+}
+
+/// Asks the left for what meets each area of the right; `None` where the left has no such answer, or
+/// the right has something else than areas.
+fn counts_in_areas(left: &Side<'_>, right: &[Joined], relation: Relation, budget: &Budget) -> Result<Option<Vec<u64>>, AnalysisError> {
+    if relation != Relation::Intersects {
+        return Ok(None);
+    }
+    let count = |item: &Joined| {
+        let Some(shape) = &item.shape else { return Ok(Some(0)) };
+        budget.time()?;
+        Ok(Area::new(shape).and_then(|area| left.view.count_in(left.query, &area)).map(|count| count as u64))
+    };
+    right.par_iter().map(count).collect()
+}
+
+fn counts_of_each(left: &Side<'_>, right: &[Joined], relation: Relation, budget: &Budget) -> Result<Vec<u64>, AnalysisError> {
     let finder = Finder::new(right, relation);
     let none = || (vec![0u64; right.len()], Seen::default());
     let parts = left.view.in_parts(left.query, none, |(counts, seen), item| {

@@ -13,10 +13,10 @@ use citywall_analysis::{
     nearest::nearest,
     overlay::{Operation, area_m2, buffer, overlay},
 };
-use citywall_model::{Areas, CimCategory, CityProfile, CollectionId, LocalText, Value, Wkb};
+use citywall_model::{Areas, Bbox, CimCategory, CityProfile, CollectionId, LocalText, Value, Wkb};
 use citywall_query::{City, CollectionView, ItemsQuery};
 use citywall_store::{GeoPackage, LayerDraft, NewFeature};
-use geo::{Distance, Geodesic, Geometry, LineString, Point, Polygon};
+use geo::{Distance, Geodesic, Geometry, LineString, MultiPolygon, Point, Polygon};
 use jiff::tz::TimeZone;
 use std::{fmt::Write, sync::Arc};
 
@@ -166,7 +166,6 @@ fn soak_distances_joins_buffers_and_areas_agree_with_postgis() {
         postgres.run(&format!("BEGIN; {sql} COMMIT; ALTER TABLE {table} ADD s geography; UPDATE {table} SET s = ST_Segmentize(g, 0.0005)::geography; CREATE INDEX ON {table} USING gist (g); ANALYZE {table};"));
     }
     let query = ItemsQuery::default();
-    let mut budget = Budget::default();
     let side = |view| read(&Side { view, query: &query, properties: &[] }, &mut Budget::default()).unwrap();
     let (left_side, right_side) = (side(&a), side(&b));
     for (relation, condition) in [
@@ -179,11 +178,11 @@ fn soak_distances_joins_buffers_and_areas_agree_with_postgis() {
         };
         let expected = numbers(postgres.run(&format!("SELECT a.n, b.n FROM a, b WHERE {condition} ORDER BY 1, 2")));
         assert!(expected.len() > count / 10, "{condition}: the question must find something");
-        let found = pairs(&left_side, &right_side, relation, &budget).unwrap();
+        let found = pairs(&left_side, &right_side, relation, &Budget::default()).unwrap();
         let found: Vec<Vec<u32>> = found.into_iter().map(|(l, r)| vec![l, r]).collect();
         assert_eq!(found, expected, "{condition}");
         let left = Side { view: &a, query: &query, properties: &[] };
-        let by_right = counts(&left, &right_side, relation, &budget).unwrap();
+        let by_right = counts(&left, &right_side, relation, &Budget::default()).unwrap();
         let sums = (0u32..).zip(&stars).map(|(n, _)| expected.iter().filter(|pair| pair[1] == n).count() as u64);
         assert_eq!(by_right, sums.collect::<Vec<_>>(), "{condition}");
     }
@@ -198,7 +197,7 @@ fn soak_distances_joins_buffers_and_areas_agree_with_postgis() {
         let (found, expected) = (distance::to_geometry_m(place, shape).unwrap(), line.parse::<f64>().unwrap());
         assert!(agrees(found, expected), "{found} {expected}");
     }
-    let found = nearest(&[(b, query.clone())], place, 10, None, &mut budget).unwrap();
+    let found = nearest(&[(b, query.clone())], place, 10, None, &mut Budget::default()).unwrap();
     let mut sorted: Vec<f64> = expected.lines().map(|line| line.parse().unwrap()).collect();
     sorted.sort_by(f64::total_cmp);
     for (found, expected) in found.iter().zip(sorted) {
@@ -221,6 +220,39 @@ fn soak_distances_joins_buffers_and_areas_agree_with_postgis() {
             let (found, expected) = (geo::Area::unsigned_area(&made), line.parse::<f64>().unwrap());
             assert!((found - expected).abs() < 1e-10, "{function} {found} {expected}");
         }
+    }
+}
+
+#[test]
+fn counts_in_areas_are_those_of_the_pairs() {
+    let mut random = fastrand::Rng::with_seed(8);
+    let folder = tempfile::tempdir().unwrap();
+    let mut stars = |count: usize, size: f64| -> Vec<Geometry> {
+        let mut one = || {
+            let (x, y) = (117.0 + random.f64() * 0.1, 39.0 + random.f64() * 0.1);
+            star(&mut random, x, y, size)
+        };
+        (0..count).map(|at| if at % 5 == 0 { MultiPolygon(vec![one(), one()]).into() } else { one().into() }).collect()
+    };
+    let (mut items, mut areas) = (stars(400, 0.004), stars(40, 0.02));
+    items.extend(points(&mut fastrand::Rng::with_seed(9), 400, 117.0, 39.0, 0.1, 0.1));
+    items.push(LineString::from(vec![(117.0, 39.0), (117.1, 39.1)]).into());
+    // Around many of the others, and within one.
+    areas.extend(stars(3, 0.0005));
+    let (city, view) = layer(&folder, &items);
+    let areas = add(&city, "areas", &areas);
+    let all = ItemsQuery::default();
+    let right = read(&Side { view: &areas, query: &all, properties: &[] }, &mut Budget::default()).unwrap();
+    let some = Bbox::new(117.02, 39.01, 117.05, 39.08);
+    let other = Bbox::new(117.07, 39.03, 117.08, 39.2);
+    for windows in [vec![], vec![some], vec![Bbox::WORLD], vec![some, other]] {
+        let query = ItemsQuery { windows, ..ItemsQuery::default() };
+        let side = Side { view: &view, query: &query, properties: &[] };
+        let left = read(&side, &mut Budget::default()).unwrap();
+        let pairs = pairs(&left, &right, Relation::Intersects, &Budget::default()).unwrap();
+        let expected: Vec<u64> = (0..right.len()).map(|at| pairs.iter().filter(|pair| pair.1 as usize == at).count() as u64).collect();
+        assert!(expected.iter().sum::<u64>() > 500);
+        assert_eq!(counts(&side, &right, Relation::Intersects, &Budget::default()).unwrap(), expected);
     }
 }
 

@@ -69,7 +69,7 @@ struct Lexer<'a> {
     at: usize,
 }
 
-impl Lexer<'_> {
+impl<'a> Lexer<'a> {
     fn peek(&self) -> Option<char> {
         self.rest.chars().next()
     }
@@ -81,12 +81,12 @@ impl Lexer<'_> {
         Some(c)
     }
 
-    fn take(&mut self, mut more: impl FnMut(char) -> bool) -> String {
+    fn take(&mut self, mut more: impl FnMut(char) -> bool) -> &'a str {
         let end = self.rest.find(|c| !more(c)).unwrap_or(self.rest.len());
         let (taken, rest) = self.rest.split_at(end);
         self.at += taken.chars().count();
         self.rest = rest;
-        taken.to_owned()
+        taken
     }
 
     fn next(&mut self) -> Result<Token, FilterError> {
@@ -101,7 +101,7 @@ impl Lexer<'_> {
                 self.bump();
                 Word::Symbol("^")
             }
-            Some(c) if starts_name(c) => Word::Name(self.take(continues_name)),
+            Some(c) if starts_name(c) => Word::Name(self.take(continues_name).to_owned()),
             Some(c) => match SYMBOLS.into_iter().find(|s| self.rest.starts_with(s)) {
                 Some(symbol) => {
                     self.rest = &self.rest[symbol.len()..];
@@ -163,25 +163,24 @@ impl Lexer<'_> {
     }
 
     fn number(&mut self) -> Result<Word, FilterError> {
-        let start = self.at;
-        let mut text = self.take(|c| c.is_ascii_digit());
+        let (start, all) = (self.at, self.rest);
+        let digit = |c: char| c.is_ascii_digit();
+        self.take(digit);
         let mut whole = true;
         if self.peek() == Some('.') {
             whole = false;
             self.bump();
-            text.push('.');
-            text.push_str(&self.take(|c| c.is_ascii_digit()));
+            self.take(digit);
         }
         if self.peek().is_some_and(|c| c.eq_ignore_ascii_case(&'e')) {
             whole = false;
             self.bump();
-            text.push('e');
-            if let Some(sign @ ('+' | '-')) = self.peek() {
+            if let Some('+' | '-') = self.peek() {
                 self.bump();
-                text.push(sign);
             }
-            text.push_str(&self.take(|c| c.is_ascii_digit()));
+            self.take(digit);
         }
+        let text = &all[..all.len() - self.rest.len()];
         if let Some(n) = whole.then(|| text.parse().ok()).flatten() {
             return Ok(Word::Integer(n));
         }

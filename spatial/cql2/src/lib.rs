@@ -53,22 +53,26 @@ pub use need::{Need, Range, first_moment};
 pub use queryables::{Queryable, QueryableKind, Queryables};
 pub use shape::{Coordinates, Shape, ShapeKind};
 
-use citywall_model::{Bbox, FeatureRef, TimeFilter};
-use std::fmt;
+use citywall_model::{Area, Bbox, FeatureRef, TimeFilter};
+use std::{fmt, sync::Arc};
 
 /// A filter as it was written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
-    expr: Expr,
+    expr: Arc<Expr>,
 }
 
 impl Filter {
+    fn of(expr: Expr) -> Self {
+        Self { expr: Arc::new(expr) }
+    }
+
     /// Reads CQL2 Text. O(bytes).
     ///
     /// # Errors
     /// The text is no CQL2, or passes a limit (`FILTER_BYTES_MAX`, `FILTER_DEPTH_MAX`).
     pub fn from_text(text: &str) -> Result<Self, FilterError> {
-        text::parse(text).map(|expr| Self { expr })
+        text::parse(text).map(Self::of)
     }
 
     /// Reads CQL2 JSON. O(bytes).
@@ -76,7 +80,7 @@ impl Filter {
     /// # Errors
     /// The text is no CQL2 JSON, or passes a limit (`FILTER_BYTES_MAX`, `FILTER_DEPTH_MAX`).
     pub fn from_json(text: &str) -> Result<Self, FilterError> {
-        json::parse(text).map(|expr| Self { expr })
+        json::parse(text).map(Self::of)
     }
 
     /// Reads CQL2 JSON that is part of a document.
@@ -84,7 +88,7 @@ impl Filter {
     /// # Errors
     /// The value is no CQL2 JSON, or passes `FILTER_DEPTH_MAX`.
     pub fn from_json_value(value: &serde_json::Value) -> Result<Self, FilterError> {
-        json::parse_value(value).map(|expr| Self { expr })
+        json::parse_value(value).map(Self::of)
     }
 
     /// The filter as CQL2 Text.
@@ -111,7 +115,7 @@ impl Filter {
     /// # Errors
     /// What `turn` refuses; the position of the geometry is named.
     pub fn map_coordinates(&mut self, mut turn: impl FnMut(&mut [[f64; 2]]) -> Result<(), String>) -> Result<(), FilterError> {
-        self.expr.each_shape(&mut |place, shape| {
+        Arc::make_mut(&mut self.expr).each_shape(&mut |place, shape| {
             let mut positions = Vec::new();
             shape.each(true, &mut |x, y| positions.push([*x, *y]));
             turn(&mut positions).map_err(|reason| FilterError::new(place, "coordinates of the filter’s CRS", reason))?;
@@ -141,7 +145,7 @@ impl Filter {
     /// As [`Filter::bind`].
     pub fn bind_at(&self, queryables: &Queryables, now: jiff::Timestamp) -> Result<Bound, FilterError> {
         let test = bind::Binder { queryables, now }.test(&self.expr)?;
-        Ok(Bound { windows: plan::windows(&test), time: plan::time(&test), need: need::of(&test), text: self.to_text(), test })
+        Ok(Bound { windows: plan::windows(&test), time: plan::time(&test), need: need::of(&test), test, filter: self.clone() })
     }
 }
 
@@ -158,7 +162,7 @@ pub struct Bound {
     windows: Option<Vec<Bbox>>,
     time: Option<TimeFilter>,
     need: Option<Need>,
-    text: String,
+    filter: Filter,
 }
 
 impl Bound {
@@ -176,6 +180,15 @@ impl Bound {
         self.windows.as_deref()
     }
 
+    /// The area that an item matches if it meets it, if the filter asks for nothing else.
+    #[must_use]
+    pub fn area(&self) -> Option<&Area> {
+        match &self.test {
+            eval::Test::Space(Spatial::Intersects, region) => region.area.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The interval outside of which no live item can match, by its `time`.
     #[must_use]
     pub fn time(&self) -> Option<TimeFilter> {
@@ -190,8 +203,8 @@ impl Bound {
 
     /// The filter as CQL2 Text.
     #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
+    pub fn text(&self) -> String {
+        self.filter.to_text()
     }
 
     /// How the filter is answered, line by line, for EXPLAIN.
@@ -208,6 +221,6 @@ impl Bound {
         };
         let side = |at: Option<jiff::Timestamp>| at.map_or_else(|| "..".to_owned(), |at| at.to_string());
         let time = self.time.map(|time| format!("\ntime: {}/{}", side(time.start), side(time.end))).unwrap_or_default();
-        format!("index: {index}{time}\ntest: {}", self.text)
+        format!("index: {index}{time}\ntest: {}", self.text())
     }
 }

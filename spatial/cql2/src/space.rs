@@ -1,12 +1,8 @@
 //! Spatial predicates between an item and a geometry that the filter gives.
 
 use crate::{Shape, expr::Spatial};
-use citywall_model::{Bbox, geometry};
-use geo::{
-    BoundingRect, Coord, Distance, Euclidean, GeoNum, Geodesic, Geometry, Intersects, Line, LinesIter, MapCoords, Relate,
-    algorithm::kernels::{Kernel, Orientation},
-    coord,
-};
+use citywall_model::{Area, Bbox, geometry};
+use geo::{BoundingRect, Coord, Distance, Euclidean, Geodesic, Geometry, Intersects, MapCoords, Relate};
 
 /// A geometry that the filter gives, ready to be compared with many items.
 #[derive(Debug)]
@@ -15,8 +11,8 @@ pub(crate) struct Region {
     pub(crate) bounds: Bbox,
     /// The windows that it fills, if it is a box.
     boxes: Option<Vec<Bbox>>,
-    /// The edges of all rings, each with its envelope, if it is an area.
-    edges: Option<Vec<(Bbox, Line)>>,
+    /// It with its edges in order, if it is an area.
+    pub(crate) area: Option<Area>,
 }
 
 impl Spatial {
@@ -48,49 +44,8 @@ impl Region {
     pub(crate) fn new(shape: &Shape) -> Self {
         let geometry = shape.to_geo();
         let bounds = geometry.bounding_rect().map_or(Bbox::EMPTY, |r| Bbox::new(r.min().x, r.min().y, r.max().x, r.max().y));
-        let edge = |line: Line| {
-            let (a, b) = (line.start, line.end);
-            (Bbox::new(a.x.min(b.x), a.y.min(b.y), a.x.max(b.x), a.y.max(b.y)), line)
-        };
-        let edges = match &geometry {
-            Geometry::Polygon(polygon) => Some(polygon.lines_iter().map(edge).collect()),
-            Geometry::MultiPolygon(polygons) => Some(polygons.lines_iter().map(edge).collect()),
-            _ => None,
-        };
-        Self { geometry, bounds, boxes: shape.windows(), edges }
-    }
-
-    /// Whether an item with this envelope lies in the area or outside of it, if no edge meets the
-    /// envelope: then all of it lies where any point of it does. O(edges), without the item's own.
-    fn has(&self, bounds: &Bbox) -> Option<bool> {
-        let corners =
-            [(bounds.x_min, bounds.y_min), (bounds.x_max, bounds.y_min), (bounds.x_max, bounds.y_max), (bounds.x_min, bounds.y_max)];
-        let corners = corners.map(|(x, y)| coord! { x: x, y: y });
-        let side = |line: &Line, corner: Coord| <f64 as GeoNum>::Ker::orient2d(line.start, line.end, corner);
-        let passes_by = |line: &Line| {
-            let first = side(line, corners[0]);
-            first != Orientation::Collinear && corners[1..].iter().all(|corner| side(line, *corner) == first)
-        };
-        let meets = |(envelope, line): &(Bbox, Line)| envelope.intersects(bounds) && !passes_by(line);
-        (!self.edges.as_ref()?.iter().any(meets)).then(|| self.geometry.intersects(&corners[0]))
-    }
-
-    /// Whether an item shares a point with the area, going by its edges; `None` where these do not
-    /// say: it may be around the area, or have several parts. O(the item's edges × those of the area
-    /// that its envelope meets), no copy of the item.
-    fn meets(&self, wkb: &[u8], bounds: &Bbox) -> Option<bool> {
-        let near: Vec<&Line> =
-            self.edges.as_ref()?.iter().filter(|(envelope, _)| envelope.intersects(bounds)).map(|(_, line)| line).collect();
-        let (mut crosses, mut first) = (false, None);
-        geometry::each_edge(wkb, |_, a, b| {
-            let edge = Line::new(a, b);
-            first.get_or_insert(edge.start);
-            crosses = crosses || near.iter().any(|line| line.intersects(&edge));
-        });
-        if crosses || self.geometry.intersects(&first?) {
-            return Some(true);
-        }
-        (geometry::is_single(wkb) && !bounds.contains(&self.bounds)).then_some(false)
+        let area = Area::new(&geometry);
+        Self { geometry, bounds, boxes: shape.windows(), area }
     }
 
     /// The windows outside of which no item can meet the region.
@@ -117,13 +72,14 @@ impl Region {
             Spatial::Equals if bounds != self.bounds => return false,
             _ => {}
         }
-        match (op, self.has(&bounds)) {
-            (Spatial::Intersects | Spatial::Within, Some(inside)) => return inside,
-            (Spatial::Disjoint, Some(inside)) => return !inside,
-            _ => {}
-        }
-        if let (Spatial::Intersects | Spatial::Disjoint, Some(meets)) = (op, self.meets(wkb, &bounds)) {
-            return meets == (op == Spatial::Intersects);
+        if let Some(area) = &self.area {
+            match (op, area.has(&bounds)) {
+                (Spatial::Intersects | Spatial::Within, Some(inside)) => return inside,
+                (Spatial::Disjoint, Some(inside)) => return !inside,
+                (Spatial::Intersects, None) => return area.meets(wkb, &bounds),
+                (Spatial::Disjoint, None) => return !area.meets(wkb, &bounds),
+                _ => {}
+            }
         }
         geometry::to_geo(wkb).is_some_and(|item| op.holds(&item, &self.geometry))
     }

@@ -68,8 +68,8 @@ impl Parser {
     }
 
     fn expect(&mut self, symbol: &'static str) -> Result<Place, FilterError> {
-        let missing = self.unexpected(&format!("“{symbol}”"));
-        self.symbol(&[symbol]).map(|(place, _)| place).ok_or(missing)
+        let found = self.symbol(&[symbol]).map(|(place, _)| place);
+        found.ok_or_else(|| self.unexpected(&format!("“{symbol}”")))
     }
 
     fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, FilterError>) -> Result<T, FilterError> {

@@ -26,11 +26,11 @@ pub trait WindowIndex {
     fn search(&self, window: &Bbox, visit: impl FnMut(u64, Inside));
 }
 
-/// What the index knows of an entry's envelope and the window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the index knows of an entry's envelope and what is searched.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Inside {
     /// The envelope lies wholly in the window, and so does the geometry.
     Whole,
-    /// The envelope meets the window; the geometry itself may not.
-    Maybe,
+    /// This envelope meets the window; the geometry itself may not.
+    Maybe(Bbox),
 }

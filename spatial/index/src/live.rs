@@ -142,7 +142,7 @@ impl LiveIndex {
         }
         let area = AABB::from_corners([window.x_min, window.y_min], [window.x_max, window.y_max]);
         for entry in self.shapes.locate_in_envelope_intersecting(area) {
-            visit(entry.fid, if window.contains(&entry.envelope) { Inside::Whole } else { Inside::Maybe });
+            visit(entry.fid, if window.contains(&entry.envelope) { Inside::Whole } else { Inside::Maybe(entry.envelope) });
         }
     }
 }

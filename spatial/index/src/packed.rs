@@ -4,62 +4,78 @@ use crate::{
     Inside, NearestIndex, Vantage, WindowIndex,
     nearest::{Child, Tell, best_first},
 };
-use citywall_model::Bbox;
+use citywall_model::{Area, Bbox};
 use geo_index::rtree::{RTree, RTreeBuilder, RTreeIndex, sort::HilbertSort};
+use std::ops::Range;
 
 /// A packed Hilbert R-tree over the rows of a layer that have a geometry. Immutable.
 ///
 /// The `geo-index` crate sorts and packs it; the search is ours, since it can stop at a node
-/// that lies wholly in the window: the rows below such a node are neighbours in the leaf level.
+/// that lies wholly in what is searched: the rows below such a node are neighbours in the leaf level.
 #[derive(Debug)]
 pub struct PackedIndex {
     tree: RTree<f64>,
-    /// The row of each entry, if some rows have no geometry.
-    rows: Option<Vec<u32>>,
+    /// The rows in the order of the leaf level.
+    rows: Vec<u32>,
 }
 
 impl PackedIndex {
     /// Builds the index from each row's envelope; rows with an empty one are left out.
     /// O(n log n).
     pub fn new(envelopes: impl Iterator<Item = Bbox> + Clone) -> Self {
-        let total = envelopes.clone().count();
-        let count = envelopes.clone().filter(|b| !b.is_empty()).count();
-        let mut builder = RTreeBuilder::new(u32::try_from(count).unwrap_or(u32::MAX));
-        let mut rows = (count < total).then(|| Vec::with_capacity(count));
-        for (row, envelope) in (0u32..).zip(envelopes).filter(|(_, b)| !b.is_empty()) {
+        let with_geometry = || (0u32..).zip(envelopes.clone()).filter(|(_, b)| !b.is_empty());
+        let mut builder = RTreeBuilder::new(u32::try_from(with_geometry().count()).unwrap_or(u32::MAX));
+        let mut entries = Vec::new();
+        for (row, envelope) in with_geometry() {
             builder.add(envelope.x_min, envelope.y_min, envelope.x_max, envelope.y_max);
-            if let Some(rows) = &mut rows {
-                rows.push(row);
-            }
+            entries.push(row);
         }
-        Self { tree: builder.finish::<HilbertSort>(), rows }
+        let tree = builder.finish::<HilbertSort>();
+        let indices = tree.indices();
+        let rows = (0..entries.len()).map(|leaf| entries[indices.get(leaf)]).collect();
+        Self { tree, rows }
     }
 
     /// The number of indexed rows.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.tree.num_items() as usize
+        self.rows.len()
     }
 
     /// True if no row has a geometry.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.rows.is_empty()
     }
 
-    fn row(&self, entry: usize) -> u64 {
-        match &self.rows {
-            Some(rows) => u64::from(rows[entry]),
-            None => entry as u64,
-        }
+    /// Visits the rows whose envelope does not lie outside of an area, as [`WindowIndex::search`] those
+    /// of a window. O((log n + hits near the border) × edges at their height).
+    pub fn search_area(&self, area: &Area, mut visit: impl FnMut(u32, Inside)) {
+        self.runs(|envelope| area.has(envelope), |leaves, inside| self.rows[leaves].iter().for_each(|row| visit(*row, inside)));
     }
-}
 
-impl WindowIndex for PackedIndex {
-    /// O(log n + hits).
-    fn search(&self, window: &Bbox, mut visit: impl FnMut(u64, Inside)) {
+    /// Counts the rows whose envelope lies in an area, and those of the others that `holds`. The first
+    /// are not looked at one by one. O((log n + hits near the border) × edges at their height).
+    pub fn count_area(&self, area: &Area, holds: impl Fn(u32, &Bbox) -> bool) -> usize {
+        let mut count = 0;
+        self.runs(
+            |envelope| area.has(envelope),
+            |leaves, inside| {
+                count += match inside {
+                    Inside::Whole => leaves.len(),
+                    Inside::Maybe(envelope) => self.rows[leaves].iter().filter(|row| holds(**row, &envelope)).count(),
+                }
+            },
+        );
+        count
+    }
+
+    /// Visits runs of leaves that `has` does not put outside (`Some(false)`), with whether it puts their
+    /// envelope inside (`Some(true)`).
+    #[inline]
+    fn runs(&self, has: impl Fn(&Bbox) -> Option<bool>, mut visit: impl FnMut(Range<usize>, Inside)) {
         let boxes = self.tree.boxes();
-        if self.is_empty() || window.is_empty() {
+        if self.is_empty() {
             return;
         }
         let indices = self.tree.indices();
@@ -72,20 +88,35 @@ impl WindowIndex for PackedIndex {
             let end = (start + node_floats).min(levels[level]);
             for (at, child) in (start..end).step_by(4).zip(boxes[start..end].as_chunks::<4>().0) {
                 let [x_min, y_min, x_max, y_max] = *child;
-                if window.x_max < x_min || window.y_max < y_min || window.x_min > x_max || window.y_min > y_max {
-                    continue;
-                }
-                let whole = window.x_min <= x_min && window.y_min <= y_min && window.x_max >= x_max && window.y_max >= y_max;
+                let envelope = Bbox::new(x_min, y_min, x_max, y_max);
+                let inside = match has(&envelope) {
+                    Some(false) => continue,
+                    Some(true) => Inside::Whole,
+                    None => Inside::Maybe(envelope),
+                };
                 if at < leaf_end {
-                    visit(self.row(indices.get(at >> 2)), if whole { Inside::Whole } else { Inside::Maybe });
-                } else if whole {
-                    let (first, last) = leaves(&self.tree, at, level);
-                    (first..last).for_each(|leaf| visit(self.row(indices.get(leaf)), Inside::Whole));
+                    visit(at / 4..at / 4 + 1, inside);
+                } else if inside == Inside::Whole {
+                    visit(leaves(&self.tree, at, level), inside);
                 } else {
-                    stack.push((indices.get(at >> 2), level - 1));
+                    stack.push((indices.get(at / 4), level - 1));
                 }
             }
         }
+    }
+}
+
+impl WindowIndex for PackedIndex {
+    /// O(log n + hits).
+    fn search(&self, window: &Bbox, mut visit: impl FnMut(u64, Inside)) {
+        if window.is_empty() {
+            return;
+        }
+        let has = |envelope: &Bbox| {
+            let is_inside = || if window.contains(envelope) { Some(true) } else { None };
+            if window.intersects(envelope) { is_inside() } else { Some(false) }
+        };
+        self.runs(has, |leaves, inside| self.rows[leaves].iter().for_each(|row| visit(u64::from(*row), inside)));
     }
 }
 
@@ -97,28 +128,33 @@ impl NearestIndex for PackedIndex {
         }
         let node_floats = self.tree.node_size() as usize * 4;
         let leaf_end = self.len() * 4;
-        // As in a search: (offset of a node's first child, level of the children).
-        let open = |(start, level): (usize, usize), tell: &mut Tell<'_, (usize, usize)>| {
+        // As in a search, (offset of a node's first child, level of the children); what waits is kept small.
+        let node = |start: usize, level: usize| (start as u32, level as u32);
+        let open = |(start, level): (u32, u32), tell: &mut Tell<'_, (u32, u32)>| {
+            let (start, level) = (start as usize, level as usize);
             let end = (start + node_floats).min(levels[level]);
             for (at, child) in (start..end).step_by(4).zip(boxes[start..end].as_chunks::<4>().0) {
                 let [x_min, y_min, x_max, y_max] = *child;
-                let index = indices.get(at >> 2);
-                let child = if at < leaf_end { Child::Entry(self.row(index)) } else { Child::Node((index, level - 1)) };
+                let child = if at < leaf_end {
+                    Child::Entry(u64::from(self.rows[at / 4]))
+                } else {
+                    Child::Node(node(indices.get(at / 4), level - 1))
+                };
                 tell(&Bbox::new(x_min, y_min, x_max, y_max), child);
             }
         };
-        best_first([(boxes.len() - 4, levels.len() - 1)], from, farthest, open, visit);
+        best_first([node(boxes.len() - 4, levels.len() - 1)], from, farthest, open, visit);
     }
 }
 
-/// The range of leaf positions under the node whose box is at float offset `at` on `level`.
-fn leaves(tree: &RTree<f64>, at: usize, level: usize) -> (usize, usize) {
+/// The leaf positions under the node whose box is at float offset `at` on `level`.
+fn leaves(tree: &RTree<f64>, at: usize, level: usize) -> Range<usize> {
     let levels = tree.level_bounds();
     let level_start = levels[level - 1];
     // Nodes are filled from the left, so a node's place on its level says which leaves it holds.
     let span = (tree.node_size() as usize).pow(u32::try_from(level).unwrap_or(u32::MAX));
     let first = (at - level_start) / 4 * span;
-    (first, (first + span).min(tree.num_items() as usize))
+    first..(first + span).min(tree.num_items() as usize)
 }
 
 #[cfg(test)]

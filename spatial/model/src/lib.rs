@@ -10,6 +10,7 @@
 //!
 //! This crate knows nothing of files, indexes, HTTP or threads.
 
+pub mod area;
 pub mod change;
 pub mod collection;
 pub mod feature;
@@ -24,6 +25,7 @@ pub mod table;
 pub mod time;
 pub mod value;
 
+pub use area::Area;
 pub use change::{Change, EventDraft, RefusedRecord};
 pub use collection::{CimCategory, CollectionId, CollectionKind, CollectionMeta, LocalText};
 pub use feature::FeatureRef;

@@ -8,7 +8,7 @@ use crate::{
 };
 use citywall_cql2::{Need, Range};
 use citywall_index::Inside;
-use citywall_model::{Bbox, FieldType, geometry};
+use citywall_model::{Area, Bbox, FieldType, geometry};
 
 /// An order is asked only for at most one of so many rows: looking at them one by one costs less
 /// than putting most of them in order again.
@@ -62,6 +62,24 @@ impl CollectionView {
         items.saturating_mul(table.geometry_bytes() / table.len().max(1)) <= QUICK_BYTES
     }
 
+    /// How many of the items that a query asks for meet an area. `None` where they are rather looked at
+    /// one by one: in a live collection, or with more conditions than windows.
+    ///
+    /// O((log n + items near the border) × edges at their height) where the windows hold the area.
+    #[must_use]
+    pub fn count_in(&self, query: &ItemsQuery, area: &Area) -> Option<usize> {
+        let Kind::Layer(layer) = &self.kind else { return None };
+        let ItemsQuery { windows, equals, filter, search, .. } = query;
+        if !(equals.is_empty() && filter.is_none() && search.is_none()) {
+            return None;
+        }
+        // What meets an area in a window meets the window.
+        let has_window = !windows.is_empty() && !windows.iter().any(|window| window.contains(area.bounds()));
+        let meets = |wkb: &[u8]| windows.iter().any(|window| meets_window(wkb, &geometry::bounds(wkb), window));
+        let in_window = |row: u32| layer.table.geometry(row).is_some_and(meets);
+        Some(layer.count_in_area(area, has_window.then_some(in_window)))
+    }
+
     /// As [`CollectionView::is_quick`], of the items that a query finds, if it has nothing but windows
     /// and all are spread evenly.
     #[must_use]
@@ -74,6 +92,12 @@ impl CollectionView {
 }
 
 impl ItemsQuery {
+    /// The area that items have to meet, if the query asks for nothing else.
+    pub(crate) fn area(&self) -> Option<&Area> {
+        let is_filter_alone = self.windows.is_empty() && self.equals.is_empty() && self.search.is_none();
+        self.filter.as_ref().filter(|_| is_filter_alone)?.area()
+    }
+
     /// The windows to ask the tree for, and whether the geometry itself must meet them; the
     /// filter's are only where its items' envelopes are.
     pub(crate) fn asked(&self) -> Option<(&[Bbox], bool)> {
@@ -87,6 +111,11 @@ impl ItemsQuery {
 impl Layer {
     /// The rows that an index finds, ascending; `None` if all have to be looked at.
     pub(crate) fn candidates(&self, query: &ItemsQuery) -> Option<Vec<u32>> {
+        if let Some(area) = query.area() {
+            let mut rows = self.in_area(area);
+            rows.sort_unstable();
+            return Some(rows);
+        }
         if let Some(picks) = self.picks(query) {
             let mut rows = picks.rows();
             if !query.windows.is_empty() {
@@ -99,8 +128,11 @@ impl Layer {
         let mut rows = Vec::new();
         for window in windows {
             self.search(window, |row, inside| {
-                let meets = |wkb: &[u8]| meets_window(wkb, &geometry::bounds(wkb), window);
-                if !exact || inside == Inside::Whole || self.table.geometry(row).is_some_and(meets) {
+                let meets = match inside {
+                    Inside::Maybe(envelope) if exact => self.table.geometry(row).is_some_and(|wkb| meets_window(wkb, &envelope, window)),
+                    _ => true,
+                };
+                if meets {
                     rows.push(row);
                 }
             });

@@ -146,11 +146,11 @@ impl CollectionView {
         let after = query.after.as_ref().map(|cursor| &cursor.place);
         let mut page = ItemsPage { matched: 0, returned: 0, next: None, revision: self.revision() };
         let mut last = Place::default();
-        let candidates = self.candidates(query);
+        let (candidates, holds) = (self.candidates(query), self.rest(query));
         if query.sort.is_empty() {
             let after = after.map_or(0, |place| place.fid);
             candidates.each(|item| {
-                if !query.holds(item) {
+                if !holds(item) {
                     return;
                 }
                 page.matched += 1;
@@ -168,7 +168,7 @@ impl CollectionView {
         }
         let mut sorter = Sorter::new(&query.sort, after, query.limit);
         candidates.each(|item| {
-            if query.holds(item) {
+            if holds(item) {
                 page.matched += 1;
                 sorter.take(item);
             }
@@ -186,9 +186,9 @@ impl CollectionView {
     /// Visits every matching item in the order of the fid, whatever the page; the limit, the cursor
     /// and the sort keys are passed over. Returns at once where `visit` says `false`.
     pub fn each(&self, query: &ItemsQuery, mut visit: impl FnMut(FeatureRef<'_>) -> bool) {
-        let mut goes_on = true;
+        let (mut goes_on, holds) = (true, self.rest(query));
         self.candidates(query).each(|item| {
-            if goes_on && query.holds(item) {
+            if goes_on && holds(item) {
                 goes_on = visit(item);
             }
         });
@@ -205,12 +205,12 @@ impl CollectionView {
         new: impl Fn() -> T + Sync + Send,
         take: impl Fn(&mut T, FeatureRef<'_>) -> Result<(), E> + Sync + Send,
     ) -> Result<Vec<T>, E> {
-        let candidates = self.candidates(query);
+        let (candidates, holds) = (self.candidates(query), self.rest(query));
         let size = candidates.len().div_ceil(rayon::current_num_threads() * PARTS_PER_CORE).max(PART_MIN);
         let part = |at: usize| {
             let mut part = new();
             let end = ((at + 1) * size).min(candidates.len());
-            let mut items = (at * size..end).map(|at| candidates.get(at)).filter(|item| query.holds(*item));
+            let mut items = (at * size..end).map(|at| candidates.get(at)).filter(|item| holds(*item));
             items.try_for_each(|item| take(&mut part, item)).map(|()| part)
         };
         (0..candidates.len().div_ceil(size)).into_par_iter().map(part).collect()
@@ -225,6 +225,12 @@ impl CollectionView {
             // holds up the writer; copying one copies a pointer.
             Kind::Live(live) => Candidates::Items(live.state.read().candidates(query)),
         }
+    }
+
+    /// What is left to test of the items that an index found.
+    fn rest<'q>(&self, query: &'q ItemsQuery) -> impl Fn(FeatureRef<'_>) -> bool + 'q {
+        let is_answered = matches!(self.kind, Kind::Layer(_)) && query.area().is_some();
+        move |item| is_answered || query.holds(item)
     }
 
     /// Visits every item whose envelope meets the window, in an order that the version alone

@@ -244,8 +244,8 @@ impl LiveState {
             // The tree rounds: what it is not sure of is looked at here.
             match (inside, item.bounds()) {
                 (Inside::Whole, _) => visit(item, Inside::Whole),
-                (Inside::Maybe, Some(bounds)) if window.contains(&bounds) => visit(item, Inside::Whole),
-                (Inside::Maybe, Some(bounds)) if window.intersects(&bounds) => visit(item, Inside::Maybe),
+                (Inside::Maybe(_), Some(bounds)) if window.contains(&bounds) => visit(item, Inside::Whole),
+                (Inside::Maybe(_), Some(bounds)) if window.intersects(&bounds) => visit(item, Inside::Maybe(bounds)),
                 _ => {}
             }
         });

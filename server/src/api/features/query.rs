@@ -216,7 +216,7 @@ pub fn explain(view: &CollectionView, items: &ItemsRequest) -> Value {
         "time": query.filter.as_ref().and_then(|filter| filter.time()).map(|time| [time.start, time.end].map(|at| at.map(|at| at.to_string()))),
         "moment": moment(&items.moment),
         "equals": equals,
-        "filter": query.filter.as_ref().map(|filter| filter.text().to_owned()),
+        "filter": query.filter.as_ref().map(|filter| filter.text()),
         "order": if sort.is_empty() { json!(["fid"]) } else { json!(sort) },
         "limit": query.limit,
         "revision": view.changed(),
