@@ -242,7 +242,7 @@ impl Measure for From {
         RADIUS
     }
 
-    fn to(&self, wkb: &[u8]) -> Option<f64> {
+    fn to(&self, wkb: &[u8], _farthest: f64) -> Option<f64> {
         if let Some((x, y)) = geometry::as_point(wkb) {
             return Some(distance(self.place, Point::new(x, y)));
         }

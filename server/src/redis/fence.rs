@@ -139,7 +139,7 @@ impl Fence {
         let fields = fields.map_or(String::new(), |fields| format!(",{fields}"));
         let distance = match &self.search.target {
             Target::Near(place, _) if self.search.distance => {
-                let metres = item.geometry().and_then(|wkb| From::new(*place).to(wkb));
+                let metres = item.geometry().and_then(|wkb| From::new(*place).to(wkb, f64::INFINITY));
                 metres.map_or(String::new(), |metres| format!(",\"distance\":{metres}"))
             }
             _ => String::new(),

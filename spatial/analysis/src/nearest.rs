@@ -126,7 +126,7 @@ impl Measure for Geodesic {
         distance::RADIUS_MIN_M
     }
 
-    fn to(&self, wkb: &[u8]) -> Option<f64> {
-        self.origin.to_wkb_m(wkb)
+    fn to(&self, wkb: &[u8], farthest: f64) -> Option<f64> {
+        self.origin.to_wkb_within_m(wkb, farthest)
     }
 }

@@ -53,22 +53,30 @@ impl Origin {
     /// Metres to a geometry as WKB; 0 inside of a polygon, `None` for an empty one. O(vertices).
     #[must_use]
     pub(crate) fn to_wkb_m(&self, wkb: &[u8]) -> Option<f64> {
-        let mut feet = Feet::new(self);
+        self.to_wkb_within_m(wkb, f64::INFINITY)
+    }
+
+    /// As [`Origin::to_wkb_m`]; `None` also for what is farther away than so many metres, which is told sooner.
+    #[must_use]
+    pub(crate) fn to_wkb_within_m(&self, wkb: &[u8], farthest: f64) -> Option<f64> {
+        let mut feet = Feet::new(self, farthest);
         geometry::each_edge(wkb, |polygon, a, b| feet.edge(polygon, a.into(), b.into()));
-        feet.least().or_else(|| match geometry::as_point(wkb) {
+        let metres = feet.least().or_else(|| match geometry::as_point(wkb) {
             Some(point) => Some(Geodesic.distance(self.place, Point::from(point))),
             None => far_m(self.place, &geometry::to_geo(wkb)?),
-        })
+        });
+        metres.filter(|metres| *metres <= farthest)
     }
 
     /// As [`Origin::to_wkb_m`], of edges; `None` where they have to be searched.
     pub(crate) fn to_edges_m(&self, edges: impl Iterator<Item = Line>) -> Option<f64> {
-        let mut feet = Feet::new(self);
+        let mut feet = Feet::new(self, f64::INFINITY);
         edges.for_each(|edge| feet.edge(None, edge.start, edge.end));
         feet.least()
     }
 
     /// The scale so many degrees north of the place, and how fast it grows to the north.
+    #[inline]
     fn scale(&self, north: f64) -> ((f64, f64), (f64, f64)) {
         let [here, slope, bend] = self.scale;
         let at = |here: f64, slope: f64, bend: f64| (here + north * (slope + north * bend), slope + 2.0 * north * bend);
@@ -76,12 +84,12 @@ impl Origin {
         ((east.0, up.0), (east.1, up.1))
     }
 
-    /// Metres of the geodesic to what is so many degrees east and north, and about so many metres.
+    /// Metres of the geodesic to a foot.
     ///
     /// An arc of radius R over a chord c is c + c³/24R² + … long, where R is the radius of curvature
     /// in its direction (Euler's theorem); up to 60 km the next term is less than a part in 10¹⁰, and
     /// the geodesic differs from the arc by less.
-    fn arc_m(&self, east: f64, north: f64, metres: (f64, f64)) -> f64 {
+    fn arc_m(&self, Foot { east, north, metres }: Foot) -> f64 {
         let (sin, cos) = (self.place.y() + north).to_radians().sin_cos();
         let to = in_space(self.place.x() + east, sin, cos);
         let square: f64 = to.iter().zip(self.space).map(|(a, b)| (a - b) * (a - b)).sum();
@@ -102,9 +110,14 @@ fn in_space(longitude: f64, sin: f64, cos: f64) -> [f64; 3] {
 /// The nearest foot so far, of the edges of one geometry.
 struct Feet<'o> {
     origin: &'o Origin,
-    /// Metres in the plane, and of the geodesic.
+    /// Metres in the plane: what is farther away by more than [`SAME`] is not looked at.
     near_m: f64,
+    /// The last foot as near as that, whose geodesic is measured when it is known to be wanted; and
+    /// the least geodesic of those before it.
+    last: Option<Foot>,
     least_m: f64,
+    /// Nothing farther away than `near_m` is wanted, even if there is nothing else.
+    is_limited: bool,
     /// The polygon whose edges come, and whether they go round the place an odd number of times.
     polygon: Option<u32>,
     is_around: bool,
@@ -112,11 +125,34 @@ struct Feet<'o> {
     is_met: bool,
 }
 
+/// Degrees east and north of the place, and as many metres in the plane.
+#[derive(Clone, Copy)]
+struct Foot {
+    east: f64,
+    north: f64,
+    metres: (f64, f64),
+}
+
+/// Of two distances in the plane that differ by no more than this share either may be the lesser geodesic.
+const SAME: f64 = 3.0 * NEAR_ERROR;
+
 impl<'o> Feet<'o> {
-    fn new(origin: &'o Origin) -> Self {
-        Self { origin, near_m: f64::INFINITY, least_m: f64::INFINITY, polygon: None, is_around: false, is_met: false }
+    fn new(origin: &'o Origin, farthest: f64) -> Self {
+        // Well within what the plane is good for.
+        let is_limited = farthest <= NEAR.0 * 0.9 && origin.place.y().abs() <= NEAR.1 - 1.0;
+        Self {
+            origin,
+            near_m: if is_limited { farthest } else { f64::INFINITY },
+            last: None,
+            least_m: f64::INFINITY,
+            is_limited,
+            polygon: None,
+            is_around: false,
+            is_met: false,
+        }
     }
 
+    #[inline]
     fn edge(&mut self, polygon: Option<u32>, a: Coord, b: Coord) {
         let place = self.origin.place;
         if polygon != self.polygon {
@@ -128,11 +164,15 @@ impl<'o> Feet<'o> {
         }
         let (east, north) = (across(place, a.into()), a.y - place.y());
         let (wide, high) = (b.x - a.x, b.y - a.y);
-        let pieces = (wide.abs().max(high.abs()) / PIECE_DEGREES).ceil().max(1.0);
+        let longest = wide.abs().max(high.abs());
+        if longest <= PIECE_DEGREES {
+            return self.piece((east, north), (wide, high));
+        }
+        let pieces = (longest / PIECE_DEGREES).ceil();
         let (wide, high) = (wide / pieces, high / pieces);
         for piece in 0..pieces as u32 {
             let from = f64::from(piece);
-            self.foot((east + wide * from, north + high * from), (wide, high));
+            self.piece((east + wide * from, north + high * from), (wide, high));
         }
     }
 
@@ -149,45 +189,57 @@ impl<'o> Feet<'o> {
         }
     }
 
-    /// The foot on a piece of an edge from `a` on, in degrees east and north of the place. The plane's
-    /// scale is that of the latitude halfway, so that the edge is bent in it: the foot is found by
-    /// Newton's method, of which two steps are enough.
-    fn foot(&mut self, a: (f64, f64), along: (f64, f64)) {
-        let mut t = 0.0;
-        for step in 0..2 {
-            let foot = (a.0 + along.0 * t, a.1 + along.1 * t);
-            if foot.1.abs() > NEAR_DEGREES.0 {
-                return;
-            }
-            let (scale, growth) = self.origin.scale(foot.1 / 2.0);
-            let here = (foot.0 * scale.0, foot.1 * scale.1);
-            let way = (along.0 * scale.0 + foot.0 * growth.0 * along.1 / 2.0, along.1 * (scale.1 + foot.1 * growth.1 / 2.0));
-            let length = way.0 * way.0 + way.1 * way.1;
-            let next = if length > 0.0 { (t - (here.0 * way.0 + here.1 * way.1) / length).clamp(0.0, 1.0) } else { 0.0 };
-            let (x, y) = (here.0 + way.0 * (next - t), here.1 + way.1 * (next - t));
-            t = next;
-            // A tenth more than any scale here is off by.
-            if step == 0 && (x * x + y * y).sqrt() > self.near_m * 1.1 {
-                return;
-            }
-        }
-        let foot = (a.0 + along.0 * t, a.1 + along.1 * t);
-        let (scale, _) = self.origin.scale(foot.1 / 2.0);
-        let metres = (foot.0 * scale.0, foot.1 * scale.1);
-        let near_m = (metres.0 * metres.0 + metres.1 * metres.1).sqrt();
-        if near_m <= self.near_m * (1.0 + 3.0 * NEAR_ERROR) {
-            self.near_m = self.near_m.min(near_m);
-            self.least_m = self.least_m.min(self.origin.arc_m(foot.0, foot.1, metres));
+    /// Looks for the foot on a piece of an edge from `a` on, in degrees east and north of the place, with
+    /// the scale of the place's own latitude: no other one that matters is off by a tenth.
+    #[inline]
+    fn piece(&mut self, a: (f64, f64), along: (f64, f64)) {
+        let scale = self.origin.scale[0];
+        let (here, way) = ((a.0 * scale.0, a.1 * scale.1), (along.0 * scale.0, along.1 * scale.1));
+        let length = way.0 * way.0 + way.1 * way.1;
+        let t = if length > 0.0 { (-(here.0 * way.0 + here.1 * way.1) / length).clamp(0.0, 1.0) } else { 0.0 };
+        let (x, y) = (here.0 + way.0 * t, here.1 + way.1 * t);
+        if x * x + y * y <= self.near_m * self.near_m * 1.21 {
+            self.foot(a, along, t);
         }
     }
 
-    /// Metres; `None` where the plane is not good.
+    /// Takes the foot on a piece that is about at `t`. The plane's scale is that of the latitude
+    /// halfway, so that the edge is bent in it: the foot is found by Newton's method, of which one more
+    /// step is enough.
+    fn foot(&mut self, a: (f64, f64), along: (f64, f64), t: f64) {
+        let (east, north) = (a.0 + along.0 * t, a.1 + along.1 * t);
+        if north.abs() > NEAR_DEGREES.0 {
+            return;
+        }
+        let (scale, growth) = self.origin.scale(north / 2.0);
+        let here = (east * scale.0, north * scale.1);
+        let way = (along.0 * scale.0 + east * growth.0 * along.1 / 2.0, along.1 * (scale.1 + north * growth.1 / 2.0));
+        let length = way.0 * way.0 + way.1 * way.1;
+        let t = if length > 0.0 { (t - (here.0 * way.0 + here.1 * way.1) / length).clamp(0.0, 1.0) } else { 0.0 };
+        let (east, north) = (a.0 + along.0 * t, a.1 + along.1 * t);
+        let (scale, _) = self.origin.scale(north / 2.0);
+        let metres = (east * scale.0, north * scale.1);
+        let near_m = (metres.0 * metres.0 + metres.1 * metres.1).sqrt();
+        if near_m > self.near_m * (1.0 + SAME) {
+            return;
+        }
+        if near_m < self.near_m * (1.0 - SAME) {
+            self.least_m = f64::INFINITY;
+        } else if let Some(last) = self.last {
+            self.least_m = self.least_m.min(self.origin.arc_m(last));
+        }
+        self.near_m = self.near_m.min(near_m);
+        self.last = Some(Foot { east, north, metres });
+    }
+
+    /// Metres; infinitely many where nothing is near enough, `None` where the plane is not good.
     fn least(&self) -> Option<f64> {
         if self.is_met || self.is_around {
             return Some(0.0);
         }
+        let Some(last) = self.last else { return self.is_limited.then_some(f64::INFINITY) };
         let farthest = self.origin.place.y().abs() + self.near_m / 100_000.0;
-        (self.near_m <= NEAR.0 && farthest <= NEAR.1).then_some(self.least_m)
+        (self.near_m <= NEAR.0 && farthest <= NEAR.1).then(|| self.least_m.min(self.origin.arc_m(last)))
     }
 }
 

@@ -33,12 +33,14 @@ impl<N> PartialEq for Waiting<N> {
 impl<N> Eq for Waiting<N> {}
 
 impl<N> PartialOrd for Waiting<N> {
+    #[inline]
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl<N> Ord for Waiting<N> {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         other.0.total_cmp(&self.0)
     }
@@ -101,17 +103,12 @@ impl Vantage {
     /// As [`Vantage::angle_to`], without trigonometry where the envelope is near: never too large, and
     /// too small by no more than about the envelope's size and distance are of the sphere's.
     #[must_use]
+    #[inline]
     pub fn at_least(&self, envelope: &Bbox) -> f64 {
-        // The shorter one of the ways east and west.
-        let turn = if self.lon < envelope.x_min {
-            (envelope.x_min - self.lon).min(self.lon - envelope.x_max + 360.0)
-        } else if self.lon > envelope.x_max {
-            (self.lon - envelope.x_max).min(envelope.x_min - self.lon + 360.0)
-        } else {
-            0.0
-        };
-        let turn = turn.to_radians();
+        let (east, west) = (envelope.x_max - self.lon, self.lon - envelope.x_min);
         let (north, south) = (envelope.y_max.to_radians() - self.lat, self.lat - envelope.y_min.to_radians());
+        // The shorter one of the ways east and west.
+        let turn = (-east).max(-west).max(0.0).min(360.0 - east.max(west)).to_radians();
         let rise = (-north).max(-south).max(0.0);
         if !(0.0..=NEAR).contains(&turn) || rise > NEAR {
             return self.angle_to(envelope);

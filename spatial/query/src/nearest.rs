@@ -11,8 +11,9 @@ pub trait Measure {
     fn from(&self) -> &Vantage;
     /// Metres that a radian of longitude and latitude, taken as those of a sphere, has at least.
     fn radian_m(&self) -> f64;
-    /// How far away a geometry as WKB is; `None` if it is nowhere.
-    fn to(&self, wkb: &[u8]) -> Option<f64>;
+    /// How far away a geometry as WKB is; `None` if it is nowhere, and
+    /// perhaps if it is farther away than `farthest`, where that is told sooner.
+    fn to(&self, wkb: &[u8], farthest: f64) -> Option<f64>;
 }
 
 /// An item, by its distance and then its fid.
@@ -48,7 +49,8 @@ struct Best<'m, M, T> {
     count: usize,
     farthest: f64,
     found: BinaryHeap<Near<T>>,
-    /// The geometry that was measured last, and what came of it: many things stand on one spot.
+    /// The geometry that was measured last, and what came of it: many things stand on one spot, and
+    /// what was too far away then is so still.
     last: (Vec<u8>, Option<f64>),
 }
 
@@ -83,7 +85,7 @@ impl<'m, M: Measure, T> Best<'m, M, T> {
 
     fn distance(&mut self, wkb: &[u8]) -> Option<f64> {
         if self.last.0 != wkb {
-            self.last.1 = self.measure.to(wkb);
+            self.last.1 = self.measure.to(wkb, self.farthest);
             self.last.0.clear();
             self.last.0.extend_from_slice(wkb);
         }
