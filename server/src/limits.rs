@@ -38,6 +38,8 @@ pub const REQUESTS_MAX: usize = 2_048;
 pub const DRAIN_SECONDS_MAX: u64 = 10;
 /// Seconds between two checkpoints of the journal.
 pub const CHECKPOINT_SECONDS: u64 = 10;
+/// Changes after which the journal is folded into the tables before that.
+pub const CHECKPOINT_CHANGES: u64 = 100_000;
 /// Seconds between two heartbeats on a live line.
 pub const HEARTBEAT_SECONDS: u64 = 5;
 /// Longest time that a subscriber may take to read one message, in seconds.

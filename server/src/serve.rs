@@ -215,13 +215,16 @@ async fn drain(app: &App) {
 
 /// Folds the journal into the tables now and then, if there is something to fold.
 async fn checkpoints(store: Arc<dyn CityStore>) {
-    let mut folded = store.revision();
+    let (mut folded, mut waited) = (store.revision(), 0);
     loop {
-        tokio::time::sleep(Duration::from_secs(limits::CHECKPOINT_SECONDS)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        waited += 1;
         let revision = store.revision();
-        if revision == folded {
+        let new = revision.0 - folded.0;
+        if new == 0 || (waited < limits::CHECKPOINT_SECONDS && new < limits::CHECKPOINT_CHANGES) {
             continue;
         }
+        waited = 0;
         let store = store.clone();
         match tokio::task::spawn_blocking(move || store.checkpoint()).await {
             Ok(Ok(())) => folded = revision,

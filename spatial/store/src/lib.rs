@@ -431,7 +431,8 @@ pub trait CityStore: Send + Sync {
     /// [`CityStore::load_live`] the same in any case, but for items that were removed by then and
     /// have not changed since: of these nothing stays, unless it is the item with the largest
     /// number, which tells that no number is given twice. What goes is handed to `export` first; the
-    /// [`Horizon`] moves in the same transaction. A step that is cut off has removed nothing.
+    /// [`Horizon`] moves in the same transaction. A step that is cut off has removed nothing. What has come since
+    /// the first step, that after the number 0, is looked at from the next first step on.
     ///
     /// # Errors
     /// There is no such collection, `export` failed, or the file cannot be read or written; then

@@ -1,6 +1,6 @@
 //! Removes what ages out of the journal, a bounded step at a time.
 
-use super::{Inner, catalog, journal, live};
+use super::{Inner, catalog, fold, journal, live};
 use crate::{ExpireQuery, Expired, Export, StoreError};
 use citywall_model::{Change, LifeState, Revision};
 use jiff::Timestamp;
@@ -11,6 +11,10 @@ const PAGE: usize = 256;
 
 /// Does one step: finds what was superseded, hands it out, removes it.
 pub(super) fn step(inner: &Inner, query: &ExpireQuery, export: &mut Export<'_>) -> Result<Expired, StoreError> {
+    if query.after_fid == 0 {
+        // An item's changes are found once they are folded.
+        fold::checkpoint(inner)?;
+    }
     let mut gone = Vec::new();
     let mut items = Vec::new();
     let mut superseded_by = Revision(0);
@@ -59,7 +63,7 @@ pub(super) fn step(inner: &Inner, query: &ExpireQuery, export: &mut Export<'_>) 
 fn look(conn: &Connection, query: &ExpireQuery, fid: u64, room: usize, item: &mut Superseded) -> Result<(), StoreError> {
     let mut read_to = Revision(0);
     loop {
-        let page = journal::changes_of(conn, &query.collection, fid, read_to, PAGE)?;
+        let page = journal::folded_of(conn, &query.collection, fid, read_to, PAGE)?;
         let is_last = page.len() < PAGE;
         for change in page {
             read_to = change.item.revision();

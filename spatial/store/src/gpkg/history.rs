@@ -21,7 +21,8 @@ pub(super) fn visit(inner: &Inner, query: &HistoryQuery, visit: &mut dyn FnMut(C
     // The journal is in order of whole seconds; the last second read may not be complete yet.
     let mut read = Vec::new();
     loop {
-        let mut found = inner.readers.read(|conn| journal::within(conn, &within, after, max))?;
+        let tail = fid.map_or_else(|| Ok(Vec::new()), |fid| inner.tail_of(collection, fid))?;
+        let mut found = inner.readers.read(|conn| journal::within(conn, &within, after, max, &tail))?;
         let is_last = found.len() < max;
         if let Some(last) = found.last() {
             after = (last.item.since().as_second(), last.item.revision());

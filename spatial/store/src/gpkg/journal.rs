@@ -1,10 +1,10 @@
 //! The journal: every committed live change, in order of revision, kept for good.
 
-use super::{Inner, blob, catalog, digest};
+use super::{Inner, blob, catalog, digest, fold, tail::Mark};
 use crate::{StoreError, error::Doing};
 use citywall_model::{Areas, Change, CollectionId, LifeState, LiveItem, LiveRecord, Revision, Wkb, geometry};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Statement, params};
 use std::{borrow::Cow, str::FromStr, sync::Arc};
 
 /// The CRS of live geometry, WGS 84.
@@ -41,9 +41,15 @@ pub(super) fn append(inner: &Inner, changes: &[Change]) -> Result<(), StoreError
         }
         catalog::set(tx, catalog::REVISION, last)
     })?;
+    // First the tail, so that who knows of the revision finds its changes there.
+    let is_full = inner.tail.note(changes);
     inner.set_last_revision(newest.item.revision());
     drop(writer);
     inner.snapshots.note(changes);
+    // The changes are durable, whatever becomes of this.
+    if is_full && let Err(error) = fold::checkpoint(inner) {
+        tracing::error!(%error, "the journal's tail is long, and cannot be folded");
+    }
     Ok(())
 }
 
@@ -87,64 +93,98 @@ pub(super) struct Within<'q> {
     pub(super) up_to: Revision,
 }
 
-/// The changes of one item after a revision, oldest first, at most `max` of them.
-pub(super) fn changes_of(conn: &Connection, id: &CollectionId, fid: u64, after: Revision, max: usize) -> Result<Vec<Change>, StoreError> {
-    let deed = "reading the journal";
+/// The folded changes of one item after a revision, oldest first, at most `max` of them.
+pub(super) fn folded_of(conn: &Connection, id: &CollectionId, fid: u64, after: Revision, max: usize) -> Result<Vec<Change>, StoreError> {
+    let folded = catalog::number(conn, catalog::FOLDED)?;
     let max = i64::try_from(max).unwrap_or(i64::MAX);
-    let mut rows = conn
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM citywall_journal WHERE revision IN
-               (SELECT revision FROM citywall_journal INDEXED BY citywall_journal_item
-                WHERE collection = ?1 AND fid = ?2 AND revision > ?3 ORDER BY revision LIMIT ?4)
-             ORDER BY revision"
-        ))
-        .doing(deed)?;
-    let mut rows = rows.query(params![id.as_str(), to_key(fid)?, to_key(after.0)?, max]).doing(deed)?;
-    let (mut names, mut changes) = (Names::default(), Vec::new());
-    while let Some(row) = rows.next().doing(deed)? {
-        changes.push(read(row, &mut names)?);
-    }
-    Ok(changes)
+    let sql = "SELECT revision FROM citywall_journal_items WHERE collection = ?1 AND fid = ?2 AND revision > ?3 AND revision <= ?4
+               ORDER BY revision LIMIT ?5";
+    let revisions: Vec<Revision> = conn
+        .prepare_cached(sql)
+        .and_then(|mut rows| {
+            let found = rows.query_map(params![id.as_str(), fid.cast_signed(), to_sql(after.0), to_sql(folded), max], |row| row.get(0))?;
+            found.map(|revision: rusqlite::Result<i64>| revision.map(|n| Revision(n.cast_unsigned()))).collect()
+        })
+        .doing("reading the journal's index")?;
+    of_revisions(conn, &revisions)
 }
 
-/// What an item was before a revision: what its last change until then made of it, late ones aside.
-pub(super) fn state_before(conn: &Connection, id: &CollectionId, fid: u64, revision: Revision) -> Result<Option<LiveItem>, StoreError> {
-    let deed = "reading the journal";
-    let mut row = conn
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM citywall_journal INDEXED BY citywall_journal_item
-             WHERE collection = ?1 AND fid = ?2 AND revision < ?3 AND late IS NOT 1
-             ORDER BY since_second DESC, revision DESC LIMIT 1"
-        ))
-        .doing(deed)?;
-    let mut rows = row.query(params![id.as_str(), to_key(fid)?, to_key(revision.0)?]).doing(deed)?;
-    let row = rows.next().doing(deed)?;
-    row.map(|row| Ok(read(row, &mut Names::default())?.item)).transpose()
+/// What an item was before a revision: what its last change until then made of it, late ones
+/// aside. `tail` are its changes that may not be folded yet.
+pub(super) fn state_before(
+    conn: &Connection,
+    id: &CollectionId,
+    fid: u64,
+    revision: Revision,
+    tail: &[Mark],
+) -> Result<Option<LiveItem>, StoreError> {
+    let folded = Revision(catalog::number(conn, catalog::FOLDED)?);
+    let last_folded = conn
+        .prepare_cached(
+            "SELECT since_second, revision, late FROM citywall_journal_items
+             WHERE collection = ?1 AND fid = ?2 AND revision < ?3 AND revision <= ?4 AND NOT late
+             ORDER BY since_second DESC, revision DESC LIMIT 1",
+        )
+        .and_then(|mut row| row.query_row(params![id.as_str(), fid.cast_signed(), to_sql(revision.0), to_sql(folded.0)], mark).optional())
+        .doing("reading the journal's index")?;
+    let unfolded = tail.iter().filter(|mark| mark.revision > folded && mark.revision < revision && !mark.late);
+    let last = unfolded.copied().chain(last_folded).max();
+    let states = of_revisions(conn, &last.map(|mark| mark.revision).into_iter().collect::<Vec<_>>())?;
+    Ok(states.into_iter().next().map(|change| change.item))
 }
 
-/// The changes that follow a second and a revision, in that order, at most `max` of them. An
-/// index finds them: O(log n + those of that second + those found).
-pub(super) fn within(conn: &Connection, query: &Within<'_>, after: (i64, Revision), max: usize) -> Result<Vec<Change>, StoreError> {
-    let deed = "reading the journal";
+/// The changes that follow a second and a revision, in that order, at most `max` of them; `tail`
+/// are those of the item that may not be folded yet. An index finds them: O(log n + those of that
+/// second + those found).
+pub(super) fn within(
+    conn: &Connection,
+    query: &Within<'_>,
+    after: (i64, Revision),
+    max: usize,
+    tail: &[Mark],
+) -> Result<Vec<Change>, StoreError> {
     check_live(conn, query.collection)?;
-    // An index that could not be used would be an error.
-    let (index, of_item) = match query.fid {
-        Some(_) => ("citywall_journal_item", "AND fid = ?7"),
-        None => ("citywall_journal_time", "AND ?7 IS NULL"),
+    let Some(fid) = query.fid else { return all_within(conn, query, after, max) };
+    let folded = Revision(catalog::number(conn, catalog::FOLDED)?);
+    let (second, revision) = after;
+    let rows = i64::try_from(max).unwrap_or(i64::MAX);
+    let mut marks: Vec<Mark> = conn
+        .prepare_cached(
+            "SELECT since_second, revision, late FROM citywall_journal_items
+             WHERE collection = ?1 AND fid = ?2 AND since_second BETWEEN ?3 AND ?4 AND (since_second > ?3 OR revision > ?5) AND revision <= ?6
+             ORDER BY since_second, revision LIMIT ?7",
+        )
+        .and_then(|mut found| {
+            let up_to = to_sql(query.up_to.0.min(folded.0));
+            let keys = params![query.collection.as_str(), fid.cast_signed(), second, query.to, to_sql(revision.0), up_to, rows];
+            found.query_map(keys, mark)?.collect()
+        })
+        .doing("reading the journal's index")?;
+    let wanted = |mark: &&Mark| {
+        let follows = (mark.second, mark.revision) > (second, revision);
+        follows && mark.second <= query.to && mark.revision > folded && mark.revision <= query.up_to
     };
+    marks.extend(tail.iter().filter(wanted));
+    marks.sort_unstable();
+    marks.truncate(max);
+    of_revisions(conn, &marks.iter().map(|mark| mark.revision).collect::<Vec<_>>())
+}
+
+/// The changes of all items that follow a second and a revision.
+fn all_within(conn: &Connection, query: &Within<'_>, after: (i64, Revision), max: usize) -> Result<Vec<Change>, StoreError> {
+    let deed = "reading the journal";
+    // An index that could not be used would be an error.
     let mut rows = conn
         .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM citywall_journal INDEXED BY {index}
-             WHERE collection = ?1 {of_item} AND since_second BETWEEN ?2 AND ?3 AND (since_second > ?2 OR revision > ?4) AND revision <= ?5
+            "SELECT {COLUMNS} FROM citywall_journal INDEXED BY citywall_journal_time
+             WHERE collection = ?1 AND since_second BETWEEN ?2 AND ?3 AND (since_second > ?2 OR revision > ?4) AND revision <= ?5
              ORDER BY since_second, revision LIMIT ?6"
         ))
         .doing(deed)?;
     let (second, revision) = after;
     let max = i64::try_from(max).unwrap_or(i64::MAX);
-    let fid = query.fid.map(to_key).transpose()?;
-    let mut rows = rows
-        .query(params![query.collection.as_str(), second, query.to, to_key(revision.0)?, to_key(query.up_to.0)?, max, fid])
-        .doing(deed)?;
+    let keys = params![query.collection.as_str(), second, query.to, to_key(revision.0)?, to_key(query.up_to.0)?, max];
+    let mut rows = rows.query(keys).doing(deed)?;
     let (mut names, mut changes) = (Names::default(), Vec::new());
     while let Some(row) = rows.next().doing(deed)? {
         changes.push(read(row, &mut names)?);
@@ -154,34 +194,107 @@ pub(super) fn within(conn: &Connection, query: &Within<'_>, after: (i64, Revisio
 
 /// The states that these changes made; `None` if one of them is no longer kept.
 pub(super) fn states(conn: &Connection, revisions: &[Revision]) -> Result<Option<Vec<LiveItem>>, StoreError> {
-    let deed = "reading the journal";
-    let mut row = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM citywall_journal WHERE revision = ?1")).doing(deed)?;
-    let (mut names, mut states) = (Names::default(), Vec::with_capacity(revisions.len()));
-    for revision in revisions {
-        let mut rows = row.query([to_key(revision.0)?]).doing(deed)?;
-        let Some(row) = rows.next().doing(deed)? else { return Ok(None) };
-        states.push(read(row, &mut names)?.item);
-    }
-    Ok(Some(states))
+    let states: Vec<LiveItem> = of_revisions(conn, revisions)?.into_iter().map(|change| change.item).collect();
+    Ok(Some(states).filter(|states| states.len() == revisions.len()))
 }
 
-/// The item of a collection that has changes and the next number after this one.
+/// The changes of these numbers, in this order, without those that are no longer kept.
+fn of_revisions(conn: &Connection, revisions: &[Revision]) -> Result<Vec<Change>, StoreError> {
+    let deed = "reading the journal";
+    let mut row = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM citywall_journal WHERE revision = ?1")).doing(deed)?;
+    let (mut names, mut changes) = (Names::default(), Vec::with_capacity(revisions.len()));
+    for revision in revisions {
+        let mut rows = row.query([to_key(revision.0)?]).doing(deed)?;
+        if let Some(row) = rows.next().doing(deed)? {
+            changes.push(read(row, &mut names)?);
+        }
+    }
+    Ok(changes)
+}
+
+/// The item of a collection that has folded changes and the next number after this one.
 pub(super) fn next_item(conn: &Connection, id: &CollectionId, after: u64) -> Result<Option<u64>, StoreError> {
     let found: Option<i64> = conn
-        .prepare_cached("SELECT fid FROM citywall_journal WHERE collection = ?1 AND fid > ?2 ORDER BY fid LIMIT 1")
+        .prepare_cached("SELECT fid FROM citywall_journal_items WHERE collection = ?1 AND fid > ?2 ORDER BY fid LIMIT 1")
         .and_then(|mut row| row.query_row(params![id.as_str(), after.cast_signed()], |row| row.get(0)).optional())
-        .doing("reading the journal")?;
+        .doing("reading the journal's index")?;
     Ok(found.map(i64::cast_unsigned))
 }
 
-/// Removes changes.
+/// Removes folded changes.
 pub(super) fn remove(conn: &Connection, changes: &[Change]) -> Result<(), StoreError> {
-    let mut delete = conn.prepare_cached("DELETE FROM citywall_journal WHERE revision = ?1").doing("removing what aged out")?;
-    for change in changes {
-        delete.execute([change.item.revision().0.cast_signed()]).doing("removing what aged out")?;
+    let deed = "removing what aged out";
+    let mut delete = conn.prepare_cached("DELETE FROM citywall_journal WHERE revision = ?1").doing(deed)?;
+    let mut forget = conn
+        .prepare_cached("DELETE FROM citywall_journal_items WHERE collection = ?1 AND fid = ?2 AND since_second = ?3 AND revision = ?4")
+        .doing(deed)?;
+    for Change { collection, item, .. } in changes {
+        let revision = item.revision().0.cast_signed();
+        delete.execute([revision]).doing(deed)?;
+        forget.execute(params![collection.as_str(), item.fid().cast_signed(), item.since().as_second(), revision]).doing(deed)?;
     }
     Ok(())
 }
+
+/// Writes the index by item.
+pub(super) struct ItemIndex<'c>(CachedStatement<'c>);
+
+impl<'c> ItemIndex<'c> {
+    pub(super) fn new(conn: &'c Connection) -> Result<Self, StoreError> {
+        let sql =
+            "INSERT OR IGNORE INTO citywall_journal_items (collection, fid, since_second, revision, late) VALUES (?1, ?2, ?3, ?4, ?5)";
+        Ok(Self(conn.prepare_cached(sql).doing("folding the journal")?))
+    }
+
+    pub(super) fn put(&mut self, id: &CollectionId, fid: u64, mark: &Mark) -> Result<(), StoreError> {
+        let keys = params![id.as_str(), fid.cast_signed(), mark.second, mark.revision.0.cast_signed(), mark.late];
+        self.0.execute(keys).doing("folding the journal")?;
+        Ok(())
+    }
+}
+
+/// Visits the index by item up to a revision: collection, fid and mark, in order.
+pub(super) fn each_indexed(conn: &Connection, up_to: Revision, mut visit: impl FnMut(&str, u64, Mark)) -> Result<(), StoreError> {
+    let deed = "reading the journal's index";
+    let mut rows = conn
+        .prepare("SELECT since_second, revision, late, collection, fid FROM citywall_journal_items WHERE revision <= ?1")
+        .doing(deed)?;
+    let mut rows = rows.query([to_sql(up_to.0)]).doing(deed)?;
+    while let Some(row) = rows.next().doing(deed)? {
+        let collection: String = row.get(3).doing(deed)?;
+        let fid: i64 = row.get(4).doing(deed)?;
+        visit(&collection, fid.cast_unsigned(), mark(row).doing(deed)?);
+    }
+    Ok(())
+}
+
+fn mark(row: &Row<'_>) -> rusqlite::Result<Mark> {
+    let revision: i64 = row.get(1)?;
+    Ok(Mark { second: row.get(0)?, revision: Revision(revision.cast_unsigned()), late: row.get(2)? })
+}
+
+/// From format 3 to 4: the index by item is a table of its own, which the fold writes.
+pub(super) fn index_by_item(conn: &Connection) -> Result<(), StoreError> {
+    // The index that was gives the rows in their new order.
+    conn.execute_batch(&format!(
+        "{ITEMS_TABLE}
+         INSERT INTO citywall_journal_items (collection, fid, since_second, revision, late)
+           SELECT collection, fid, since_second, revision, coalesce(late, 0) FROM citywall_journal INDEXED BY citywall_journal_item
+           ORDER BY collection, fid, since_second, revision;
+         DROP INDEX citywall_journal_item;"
+    ))
+    .doing("raising the file's format")
+}
+
+/// The index by item. What is not folded yet is not in it, or not all of it.
+pub(super) const ITEMS_TABLE: &str = "CREATE TABLE citywall_journal_items (
+  collection TEXT NOT NULL,
+  fid INTEGER NOT NULL,
+  since_second INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  late INTEGER NOT NULL,
+  PRIMARY KEY (collection, fid, since_second, revision)
+) WITHOUT ROWID;";
 
 /// From format 2 to 3: changes are found by the time since when they are so.
 pub(super) fn index_by_time(conn: &Connection) -> Result<(), StoreError> {
@@ -334,6 +447,11 @@ fn kept(last: &mut Option<Arc<str>>, text: &str) -> Arc<str> {
         Some(last) if **last == *text => Arc::clone(last),
         _ => Arc::clone(last.insert(text.into())),
     }
+}
+
+/// A number as SQLite has it; what is larger than all that it has is the largest.
+fn to_sql(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 fn to_key(n: u64) -> Result<i64, StoreError> {

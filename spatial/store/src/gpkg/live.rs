@@ -7,12 +7,10 @@
 use super::{Inner, blob::GeometryKinds, catalog, journal, schema};
 use crate::{LiveLoad, StoreError, error::Doing};
 use citywall_model::{
-    Areas, Bbox, Change, CimCategory, CollectionId, CollectionKind, CollectionMeta, LifeState, LiveItem, LiveRecord, LocalText, Revision,
-    Schema, Wkb, limits,
+    Areas, CimCategory, CollectionId, CollectionKind, CollectionMeta, LifeState, LiveItem, LiveRecord, LocalText, Revision, Schema, Wkb,
 };
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, params};
-use serde_json::Value;
+use rusqlite::{Connection, Row};
 use std::{collections::BTreeMap, str::FromStr};
 
 /// The columns of a live collection beside `fid` and `geom`, with their declared types.
@@ -230,82 +228,6 @@ pub(super) fn remove(conn: &Connection, id: &CollectionId, items: &[(u64, Revisi
         entry.meta.count = entry.meta.count.saturating_sub(removed as u64);
     }
     if items.is_empty() { Ok(()) } else { catalog::put(conn, &entry) }
-}
-
-/// Folds the journal's tail into the tables, a bounded batch at a time.
-pub(super) fn checkpoint(inner: &Inner) -> Result<(), StoreError> {
-    inner.check_disk()?;
-    while fold_batch(inner)? == limits::IMPORT_BATCH_ROWS_MAX {}
-    Ok(())
-}
-
-/// Folds one batch and returns how many changes were in it.
-fn fold_batch(inner: &Inner) -> Result<usize, StoreError> {
-    let tail = inner.readers.read(|conn| {
-        let folded = Revision(catalog::number(conn, catalog::FOLDED)?);
-        journal::changes_after(conn, folded, limits::IMPORT_BATCH_ROWS_MAX)
-    })?;
-    let Some(newest) = tail.last() else { return Ok(0) };
-    // Only the last change of an item matters to its row.
-    let mut by_collection: BTreeMap<&CollectionId, BTreeMap<u64, &LiveItem>> = BTreeMap::new();
-    for Change { collection, item, .. } in tail.iter().filter(|change| !change.late) {
-        by_collection.entry(collection).or_default().insert(item.fid(), item);
-    }
-    inner.writer()?.lock().lazily("folding the journal", |tx| {
-        for (id, items) in &by_collection {
-            fold_collection(tx, id, items.values().copied())?;
-        }
-        catalog::set(tx, catalog::FOLDED, newest.item.revision())
-    })?;
-    inner.wal_wait();
-    Ok(tail.len())
-}
-
-fn fold_collection<'i>(conn: &Connection, id: &CollectionId, items: impl Iterator<Item = &'i LiveItem>) -> Result<(), StoreError> {
-    let deed = "folding the journal";
-    let mut entry = catalog::entry(conn, id)?.ok_or_else(|| StoreError::NoCollection(id.clone()))?;
-    let mut extent = entry.meta.extent.unwrap_or(Bbox::EMPTY);
-    let table = schema::quoted(id.as_str());
-    let mut known = conn.prepare_cached(&format!("SELECT 1 FROM {table} WHERE fid = ?1")).doing(deed)?;
-    let mut put = conn
-        .prepare_cached(&format!(
-            "INSERT OR REPLACE INTO {table} (fid, geom, id, source, time, class, title, level, status, revision, properties, time_exact,
-               since, areas)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
-        ))
-        .doing(deed)?;
-    for item in items {
-        let fid = item.fid().cast_signed();
-        entry.meta.count += u64::from(!known.exists([fid]).doing(deed)?);
-        extent = item.bounds().map_or(extent, |b| extent.union(b));
-        let properties = item.properties();
-        let text = |name: &str| properties.get(name).and_then(Value::as_str);
-        // GeoPackage's DATETIME has milliseconds.
-        let time = format!("{:.3}", item.time());
-        let time_exact = (item.time().subsec_nanosecond() % 1_000_000 != 0).then(|| item.time().to_string());
-        put.execute(params![
-            fid,
-            journal::geometry_blob(item),
-            item.id(),
-            item.source(),
-            time,
-            text("class"),
-            text("title"),
-            properties.get("level").and_then(Value::as_i64),
-            text("status"),
-            item.revision().0.cast_signed(),
-            item.properties_json(),
-            time_exact,
-            item.since().to_string(),
-            item.areas().to_text(),
-        ])
-        .doing(deed)?;
-    }
-    if !extent.is_empty() && entry.meta.extent != Some(extent) {
-        entry.meta.extent = Some(extent);
-        schema::set_extent(conn, id.as_str(), extent)?;
-    }
-    catalog::put(conn, &entry)
 }
 
 #[cfg(test)]

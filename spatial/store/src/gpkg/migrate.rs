@@ -19,7 +19,10 @@ pub(super) const STEPS: &[Step] = &[
         super::live::add_since(conn)
     },
     super::journal::index_by_time,
-    |conn| conn.execute_batch(super::versions::TABLE).doing("raising the file's format"),
+    |conn| {
+        conn.execute_batch(super::versions::TABLE).doing("raising the file's format")?;
+        super::journal::index_by_item(conn)
+    },
 ];
 
 const _: () = assert!(STEPS.len() + 1 == schema::FORMAT as usize, "every format but the first has a step that leads to it");

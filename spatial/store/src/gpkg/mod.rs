@@ -6,7 +6,8 @@
 //! - layers: [`stage`] (with [`columns`] and [`rebuild`]) → [`publish`] → [`load`]; [`versions`]
 //!   keeps what was replaced, or [`bury`] removes it
 //! - elevation grids: [`coverage`], imagery: [`imagery`], both tables of tiles: [`pyramid`]
-//! - live collections: [`journal`] → [`live`]; the past: [`history`], [`snapshots`]
+//! - live collections: [`journal`] and its [`tail`] → [`fold`] → [`live`]; the past: [`history`],
+//!   [`snapshots`]
 //! - beside them: [`refused`] what was not taken; [`expire`] removes what ages out
 //! - the whole: [`backup`], [`verify`] (with [`digest`]); [`blob`] is GeoPackage's geometry
 
@@ -20,6 +21,7 @@ mod coverage;
 mod digest;
 mod disk;
 mod expire;
+mod fold;
 mod history;
 mod imagery;
 mod journal;
@@ -34,6 +36,7 @@ mod refused;
 mod schema;
 mod snapshots;
 mod stage;
+mod tail;
 mod verify;
 mod versions;
 mod wal;
@@ -48,7 +51,7 @@ use citywall_model::{
 };
 use connection::{Readers, Writer};
 use jiff::Timestamp;
-use parking_lot::FairMutex;
+use parking_lot::{FairMutex, Mutex};
 use rusqlite::{Connection, OpenFlags};
 use std::{
     fs::File,
@@ -78,6 +81,9 @@ struct Inner {
     revision: AtomicU64,
     refused: refused::Waiting,
     snapshots: snapshots::Snapshots,
+    tail: tail::Tail,
+    /// Held by whoever folds the tail.
+    folding: Mutex<()>,
     lock: Option<lock::FileLock>,
 }
 
@@ -156,7 +162,22 @@ impl GeoPackage {
         }
         let revision = catalog::revision(&conn)?;
         let (wal, writer) = wal::WalKeeper::start(path, conn)?;
-        Ok(Self::with(path, Some(Writing { wal, writer }), revision, Some(lock)))
+        let store = Self::with(path, Some(Writing { wal, writer }), revision, Some(lock));
+        store.take_up_tail()?;
+        Ok(store)
+    }
+
+    /// Reads the journal's tail; what is longer than may be in memory is folded.
+    fn take_up_tail(&self) -> Result<(), StoreError> {
+        loop {
+            let run = self.inner.readers.read(|conn| tail::Run::read(conn, tail::TAIL_CHANGES_MAX))?;
+            let is_all = run.len() < tail::TAIL_CHANGES_MAX;
+            self.inner.tail.begin_with(run);
+            if is_all {
+                return Ok(());
+            }
+            fold::checkpoint(&self.inner)?;
+        }
     }
 
     /// Opens a city file for reading, also while another process writes it.
@@ -186,6 +207,8 @@ impl GeoPackage {
             revision: AtomicU64::new(revision.0),
             refused: refused::Waiting::default(),
             snapshots: snapshots::Snapshots::default(),
+            tail: tail::Tail::default(),
+            folding: Mutex::default(),
             lock,
         };
         Self { inner: Arc::new(inner) }
@@ -244,6 +267,15 @@ impl Inner {
 
     fn check_disk(&self) -> Result<(), StoreError> {
         self.disk.check()
+    }
+
+    /// The changes of an item that may not be folded yet. Who then reads the file finds there what
+    /// was folded meanwhile.
+    fn tail_of(&self, id: &CollectionId, fid: u64) -> Result<Vec<tail::Mark>, StoreError> {
+        match self.writing {
+            Some(_) => Ok(self.tail.of(id, fid)),
+            None => Ok(self.readers.read(|conn| tail::Run::read(conn, usize::MAX))?.marks_of(id, fid)),
+        }
     }
 
     fn last_revision(&self) -> Revision {
@@ -361,7 +393,8 @@ impl CityStore for GeoPackage {
     }
 
     fn state_before(&self, id: &CollectionId, fid: u64, revision: Revision) -> Result<Option<LiveItem>, StoreError> {
-        self.inner.readers.read(|conn| journal::state_before(conn, id, fid, revision))
+        let tail = self.inner.tail_of(id, fid)?;
+        self.inner.readers.read(|conn| journal::state_before(conn, id, fid, revision, &tail))
     }
 
     fn history(&self, query: &HistoryQuery, visit: &mut dyn FnMut(Change) -> bool) -> Result<(), StoreError> {
@@ -398,7 +431,7 @@ impl CityStore for GeoPackage {
 
     fn checkpoint(&self) -> Result<(), StoreError> {
         refused::flush(&self.inner)?;
-        live::checkpoint(&self.inner)
+        fold::checkpoint(&self.inner)
     }
 
     fn backup(&self, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<(), StoreError> {

@@ -19,7 +19,7 @@ const GEOPACKAGE_VERSION: u32 = 10_300;
 const PAGE_BYTES: u32 = 8192;
 
 /// The tables that every city file has.
-pub(super) const REQUIRED: [&str; 10] = [
+pub(super) const REQUIRED: [&str; 11] = [
     "gpkg_spatial_ref_sys",
     "gpkg_contents",
     "gpkg_geometry_columns",
@@ -27,6 +27,7 @@ pub(super) const REQUIRED: [&str; 10] = [
     "citywall_meta",
     "citywall_collections",
     "citywall_journal",
+    "citywall_journal_items",
     "citywall_refused",
     "citywall_refused_counts",
     "citywall_versions",
@@ -119,7 +120,6 @@ CREATE TABLE citywall_journal (
   late INTEGER,
   since_second INTEGER
 );
-CREATE INDEX citywall_journal_item ON citywall_journal (collection, fid, since_second);
 CREATE INDEX citywall_journal_time ON citywall_journal (collection, since_second);
 INSERT INTO gpkg_contents (table_name, data_type, identifier, description)
   VALUES ('citywall_meta', 'attributes', 'citywall_meta', 'Citywall: settings of the city');
@@ -138,7 +138,7 @@ pub(super) fn create(conn: &mut Connection, profile: &CityProfile) -> Result<(),
     for crs in REFERENCE_SYSTEMS {
         transaction.execute("INSERT INTO gpkg_spatial_ref_sys VALUES (?1, ?2, ?3, ?4, ?5, ?6)", crs).doing(deed)?;
     }
-    for tables in [OWN, super::refused::TABLES, super::versions::TABLE] {
+    for tables in [OWN, super::refused::TABLES, super::versions::TABLE, super::journal::ITEMS_TABLE] {
         transaction.execute_batch(tables).doing(deed)?;
     }
     for (key, number) in [(catalog::FORMAT, FORMAT), (catalog::REVISION, 0), (catalog::FOLDED, 0), (catalog::NEXT_TABLE, 1)] {

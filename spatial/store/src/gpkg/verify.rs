@@ -3,7 +3,9 @@
 use super::{
     blob, catalog, coverage, digest, imagery, journal, live,
     load::{self, Source},
-    schema, versions,
+    schema,
+    tail::Mark,
+    versions,
 };
 use crate::{StoreError, error::Doing};
 use citywall_model::{Bbox, CollectionKind, LiveItem, Revision, geometry};
@@ -163,25 +165,38 @@ fn journal_and_state(conn: &Connection, entries: &[catalog::Entry], last: Revisi
     }
     let live = entries.iter().filter(|entry| entry.meta.kind.is_live());
     let mut states: BTreeMap<&str, State> = live.map(|entry| (entry.meta.id.as_str(), State::default())).collect();
+    // What was folded when the file was copied or cut off, before the mark could move.
+    let mut ahead: BTreeMap<Revision, LiveItem> = BTreeMap::new();
+    let mut unindexed = ItemIndex::default();
     journal::each_after(conn, Revision(0), usize::MAX, |change| {
         let revision = change.item.revision();
         if revision > last {
             add(&mut faults, format!("citywall_journal, revision {revision}: it is after the city's last, {last}"));
         }
+        if revision <= folded {
+            unindexed.step(change.collection.as_str(), change.item.fid(), Mark::of(&change), u64::wrapping_add);
+        }
         match states.get_mut(change.collection.as_str()) {
             None => add(&mut faults, format!("citywall_journal, revision {revision}: there is no live collection “{}”", change.collection)),
             Some(state) if revision <= folded && !change.late => drop(state.insert(change.item.fid(), change.item)),
+            Some(_) if revision > folded && !change.late => drop(ahead.insert(revision, change.item)),
             Some(_) => {}
         }
         Ok(())
     })?;
+    journal::each_indexed(conn, folded, |collection, fid, mark| unindexed.step(collection, fid, mark, u64::wrapping_sub))?;
+    if unindexed != ItemIndex::default() {
+        faults.push("citywall_journal_items: it is not what the journal says".to_owned());
+    }
     for entry in entries.iter().filter(|entry| entry.meta.kind.is_live()) {
         let id = &entry.meta.id;
         let mut state = states.remove(id.as_str()).unwrap_or_default();
         let (mut ids, mut rows) = (FxHashSet::default(), 0);
         live::each_item(conn, id, 0, i64::MAX, |item| {
             rows += 1;
-            if state.remove(&item.fid()).is_none_or(|known| known != item) {
+            let folded_state = state.remove(&item.fid());
+            let known = if item.revision() > folded { ahead.get(&item.revision()) } else { folded_state.as_ref() };
+            if known != Some(&item) {
                 add(&mut faults, format!("{id}, fid {}: it is not what the journal says", item.fid()));
             }
             if !ids.insert(item.id().to_owned()) {
@@ -194,6 +209,23 @@ fn journal_and_state(conn: &Connection, entries: &[catalog::Entry], last: Revisi
         }
     }
     Ok(faults)
+}
+
+/// The entries of the index by item, as their number and the sum of their digests.
+#[derive(Default, PartialEq)]
+struct ItemIndex {
+    entries: u64,
+    digests: u64,
+}
+
+impl ItemIndex {
+    fn step(&mut self, collection: &str, fid: u64, mark: Mark, step: fn(u64, u64) -> u64) {
+        let Mark { second, revision, late } = mark;
+        let parts = [fid.to_le_bytes(), second.to_le_bytes(), revision.0.to_le_bytes(), u64::from(late).to_le_bytes()];
+        let digest = digest::of_parts(parts.iter().map(<[u8; 8]>::as_slice).chain([collection.as_bytes()]));
+        self.entries = step(self.entries, 1);
+        self.digests = step(self.digests, digest.into());
+    }
 }
 
 /// The items of a live collection by fid.
