@@ -95,7 +95,7 @@ fn missing(city: &City, collection: &CollectionId, made: Vec<EventDraft>) -> Vec
 /// What an earlier run of the feed left open, it can clear no more.
 fn left_over(city: &City, events: &CollectionId) -> Vec<EventDraft> {
     let open = city.view(events).map(|view| view.open_items()).unwrap_or_default();
-    let own = open.into_iter().filter(|item| &**item.source() == FEED_SOURCE);
+    let own = open.into_iter().filter(|item| item.source() == FEED_SOURCE);
     own.map(|item| {
         let mut properties = Properties::new();
         properties.insert("status".to_owned(), "cleared".into());

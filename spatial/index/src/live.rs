@@ -6,18 +6,18 @@ use crate::{
 };
 use citywall_model::Bbox;
 use rstar::{AABB, ParentNode, RTree, RTreeNode, RTreeObject};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 /// Strips of latitude per degree: each is about 111 m high, so that a city has some hundred.
 const STRIPS_PER_DEGREE: f64 = 1_000.0;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Entry {
+struct Shape {
     envelope: Bbox,
     fid: u64,
 }
 
-impl RTreeObject for Entry {
+impl RTreeObject for Shape {
     type Envelope = AABB<[f64; 2]>;
     fn envelope(&self) -> Self::Envelope {
         AABB::from_corners([self.envelope.x_min, self.envelope.y_min], [self.envelope.x_max, self.envelope.y_max])
@@ -26,16 +26,24 @@ impl RTreeObject for Entry {
 
 /// An index of items by fid that come, move and go.
 ///
-/// Nearly all of them are points. A point lies in a strip of latitude, in order of longitude: one
-/// ordered map holds all strips, so that to put a point takes a tenth of what an R*-tree takes,
-/// and a window is one run of the map per strip that it meets.
+/// Nearly all of them are points. A point lies in a strip of latitude, in order of longitude, so
+/// that to put a point takes a tenth of what an R*-tree takes, and a window is one run of points
+/// per strip that it meets.
 #[derive(Debug, Default)]
 pub struct LiveIndex {
-    /// The latitude of each point under its strip, longitude and fid; see [`spot`].
-    points: BTreeMap<u128, f64>,
+    /// The strips that have points.
+    strips: BTreeMap<u32, Strip>,
+    points: usize,
     /// What is no point.
-    shapes: RTree<Entry>,
+    shapes: RTree<Shape>,
 }
+
+/// The latitude of each point of a strip under its longitude and fid.
+type Strip = BTreeMap<Spot, f64>;
+
+/// A longitude and a fid, in that order: the longitude's [`ordered`] bits, the upper half first. As
+/// words of 32 bits they leave no gap in a map of millions.
+type Spot = [u32; 3];
 
 /// The strip that a latitude lies in. It never falls as the latitude rises.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what lies beyond the poles shares the last strip")]
@@ -50,17 +58,17 @@ fn ordered(x: f64) -> u64 {
     if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
 }
 
-/// A place in the order of strip, longitude and fid.
-fn spot(strip: u32, x: u64, fid: u32) -> u128 {
-    u128::from(strip) << 96 | u128::from(x) << 32 | u128::from(fid)
+#[expect(clippy::cast_possible_truncation, reason = "the halves of 64 bits")]
+fn spot(x: u64, fid: u32) -> Spot {
+    [(x >> 32) as u32, x as u32, fid]
 }
 
-/// The place of an entry among the points; `None` for what is no point.
-fn point(fid: u64, b: &Bbox) -> Option<u128> {
+/// The strip and the spot of an entry that is a point; `None` for what is none.
+fn point(fid: u64, b: &Bbox) -> Option<(u32, Spot)> {
     #[expect(clippy::float_cmp, reason = "a point's edges are the same numbers")]
     let is_point = b.x_min == b.x_max && b.y_min == b.y_max;
     let fid = u32::try_from(fid).ok().filter(|_| is_point)?;
-    Some(spot(strip(b.y_min), ordered(b.x_min), fid))
+    Some((strip(b.y_min), spot(ordered(b.x_min), fid)))
 }
 
 impl LiveIndex {
@@ -69,17 +77,21 @@ impl LiveIndex {
         let (mut points, mut shapes) = (Vec::new(), Vec::new());
         for (fid, envelope) in entries.into_iter().filter(|(_, b)| !b.is_empty()) {
             match point(fid, &envelope) {
-                Some(spot) => points.push((spot, envelope.y_min)),
-                None => shapes.push(Entry { envelope, fid }),
+                Some((strip, spot)) => points.push((strip, spot, envelope.y_min)),
+                None => shapes.push(Shape { envelope, fid }),
             }
         }
-        Self { points: points.into_iter().collect(), shapes: RTree::bulk_load(shapes) }
+        points.sort_unstable_by_key(|(strip, spot, _)| (*strip, *spot));
+        // A map that is made of sorted entries has full nodes.
+        let strips = points.chunk_by(|(one, ..), (next, ..)| one == next);
+        let strips = strips.map(|run| (run[0].0, run.iter().map(|(_, spot, y)| (*spot, *y)).collect()));
+        Self { strips: strips.collect(), points: points.len(), shapes: RTree::bulk_load(shapes) }
     }
 
     /// The number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.points.len() + self.shapes.size()
+        self.points + self.shapes.size()
     }
 
     /// True if there are no entries.
@@ -95,15 +107,26 @@ impl LiveIndex {
         }
         if let Some(envelope) = from.filter(|b| !b.is_empty()) {
             match point(fid, &envelope) {
-                Some(spot) => drop(self.points.remove(&spot)),
-                None => drop(self.shapes.remove(&Entry { envelope, fid })),
+                Some((strip, spot)) => self.remove_point(strip, &spot),
+                None => drop(self.shapes.remove(&Shape { envelope, fid })),
             }
         }
         if let Some(envelope) = to.filter(|b| !b.is_empty()) {
             match point(fid, &envelope) {
-                Some(spot) => drop(self.points.insert(spot, envelope.y_min)),
-                None => self.shapes.insert(Entry { envelope, fid }),
+                Some((strip, spot)) => {
+                    let before = self.strips.entry(strip).or_default().insert(spot, envelope.y_min);
+                    self.points += usize::from(before.is_none());
+                }
+                None => self.shapes.insert(Shape { envelope, fid }),
             }
+        }
+    }
+
+    fn remove_point(&mut self, strip: u32, spot: &Spot) {
+        let Entry::Occupied(mut entry) = self.strips.entry(strip) else { return };
+        self.points -= usize::from(entry.get_mut().remove(spot).is_some());
+        if entry.get().is_empty() {
+            entry.remove();
         }
     }
 
@@ -113,24 +136,16 @@ impl LiveIndex {
         if window.is_empty() {
             return;
         }
-        let (left, right) = (ordered(window.x_min), ordered(window.x_max));
-        let (mut at, last) = (strip(window.y_min), strip(window.y_max));
-        while at <= last {
-            let mut next = None;
-            for (spot, y) in self.points.range(spot(at, left, 0)..) {
-                #[expect(clippy::cast_possible_truncation, reason = "a spot's parts are of these sizes")]
-                let (strip, x, fid) = (strip_of(*spot), (spot >> 32) as u64, *spot as u32);
-                if strip > at || x > right {
-                    // Strips without points are passed over.
-                    next = Some(strip.max(at + 1));
-                    break;
-                }
-                if (window.y_min..=window.y_max).contains(y) {
-                    visit(u64::from(fid), longitude(*spot), *y);
-                }
+        let (left, right) = (spot(ordered(window.x_min), 0), spot(ordered(window.x_max), u32::MAX));
+        // Windows from east to west, and from north to south, have nothing in them.
+        let (first, last) = (strip(window.y_min), strip(window.y_max));
+        if left > right || first > last {
+            return;
+        }
+        for points in self.strips.range(first..=last).map(|(_, points)| points) {
+            for (spot, y) in points.range(left..=right).filter(|(_, y)| (window.y_min..=window.y_max).contains(*y)) {
+                visit(u64::from(spot[2]), longitude(spot), *y);
             }
-            let Some(next) = next else { return };
-            at = next;
         }
     }
 
@@ -158,11 +173,11 @@ impl WindowIndex for LiveIndex {
 /// What of the index waits to be looked at on the way from a place outward.
 enum Part<'t> {
     /// A node of the tree of shapes.
-    Shapes(&'t ParentNode<Entry>),
+    Shapes(&'t ParentNode<Shape>),
     /// A strip and all that lie beyond it, to the north or to the south.
     Strips(u32, Heading),
     /// What is left of a strip from one longitude to another one, in this order.
-    Run { from: u128, to: u128 },
+    Run { strip: u32, from: Spot, to: Spot },
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -181,23 +196,19 @@ fn span(strip: u32, west: f64, east: f64) -> Bbox {
 }
 
 /// The longitude in a spot: the inverse of [`ordered`].
-fn longitude(spot: u128) -> f64 {
-    let bits = (spot >> 32) as u64;
+fn longitude(spot: &Spot) -> f64 {
+    let bits = u64::from(spot[0]) << 32 | u64::from(spot[1]);
     f64::from_bits(if bits >> 63 == 1 { bits & !(1 << 63) } else { !bits })
-}
-
-fn strip_of(spot: u128) -> u32 {
-    (spot >> 96) as u32
 }
 
 impl LiveIndex {
     /// The first strip with points that is no nearer than this one.
     fn strip_from(&self, strip: u32, heading: Heading) -> Option<u32> {
-        let spot = match heading {
-            Heading::North => self.points.range(spot(strip, 0, 0)..).next(),
-            Heading::South => self.points.range(..=spot(strip, u64::MAX, u32::MAX)).next_back(),
+        let found = match heading {
+            Heading::North => self.strips.range(strip..).next(),
+            Heading::South => self.strips.range(..=strip).next_back(),
         };
-        spot.map(|(spot, _)| strip_of(*spot))
+        found.map(|(strip, _)| *strip)
     }
 
     fn open<'t>(&'t self, part: Part<'t>, lon: f64, tell: &mut Tell<'_, Part<'t>>) {
@@ -210,37 +221,37 @@ impl LiveIndex {
                 }
                 // From the place's meridian to both sides, and from the antimeridian back to what
                 // is nearer over it.
-                let at = |x: f64| spot(strip, ordered(x), 0);
-                let (first, last) = (spot(strip, 0, 0), spot(strip, u64::MAX, u32::MAX));
+                let at = |x: f64| spot(ordered(x), 0);
+                let (first, last) = (spot(0, 0), spot(u64::MAX, u32::MAX));
                 let over = at(if lon >= 0.0 { lon - 180.0 } else { lon + 180.0 });
                 let here = at(lon);
                 let runs =
                     if lon >= 0.0 { [(here, last), (here, over), (first, over)] } else { [(here, over), (here, first), (last, over)] };
                 for (from, to) in runs {
-                    self.tell_run(from, to, tell);
+                    self.tell_run(strip, from, to, tell);
                 }
             }
-            Part::Run { from, to } => self.tell_run(from, to, tell),
+            Part::Run { strip, from, to } => self.tell_run(strip, from, to, tell),
         }
     }
 
     /// Tells of some points of a strip from one spot on to another; of the two the greater is left out.
-    fn tell_run<'t>(&'t self, from: u128, to: u128, tell: &mut Tell<'_, Part<'t>>) {
-        let strip = strip_of(from);
-        let mut tell = |points: &mut dyn Iterator<Item = (&u128, &f64)>, is_west: bool| {
+    fn tell_run<'t>(&'t self, strip: u32, from: Spot, to: Spot, tell: &mut Tell<'_, Part<'t>>) {
+        let Some(points) = self.strips.get(&strip) else { return };
+        let mut tell = |points: &mut dyn Iterator<Item = (&Spot, &f64)>, is_west: bool| {
             for (at, (spot, y)) in points.enumerate() {
-                let x = longitude(*spot);
+                let x = longitude(spot);
                 if at == RUN {
-                    let from = if is_west { *spot + 1 } else { *spot };
-                    return tell(&span(strip, x, x), Child::Node(Part::Run { from, to }));
+                    let from = if is_west { after(*spot) } else { *spot };
+                    return tell(&span(strip, x, x), Child::Node(Part::Run { strip, from, to }));
                 }
-                tell(&Bbox::new(x, *y, x, *y), Child::Entry(u64::from(*spot as u32)));
+                tell(&Bbox::new(x, *y, x, *y), Child::Entry(u64::from(spot[2])));
             }
         };
         if from <= to {
-            tell(&mut self.points.range(from..to), false);
+            tell(&mut points.range(from..to), false);
         } else {
-            tell(&mut self.points.range(to..from).rev(), true);
+            tell(&mut points.range(to..from).rev(), true);
         }
     }
 }
@@ -257,8 +268,14 @@ impl NearestIndex for LiveIndex {
     }
 }
 
+/// The next spot after one.
+fn after([upper, lower, fid]: Spot) -> Spot {
+    // No point has the largest fid of all.
+    [upper, lower, fid.saturating_add(1)]
+}
+
 /// Tells of a node's children.
-fn open_shapes<'t>(node: &'t ParentNode<Entry>, tell: &mut Tell<'_, Part<'t>>) {
+fn open_shapes<'t>(node: &'t ParentNode<Shape>, tell: &mut Tell<'_, Part<'t>>) {
     for child in node.children() {
         match child {
             RTreeNode::Leaf(entry) => tell(&entry.envelope, Child::Entry(entry.fid)),

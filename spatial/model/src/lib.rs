@@ -31,7 +31,7 @@ pub use collection::{CimCategory, CollectionId, CollectionKind, CollectionMeta, 
 pub use feature::FeatureRef;
 pub use geometry::{Bbox, GeometryError, Wkb};
 pub use grid::{Grid, ImageryLevels};
-pub use intern::intern;
+pub use intern::{SharedText, intern};
 pub use live::{AREA_PROPERTIES, Areas, LifeState, LiveItem, LiveParts, LiveRecord};
 pub use profile::{AreaLevel, CityProfile, View};
 pub use revision::Revision;

@@ -1,6 +1,9 @@
 //! One item of a live collection, packed: a city keeps tens of millions of them in memory.
 
-use crate::{Properties, Revision, Wkb, geometry, intern::intern};
+use crate::{
+    Properties, Revision, Wkb, geometry,
+    intern::{SharedText, intern},
+};
 use jiff::Timestamp;
 use serde::{
     Deserialize,
@@ -20,7 +23,7 @@ pub const AREA_PROPERTIES: [&str; 4] = ["district", "street", "community", "grid
 /// The codes of the areas that an item lies in, from the largest level down; empty where a level
 /// is not known. Items in the same areas share them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Areas(Option<Arc<str>>);
+pub struct Areas(Option<SharedText>);
 
 impl Areas {
     /// The areas of these codes, from the largest level down.
@@ -108,7 +111,7 @@ pub struct LiveParts {
     /// The client's own id.
     pub id: Arc<str>,
     /// Who reported it.
-    pub source: Arc<str>,
+    pub source: SharedText,
     /// When it happened: an incident's beginning; of a moving object or a datastream, the same as `since`.
     pub time: Timestamp,
     /// Since when the item has been as it is here.
@@ -180,7 +183,7 @@ struct Head {
     revision: Revision,
     time: Nanoseconds,
     since: Nanoseconds,
-    source: Arc<str>,
+    source: SharedText,
     areas: Areas,
     state: LifeState,
     level: u8,
@@ -212,7 +215,7 @@ impl LiveItem {
             revision: parts.revision,
             time: Nanoseconds::of(parts.time),
             since: Nanoseconds::of(parts.since),
-            source: intern(&parts.source),
+            source: parts.source.clone(),
             areas: parts.areas.clone(),
             state,
             level,
@@ -303,7 +306,7 @@ impl LiveItem {
 
     /// Who reported it.
     #[must_use]
-    pub fn source(&self) -> &Arc<str> {
+    pub fn source(&self) -> &str {
         &self.head().source
     }
 

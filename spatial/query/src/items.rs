@@ -68,7 +68,7 @@ impl Equals {
         match feature {
             FeatureRef::Row(table, row) => table.schema().position(&self.property).is_some_and(|at| same(table.value(row, at))),
             FeatureRef::Live(item) => match self.property.as_str() {
-                "source" => **item.source() == *self.value,
+                "source" => *item.source() == *self.value,
                 name => match item.areas().named().find(|(area, _)| *area == name) {
                     Some((_, code)) => *code == *self.value,
                     None => ValueRef::from_json(&item.property(name)).is_some_and(same),

@@ -41,7 +41,7 @@ pub(crate) fn merge(draft: EventDraft, known: Option<&LiveItem>, context: &Conte
         return if removes(&draft) && draft.time.is_none() { Ok(Merged::Nothing) } else { create(draft, context).map(Merged::Now) };
     };
     let is_gone = known.state() == LifeState::Removed;
-    if draft.source.as_deref().is_some_and(|source| !is_gone && source != &**known.source()) {
+    if draft.source.as_deref().is_some_and(|source| !is_gone && source != known.source()) {
         let EventDraft { id, .. } = draft;
         return Err(Refused::OtherSource { id, owner: known.source().to_string() });
     }

@@ -61,13 +61,7 @@ fn is_plain(draft: &EventDraft, areas: &AreaIndex) -> bool {
 /// The record that an item was made of.
 pub(crate) fn opened(item: &LiveItem) -> EventDraft {
     let LiveParts { id, source, time, geometry, properties, .. } = item.parts();
-    EventDraft {
-        id: id.as_ref().to_owned(),
-        source: Some(source.as_ref().to_owned()),
-        time: Some(time),
-        geometry: geometry.map(Some),
-        properties,
-    }
+    EventDraft { id: id.as_ref().to_owned(), source: Some(source.to_string()), time: Some(time), geometry: geometry.map(Some), properties }
 }
 
 #[cfg(test)]

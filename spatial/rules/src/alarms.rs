@@ -71,7 +71,7 @@ impl Book {
     /// Takes in an alarm as it is, whoever changed it.
     pub(crate) fn know(&mut self, item: &LiveItem) {
         let text = |name: &str| item.property(name).as_str().map(str::to_owned);
-        if **item.source() != *ALARM_SOURCE {
+        if *item.source() != *ALARM_SOURCE {
             return;
         }
         let (Some(rule), Some(key)) = (text("rule"), text("key")) else { return };
