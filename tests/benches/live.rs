@@ -78,6 +78,9 @@ fn main() {
         for second in WARM_UP_S..seconds {
             if (second - WARM_UP_S).is_multiple_of((seconds / 10).max(1)) {
                 memory.push(resident_mb(server.pid()));
+                if is_full {
+                    println!("live: after {} minutes {} MB", (second - WARM_UP_S) / 60, resident_mb(server.pid()));
+                }
             }
             thread::sleep(Duration::from_secs(1));
         }

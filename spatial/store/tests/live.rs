@@ -306,7 +306,7 @@ fn a_journal_of_format_2_gets_its_index_on_time() {
     drop(store);
     let conn = rusqlite::Connection::open(&path).unwrap();
     conn.execute_batch(
-        "DROP INDEX citywall_journal_time; DROP TABLE citywall_journal_items;
+        "DROP INDEX citywall_journal_time; DROP TABLE citywall_journal_items; DROP TABLE citywall_versions;
          ALTER TABLE citywall_journal DROP COLUMN since_second;
          CREATE INDEX citywall_journal_item ON citywall_journal (collection, fid);
          DELETE FROM citywall_meta WHERE key = 'format'",

@@ -4,6 +4,7 @@ use super::{Inner, catalog, journal, schema, tail::Folded};
 use crate::{StoreError, error::Doing};
 use citywall_model::{Bbox, LiveItem};
 use rusqlite::{Connection, Statement, params};
+use serde::Deserialize;
 use serde_json::Value;
 
 /// Items that are written in one transaction, so that events are never kept waiting long.
@@ -65,9 +66,19 @@ fn fold(conn: &Connection, items: &[Folded<'_>]) -> Result<(), StoreError> {
     catalog::put(conn, &entry)
 }
 
+/// The properties that have columns of their own.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Shown {
+    class: Value,
+    title: Value,
+    level: Value,
+    status: Value,
+}
+
 fn put(row: &mut Statement<'_>, item: &LiveItem) -> Result<(), StoreError> {
-    let properties = item.properties();
-    let text = |name: &str| properties.get(name).and_then(Value::as_str);
+    let Shown { class, title, level, status } = serde_json::from_str(item.properties_json())
+        .map_err(|reason| StoreError::damaged(format!("the properties of “{}”", item.id()), reason))?;
     // GeoPackage's DATETIME has milliseconds.
     let time = format!("{:.3}", item.time());
     let time_exact = (item.time().subsec_nanosecond() % 1_000_000 != 0).then(|| item.time().to_string());
@@ -77,10 +88,10 @@ fn put(row: &mut Statement<'_>, item: &LiveItem) -> Result<(), StoreError> {
         item.id(),
         item.source(),
         time,
-        text("class"),
-        text("title"),
-        properties.get("level").and_then(Value::as_i64),
-        text("status"),
+        class.as_str(),
+        title.as_str(),
+        level.as_i64(),
+        status.as_str(),
         item.revision().0.cast_signed(),
         item.properties_json(),
         time_exact,
