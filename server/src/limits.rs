@@ -39,7 +39,7 @@ pub const DRAIN_SECONDS_MAX: u64 = 10;
 /// Seconds between two checkpoints of the journal.
 pub const CHECKPOINT_SECONDS: u64 = 10;
 /// Changes after which the journal is folded into the tables before that.
-pub const CHECKPOINT_CHANGES: u64 = 100_000;
+pub const CHECKPOINT_CHANGES: u64 = 500_000;
 /// Seconds between two heartbeats on a live line.
 pub const HEARTBEAT_SECONDS: u64 = 5;
 /// Longest time that a subscriber may take to read one message, in seconds.

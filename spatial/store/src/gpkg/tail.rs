@@ -12,9 +12,9 @@ use rusqlite::Connection;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
-/// Changes from which on an append folds the tail itself, so that memory stays bounded: those who
-/// bring changes then wait for the disk.
-pub(super) const TAIL_CHANGES_MAX: usize = if cfg!(test) { 64 } else { 400_000 };
+/// Changes from which on an append folds the tail itself, so that memory stays bounded (to some 200
+/// bytes a change): those who bring changes then wait for the disk.
+pub(super) const TAIL_CHANGES_MAX: usize = if cfg!(test) { 64 } else { 2_000_000 };
 
 /// A change that the tables do not have yet.
 #[derive(Clone)]
