@@ -31,6 +31,33 @@ async function write(collection, id, properties) {
   } catch (error) { said(String(error.message)); }
 }
 
+// Changes the wall's drawings, whoever else draws in the same instant: the change is made to the item as it is
+// now, and made again to what it has become if another was faster.
+const TRIES_MAX = 20;
+async function redraw(change) {
+  const address = new URL(`collections/walls/items/${encodeURIComponent(wall)}`, base);
+  try {
+    for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+      const seen = await fetch(address, { cache: 'no-store' });
+      const item = await seen.json().catch(() => ({}));
+      const isNew = seen.status === 404;
+      if (!seen.ok && !isNew) throw new Error(item.detail || `HTTP ${seen.status}`);
+      const drawings = change((item.properties || {}).drawings || []);
+      const answer = await fetch(address, {
+        method: isNew ? 'PUT' : 'PATCH',
+        headers: isNew
+          ? { 'Content-Type': 'application/geo+json', 'If-None-Match': '*' }
+          : { 'Content-Type': 'application/merge-patch+json', 'If-Match': seen.headers.get('ETag') },
+        body: JSON.stringify({ type: 'Feature', properties: { drawings } }),
+      });
+      if (answer.ok) { said(`${new Date().toLocaleTimeString()} ✓`); return; }
+      const problem = await answer.json().catch(() => ({}));
+      if (answer.status !== 412) throw new Error(problem.detail || problem.title || `HTTP ${answer.status}`);
+    }
+    throw new Error('别人一直在标绘 · others kept drawing: try again');
+  } catch (error) { said(String(error.message)); }
+}
+
 // What is told is shown here once the server has it: the push brings it back.
 const tell = (properties) => write('walls', wall, properties);
 const told = () => walls.get(wall) || {};
@@ -207,7 +234,7 @@ $('replay').addEventListener('click', () => {
   tell({ replay: { from: instant('from'), to: instant('to'), speed: Number($('speed').value) } });
 });
 $('now').addEventListener('click', () => tell({ replay: null }));
-Draw.start({ ask, button, middle, said, drawings: () => told().drawings || [], tell: (drawings) => tell({ drawings }) });
+Draw.start({ ask, button, middle, said, drawings: () => told().drawings || [], change: redraw });
 ask('city').then((document) => { city = document; show(); return Draw.read(city); }).catch((error) => said(String(error.message)));
 ask('control/scenes').then((answer) => { scenes = answer.scenes; show(); }).catch((error) => said(String(error.message)));
 show();

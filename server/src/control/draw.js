@@ -84,7 +84,7 @@ const Draw = (() => {
       const line = document.createElement('li');
       const name = document.createElement('span');
       name.textContent = `${KINDS.find(([kind]) => kind === one.kind)?.[1] || one.kind} ${one.text || ''}`;
-      const key = host.button('清除 Clear', null, () => host.tell(host.drawings().filter((other) => other.id !== one.id)));
+      const key = host.button('清除 Clear', null, () => host.change((now) => now.filter((other) => other.id !== one.id)));
       key.setAttribute('aria-label', `清除 Clear ${name.textContent}`);
       line.append(name, key);
       return line;
@@ -115,9 +115,13 @@ const Draw = (() => {
 
   function done() {
     if ($('draw-done').disabled) return;
-    const now = host.drawings();
-    if (now.length >= DRAWINGS_MAX) { host.said(`最多 ${DRAWINGS_MAX} 个标绘 · at most ${DRAWINGS_MAX} drawings`); return; }
-    host.tell([...now, drawing()]);
+    const full = `最多 ${DRAWINGS_MAX} 个标绘 · at most ${DRAWINGS_MAX} drawings`;
+    if (host.drawings().length >= DRAWINGS_MAX) { host.said(full); return; }
+    const made = drawing();
+    host.change((now) => {
+      if (now.length >= DRAWINGS_MAX) throw new Error(full);
+      return [...now, made];
+    });
     points = [];
     $('draw-text').value = '';
     show();
@@ -198,7 +202,7 @@ const Draw = (() => {
     map.addEventListener('wheel', (event) => { if (view) { cursor = at(event); zoom(event.deltaY < 0 ? 1.25 : 0.8); event.preventDefault(); } }, { passive: false });
     $('draw-done').addEventListener('click', done);
     $('draw-back').addEventListener('click', () => { points.pop(); show(); });
-    $('draw-clear').addEventListener('click', () => host.tell([]));
+    $('draw-clear').addEventListener('click', () => host.change(() => []));
     $('draw-near').addEventListener('click', () => zoom(1.5));
     $('draw-far').addEventListener('click', () => zoom(1 / 1.5));
     $('draw-text').addEventListener('input', show);
