@@ -5,6 +5,7 @@ use citywall_model::limits;
 use citywall_query::{CollectionView, ItemsQuery, Measure, Vantage};
 use geo::Point;
 use rustc_hash::FxHashSet;
+use std::cell::Cell;
 
 /// An item and how far away it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +44,7 @@ pub fn nearest(
             format!("{count} is not between 1 and ANALYSIS_NEAREST_MAX ({})", limits::ANALYSIS_NEAREST_MAX),
         ));
     }
-    let geodesic = Geodesic { origin: Origin::new(place), from: Vantage::new(place.x(), place.y()) };
+    let geodesic = Geodesic { origin: Origin::new(place), from: Vantage::new(place.x(), place.y()), budget, looked: Cell::new(0) };
     let mut best: Vec<Neighbour> = Vec::new();
     for (collection, (view, query)) in collections.iter().enumerate() {
         let last = best.last().filter(|_| best.len() == count).map(|last| last.distance_m);
@@ -58,6 +59,9 @@ pub fn nearest(
                 }
             });
             budget.rows(looked as u64)?;
+            if !geodesic.goes_on() {
+                budget.time()?;
+            }
             if found.len() == count || looked < asked {
                 best.append(&mut found);
                 break;
@@ -109,13 +113,26 @@ pub fn within(
     Ok(found)
 }
 
-/// Metres on WGS 84 from a place.
-struct Geodesic {
+/// Items that are measured between two looks at the clock.
+const LOOK: u32 = 256;
+
+/// Metres on WGS 84 from a place, as long as there is time.
+struct Geodesic<'b> {
     origin: Origin,
     from: Vantage,
+    budget: &'b Budget,
+    looked: Cell<u32>,
 }
 
-impl Measure for Geodesic {
+impl Measure for Geodesic<'_> {
+    fn goes_on(&self) -> bool {
+        let looked = self.looked.get() + 1;
+        // Once the time is over, it stays so.
+        let is_over = looked == LOOK && self.budget.time().is_err();
+        self.looked.set(if is_over { looked - 1 } else { looked % LOOK });
+        !is_over
+    }
+
     fn from(&self) -> &Vantage {
         &self.from
     }

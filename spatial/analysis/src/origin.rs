@@ -11,6 +11,9 @@ use geo::{
 /// Degrees of latitude beyond which nothing is within [`NEAR`], and the half of that.
 const NEAR_DEGREES: (f64, f64) = (0.6, 0.3);
 
+/// A degree is nowhere longer, in metres.
+const DEGREE_MAX_M: f64 = 111_700.0;
+
 /// A place from which distances are measured.
 ///
 /// Up to 60 km the foot on an edge is found in a plane, and the geodesic to it follows from the
@@ -63,9 +66,21 @@ impl Origin {
         geometry::each_edge(wkb, |polygon, a, b| feet.edge(polygon, a.into(), b.into()));
         let metres = feet.least().or_else(|| match geometry::as_point(wkb) {
             Some(point) => Some(Geodesic.distance(self.place, Point::from(point))),
+            None if self.is_beyond(wkb, farthest) => None,
             None => far_m(self.place, &geometry::to_geo(wkb)?),
         });
         metres.filter(|metres| *metres <= farthest)
+    }
+
+    /// True if all of a geometry is farther away than so many metres, going by the middle of its envelope
+    /// and the longest way from there to a corner. One geodesic, where [`far_m`] takes hundreds.
+    fn is_beyond(&self, wkb: &[u8], farthest: f64) -> bool {
+        let bounds = geometry::bounds(wkb);
+        if !farthest.is_finite() || bounds.is_empty() {
+            return false;
+        }
+        let corner = (bounds.x_max - bounds.x_min).hypot(bounds.y_max - bounds.y_min) / 2.0;
+        Geodesic.distance(self.place, Point::from(bounds.center())) - corner * DEGREE_MAX_M > farthest
     }
 
     /// As [`Origin::to_wkb_m`], of edges; `None` where they have to be searched.

@@ -6,7 +6,7 @@
 mod postgres;
 
 use citywall_analysis::{
-    Budget,
+    AnalysisError, Budget,
     aggregate::{Measure, Places, Question, aggregate},
     distance,
     join::{Relation, Side, counts, pairs, read},
@@ -110,6 +110,34 @@ fn soak_the_nearest_are_those_of_brute_force_anywhere_on_the_globe() {
             }
         }
     }
+}
+
+#[test]
+fn from_far_away_the_nearest_are_those_of_brute_force_and_a_question_can_be_stopped() {
+    let mut random = fastrand::Rng::with_seed(12);
+    let folder = tempfile::tempdir().unwrap();
+    let shapes: Vec<Geometry> = (0..150)
+        .map(|_| {
+            let (x, y) = (117.0 + random.f64() * 0.5, 39.0 + random.f64() * 0.5);
+            star(&mut random, x, y, 0.01).into()
+        })
+        .collect();
+    let (_city, view) = layer(&folder, &shapes);
+    let collections = [(view, ItemsQuery::default())];
+    for place in [Point::new(1.0, 2.0), Point::new(-63.0, -39.0), Point::new(118.5, 39.2)] {
+        let mut expected: Vec<f64> = shapes.iter().map(|shape| distance::to_geometry_m(place, shape).unwrap()).collect();
+        expected.sort_by(f64::total_cmp);
+        let found = nearest(&collections, place, 10, None, &mut Budget::default()).unwrap();
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found.distance_m - expected).abs() < 1e-4, "{place:?} {found:?} {expected}");
+        }
+    }
+    let many: Vec<Geometry> = (0..2_000).map(|_| star(&mut random, 117.0, 39.0, 0.01).into()).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let (_city, view) = layer(&folder, &many);
+    let mut cancelled = Budget::default().until(Arc::new(true.into()));
+    let stopped = nearest(&[(view, ItemsQuery::default())], Point::new(1.0, 2.0), 10, None, &mut cancelled);
+    assert!(matches!(stopped, Err(AnalysisError::Cancelled)), "{stopped:?}");
 }
 
 #[test]

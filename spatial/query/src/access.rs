@@ -80,6 +80,14 @@ impl CollectionView {
         Some(layer.count_in_area(area, has_window.then_some(in_window)))
     }
 
+    /// True if a place (longitude, latitude) lies in the extent of a layer, or so many degrees around it.
+    #[must_use]
+    pub fn is_around(&self, x: f64, y: f64, degrees: f64) -> bool {
+        let Kind::Layer(layer) = &self.kind else { return false };
+        let around = Bbox::new(x - degrees, y - degrees, x + degrees, y + degrees);
+        layer.meta.extent.is_some_and(|extent| extent.intersects(&around))
+    }
+
     /// As [`CollectionView::is_quick`], of the items that a query finds, if it has nothing but windows
     /// and all are spread evenly.
     #[must_use]

@@ -14,6 +14,10 @@ pub trait Measure {
     /// How far away a geometry as WKB is; `None` if it is nowhere, and
     /// perhaps if it is farther away than `farthest`, where that is told sooner.
     fn to(&self, wkb: &[u8], farthest: f64) -> Option<f64>;
+    /// False if nothing more is wanted: what was found until then comes.
+    fn goes_on(&self) -> bool {
+        true
+    }
 }
 
 /// An item, by its distance and then its fid.
@@ -61,7 +65,7 @@ impl<'m, M: Measure, T> Best<'m, M, T> {
 
     /// The angle beyond which nothing is near enough.
     fn reach(&self) -> f64 {
-        self.farthest / self.measure.radian_m()
+        if self.measure.goes_on() { self.farthest / self.measure.radian_m() } else { f64::NEG_INFINITY }
     }
 
     /// Takes an item if it is among the nearest, and answers the angle that is near enough from then on.

@@ -7,7 +7,7 @@ use super::{
 use crate::{geojson::write, http::Problem, limits};
 use citywall_analysis::nearest::nearest;
 use citywall_model::CollectionId;
-use citywall_query::City;
+use citywall_query::{City, CollectionView};
 use serde_json::json;
 
 /// So many items are written, with what they have, in about the time that it takes to hand a question to another thread.
@@ -37,14 +37,18 @@ pub const OPERATION: Operation = Operation {
     answer,
 };
 
-/// The tree finds a few small items of layers at once.
+/// From farther away many items are about as near, and each is measured.
+const QUICK_DEGREES: f64 = 0.1;
+
+/// The tree finds a few small items of layers at once, near to the place.
 fn is_quick(city: &City, input: &Input) -> bool {
     let ids = input.list("collections");
     let count = input.whole("count", 10).unwrap_or(usize::MAX);
     let view = |id: &String| CollectionId::new(id).ok().and_then(|id| city.view(&id).ok());
     // Some more are looked at than are told.
-    let all_are = || ids.iter().all(|id| view(id).is_some_and(|view| view.is_quick(count.saturating_mul(2 * ids.len()))));
-    count <= QUICK_ITEMS && !input.has("filter") && all_are()
+    let is_around = |view: &CollectionView| input.place("place").is_some_and(|place| view.is_around(place.x(), place.y(), QUICK_DEGREES));
+    let is_quick = |view: &CollectionView| is_around(view) && view.is_quick(count.saturating_mul(2 * ids.len()));
+    count <= QUICK_ITEMS && !input.has("filter") && ids.iter().all(|id| view(id).is_some_and(|view| is_quick(&view)))
 }
 
 fn answer(desk: &Desk<'_>, input: &Input) -> Result<String, Problem> {
