@@ -3,6 +3,8 @@
 
 #[path = "../../../viewer/src/scene/alarm.rs"]
 mod alarm;
+#[path = "../../../viewer/src/scene/colour.rs"]
+mod colour;
 #[path = "../../../viewer/src/scene/file.rs"]
 mod file;
 #[path = "../../../viewer/src/scene/panel.rs"]
@@ -11,6 +13,7 @@ mod panel;
 mod scheme;
 
 pub use alarm::{SceneAlarm, SceneQuery};
+pub use colour::{CLASSES_MAX, ClassColour, Colouring, SceneColour};
 pub use file::{Mode, SERIES, Scene, SceneError, SceneIncidents, SceneMarkers, SceneMoving, SceneView};
 pub use panel::{Group, PanelKind, ScenePanel, Side};
 pub use scheme::{Scheme, SchemeName};

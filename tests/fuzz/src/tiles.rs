@@ -5,8 +5,11 @@
 mod mvt;
 #[path = "../../../viewer/src/tiles/style.rs"]
 mod style;
+#[path = "../../../viewer/src/tiles/table.rs"]
+mod table;
 
 pub use style::{ROLE_STYLES, Role};
+pub use table::Value;
 
 /// A vector tile: every path and attribute of it.
 pub fn feed(data: &[u8]) {
