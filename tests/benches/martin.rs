@@ -39,7 +39,7 @@ use std::{
 
 const CONNECTIONS: usize = 8;
 /// How often every tile is asked of a server that has none in its cache.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 10;
 /// How long cached tiles are asked for.
 const CACHED: Duration = Duration::from_secs(4);
 
