@@ -80,6 +80,7 @@ fn what_makes_no_sense_is_refused_by_its_name() {
         ("hotspots?collection=squares&method=density&radius=0", "radius"),
         ("hotspots?collection=squares&method=density&cell=0.1", "cell"),
         ("hotspots?collection=squares&method=density&kernel=box", "kernel"),
+        ("hotspots?collection=squares&method=density&weight=none", "weight"),
         ("hotspots?collection=squares&method=density&bbox=1,2,3", "bbox"),
         ("hotspots?collection=squares&method=clusters&minimum=-1", "minimum"),
         ("hotspots?collection=squares&method=clusters&members=yes", "members"),

@@ -5,7 +5,7 @@ use super::{
     areas::{Level, level_of},
     input::{Field, Input, Kind},
 };
-use crate::{geojson::write::geometry_value, http::Problem};
+use crate::{api::features::schema, geojson::write::geometry_value, http::Problem};
 use citywall_analysis::{
     aggregate::{Group, Measure, Places, Question, aggregate},
     cells::{Cell, Cells, Squares},
@@ -102,6 +102,11 @@ impl<'a> Hotspots<'a> {
         let within = |query: ItemsQuery| ItemsQuery { windows: window.into_iter().collect(), ..query };
         let (view, query) = desk.selection(input.text("collection").unwrap_or_default(), input.filter("filter")?)?;
         let against = input.filter("against-filter")?.map(|filter| desk.query("against-filter", &view, Some(filter))).transpose()?;
+        if let Some(name) = input.text("weight")
+            && schema::queryables(desk.city, &view.meta()).get(name).is_none()
+        {
+            return Err(Problem::parameter("weight", format!("there is no property “{name}”; /queryables lists them")));
+        }
         let as_features = input.choice("form", &["numbers", "geojson"])? == "geojson";
         Ok(Self { desk, input, query: within(query), against: against.map(within), view, window, as_features })
     }
