@@ -130,6 +130,7 @@ impl Reader {
         if matches!(op, Op::Function(_)) && !names_function(name) {
             return self.at("op", |r| Err(r.error("the name of an operator or a function", &Value::from(name))));
         }
+        let args = if op == Op::In || matches!(op, Op::Array(_)) { args } else { args.into_iter().map(alone).collect() };
         if op == Op::In && !matches!(args.get(1).map(|list| &list.node), Some(Node::Array(list)) if !list.is_empty()) {
             return Err(FilterError::new(&place, "a value and an array of at least one value to be in", "others"));
         }
@@ -229,5 +230,14 @@ fn write_coordinates(coordinates: &Coordinates) -> Value {
     match coordinates {
         Coordinates::Position(numbers) => json!(numbers),
         Coordinates::List(items) => Value::Array(items.iter().map(write_coordinates).collect()),
+    }
+}
+
+/// An array of one value is that value but for the functions of arrays, since text has no other way to
+/// write it than in parentheses.
+fn alone(mut arg: Expr) -> Expr {
+    match &mut arg.node {
+        Node::Array(all) if all.len() == 1 => all.pop().map_or(arg, alone),
+        _ => arg,
     }
 }

@@ -161,6 +161,16 @@ fn an_error_names_the_place_what_was_expected_and_what_was_found() {
 }
 
 #[test]
+fn an_array_of_one_value_is_the_value_but_for_functions_of_arrays() {
+    // Found by fuzzing: in text, f(a, ('b')) has no array.
+    let of = |op: &str| Filter::from_json(&format!(r#"{{"op": "{op}", "args": [{{"property": "a"}}, ["b"]]}}"#)).unwrap();
+    for (op, text) in [("f", "f(a, 'b')"), ("=", "a = 'b'"), ("a_contains", "a_contains(a, ('b'))"), ("in", "a IN ('b')")] {
+        assert!(of(op).to_text().eq_ignore_ascii_case(text), "{}", of(op).to_text());
+        assert_eq!(Filter::from_text(text).unwrap().to_text(), of(op).to_text());
+    }
+}
+
+#[test]
 fn a_filter_that_passes_a_limit_is_refused() {
     let deep = limits::FILTER_DEPTH_MAX + 1;
     for text in [
