@@ -3,7 +3,7 @@
 use crate::harness::{City, Server, event};
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
@@ -68,6 +68,17 @@ impl Receiver {
     pub fn wait_for(&self, count: usize) -> Vec<Received> {
         wait("the letters", || self.got.lock().unwrap().len() >= count);
         self.got.lock().unwrap().clone()
+    }
+
+    /// Waits for so many letters that are not one another's repetition, and gives them back: one whose
+    /// delivery was not noted before the server was killed comes twice under its key.
+    pub fn wait_for_different(&self, count: usize) -> Vec<Received> {
+        let different = || {
+            let (got, mut keys) = (self.got.lock().unwrap(), BTreeSet::new());
+            got.iter().filter(|letter| keys.insert(letter.headers["idempotency-key"].clone())).cloned().collect::<Vec<_>>()
+        };
+        wait("the letters", || different().len() >= count);
+        different()
     }
 }
 
