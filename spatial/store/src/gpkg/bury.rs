@@ -37,10 +37,12 @@ pub(super) fn bury(inner: &Inner, table: &str) -> Result<(), StoreError> {
 
 /// The tables that nothing refers to, as far as no import is under way.
 pub(super) fn orphans(conn: &Connection) -> Result<Vec<String>, StoreError> {
-    let kept = versions::all(conn)?.into_iter().map(|kept| kept.entry);
-    let entries = catalog::entries(conn)?.into_iter().chain(kept);
+    let tables = schema::tables(conn)?;
+    // The copy of a file that is being raised may be of a format that kept none.
+    let kept = if tables.iter().any(|table| table == versions::NAME) { versions::all(conn)? } else { Vec::new() };
+    let entries = catalog::entries(conn)?.into_iter().chain(kept.into_iter().map(|kept| kept.entry));
     let in_use: Vec<String> = entries.flat_map(|entry| [entry.aside, entry.solids_table]).flatten().collect();
-    let tables = schema::tables(conn)?.into_iter();
+    let tables = tables.into_iter();
     let left_over = |table: &String| [STAGE, OLD, SOLIDS].iter().any(|prefix| table.starts_with(prefix)) && !in_use.contains(table);
     Ok(tables.filter(left_over).collect())
 }

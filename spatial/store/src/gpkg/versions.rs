@@ -9,6 +9,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 /// The table of what is kept.
+pub(super) const NAME: &str = "citywall_versions";
 pub(super) const TABLE: &str = "
 CREATE TABLE citywall_versions (
   id TEXT NOT NULL,
