@@ -348,7 +348,8 @@ export function featureSteps({ page, city, document, shoot, watch }) {
       await open(page, 'scene');
       await page.locator('[data-act="sun"]').check();
       await page.locator('[data-act="hour"]').evaluate((input) => {
-        input.value = '720';
+        // Noon in New York, where the sun stands high on any day of the year.
+        input.value = '1020';
         input.dispatchEvent(new Event('input', { bubbles: true }));
       });
       const where = await page.evaluate(() => window.__citywall.map.getCenter().toArray().concat(window.__citywall.map.getZoom()));

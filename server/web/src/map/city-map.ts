@@ -16,7 +16,7 @@ import { namePoints, polygonsOf } from './labels';
 import { pick, type Hit } from './pick';
 import { labelSourceOf, LABEL_ZOOMS } from './style/areas';
 import { Sketcher, type SketchListener } from './sketcher';
-import { shadowsOf } from './shadows';
+import { nearest, shadowsOf } from './shadows';
 import { buildStyle, type StyleInput } from './style/build';
 import { RAISED_ZOOM } from './style/buildings';
 import { HIGHLIGHT_SOURCE } from './style/highlight';
@@ -365,7 +365,7 @@ export class CityMap {
       polygonsOf(feature.geometry as { type: string; coordinates?: unknown }).map((rings) => ({
         id: feature.id, ring: rings[0] ?? [], height: drawnHeight(layer.role, feature.properties) ?? 0,
       })));
-    this.show(SHADOWS_SOURCE, shadowsOf(houses, sun));
+    this.show(SHADOWS_SOURCE, shadowsOf(nearest(houses, this.map.getCenter().toArray()), sun));
     this.shadowsOf = this.map.getZoom().toFixed(2) + String(this.map.getCenter());
   }
 

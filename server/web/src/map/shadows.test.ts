@@ -1,6 +1,6 @@
 import { getPosition } from 'suncalc';
 import { expect, test } from 'vitest';
-import { shadowsOf } from './shadows';
+import { nearest, shadowsOf } from './shadows';
 
 const house = { id: 1, ring: [[117, 39], [117.001, 39], [117.001, 39.001], [117, 39.001], [117, 39]], height: 100 };
 
@@ -18,4 +18,11 @@ test('the sun stands where the almanac says', () => {
   const sun = getPosition(new Date('2026-06-21T04:14:00Z'), 39.13, 117.2);
   expect(sun.altitude).toBeCloseTo(90 - 39.13 + 23.44, 0);
   expect(Math.abs(sun.azimuth - 180)).toBeLessThan(3);
+});
+
+test('of more houses than cast shadows, those farthest from the middle cast none', () => {
+  const houses = Array.from({ length: 7_000 }, (_, id) => ({ id, ring: [[117 + id / 1e5, 39]], height: 10 }));
+  const kept = new Set(nearest(houses, [117.07, 39]).map(({ id }) => id));
+  expect([kept.size, kept.has(6_999), kept.has(1_000), kept.has(999)]).toEqual([6_000, true, true, false]);
+  expect(nearest(houses.slice(0, 10), [0, 0])).toHaveLength(10);
 });
