@@ -272,37 +272,6 @@ export function featureSteps({ page, city, document, shoot, watch }) {
       await page.locator('[data-side="leftHours"]').selectOption({ index: 0 });
       await close(page, 'compare');
     }],
-    ['two versions of a layer stand beside each other, with what differs between them', async () => {
-      await open(page, 'compare');
-      await page.locator('[data-with="version"]').click();
-      await page.locator('[data-difference], [data-one-version]').first().waitFor();
-      const layer = await page.locator('[data-versioned]').inputValue();
-      const get = async (path) => (await fetch(city.address(`collections/${layer}/${path}`), { headers: city.headers })).json();
-      const { versions } = await get('versions');
-      if (versions.length > 1) {
-        const [before] = versions.slice(-2);
-        const { added, removed, changed, features } = await get(`changes?since=${before.revision}&limit=10000`);
-        const counts = (await page.locator('[data-difference] dd').allInnerTexts()).map((text) => Number(text.replace(/\D/g, '')));
-        assert.deepEqual(counts, [added, removed, changed]);
-        const view = await page.evaluate(() => ({ center: window.__citywall.map.getCenter().toArray(), zoom: window.__citywall.map.getZoom() }));
-        await page.waitForFunction(([id, revision]) => window.__citywall.map.getSource(id).tiles[0].endsWith(`as-of=${revision}`), [layer, before.revision]);
-        // On the left is the earlier version: what has gone is marked there, what has come is not.
-        const roles = async (change) => {
-          const ring = features.find((feature) => feature.change === change)?.geometry.coordinates.flat(Infinity);
-          if (!ring) return [];
-          await page.evaluate((center) => window.__citywall.map.jumpTo({ center, zoom: 17 }), [ring[0], ring[1]]);
-          await waitForMap(page);
-          await shoot(`feature-compare-versions-${change}`);
-          return page.evaluate(() => window.__citywall.map.queryRenderedFeatures({ layers: ['sketch:fill'] }).map(({ properties }) => properties.role));
-        };
-        assert.ok(removed === 0 || (await roles('removed')).includes('removed'));
-        assert.ok(changed === 0 || (await roles('changed')).includes('changed'));
-        assert.ok(!(await roles('added')).includes('added'));
-        await page.evaluate((before) => window.__citywall.map.jumpTo(before), view);
-      } else await shoot('feature-compare-one-version');
-      await page.locator('[data-with="past"]').click();
-      await close(page, 'compare');
-    }],
     ['two states stand beside each other, and the divider moves with the keys', async () => {
       await open(page, 'compare');
       const divider = page.getByRole('separator');
@@ -365,6 +334,37 @@ export function featureSteps({ page, city, document, shoot, watch }) {
       await page.locator('[data-act="sun"]').uncheck();
       await page.evaluate(([lng, lat, zoom]) => window.__citywall.map.jumpTo({ center: [lng, lat], zoom, pitch: 0 }), where);
       await close(page, 'scene');
+    }],
+    ['two versions of a layer stand beside each other, with what differs between them', async () => {
+      await open(page, 'compare');
+      await page.locator('[data-with="version"]').click();
+      await page.locator('[data-difference], [data-one-version]').first().waitFor();
+      const layer = await page.locator('[data-versioned]').inputValue();
+      const get = async (path) => (await fetch(city.address(`collections/${layer}/${path}`), { headers: city.headers })).json();
+      const { versions } = await get('versions');
+      if (versions.length > 1) {
+        const [before] = versions.slice(-2);
+        const { added, removed, changed, features } = await get(`changes?since=${before.revision}&limit=10000`);
+        const counts = (await page.locator('[data-difference] dd').allInnerTexts()).map((text) => Number(text.replace(/\D/g, '')));
+        assert.deepEqual(counts, [added, removed, changed]);
+        const view = await page.evaluate(() => ({ center: window.__citywall.map.getCenter().toArray(), zoom: window.__citywall.map.getZoom() }));
+        await page.waitForFunction(([id, revision]) => window.__citywall.map.getSource(id).tiles[0].endsWith(`as-of=${revision}`), [layer, before.revision]);
+        // On the left is the earlier version: what has gone is marked there, what has come is not.
+        const roles = async (change) => {
+          const ring = features.find((feature) => feature.change === change)?.geometry.coordinates.flat(Infinity);
+          if (!ring) return [];
+          await page.evaluate((center) => window.__citywall.map.jumpTo({ center, zoom: 17 }), [ring[0], ring[1]]);
+          await waitForMap(page);
+          await shoot(`feature-compare-versions-${change}`);
+          return page.evaluate(() => window.__citywall.map.queryRenderedFeatures({ layers: ['sketch:fill'] }).map(({ properties }) => properties.role));
+        };
+        assert.ok(removed === 0 || (await roles('removed')).includes('removed'));
+        assert.ok(changed === 0 || (await roles('changed')).includes('changed'));
+        assert.ok(!(await roles('added')).includes('added'));
+        await page.evaluate((before) => window.__citywall.map.jumpTo(before), view);
+      } else await shoot('feature-compare-one-version');
+      await page.locator('[data-with="past"]').click();
+      await close(page, 'compare');
     }],
     ['the sheet is saved as PNG and as PDF', async () => {
       await open(page, 'print');
