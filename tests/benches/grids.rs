@@ -15,7 +15,7 @@ use citywall_analysis::{
 };
 use citywall_model::{CimCategory, CollectionId, LocalText, Wkb};
 use citywall_query::{City, CollectionView, ItemsQuery};
-use citywall_store::{GeoPackage, LayerDraft, NewFeature};
+use citywall_store::{GeoPackage, NewFeature};
 use citywall_tests::{Server, citywall_ok, get, peers, root, run};
 use database::{Postgres, hex};
 use std::{
@@ -97,17 +97,7 @@ fn seconds(time: Duration) -> String {
 
 /// The points as a layer.
 fn store(city: &City, points: &[[f64; 2]]) {
-    let draft = LayerDraft {
-        id: CollectionId::new("points").unwrap(),
-        title: LocalText::new("点", "Points"),
-        category: CimCategory::PublicThemes,
-        source: "generated".into(),
-        source_crs: "EPSG:4326".into(),
-        storage_crs: 4326,
-        generated: true,
-        id_field: None,
-    };
-    let mut stage = city.store().stage(draft).unwrap();
+    let mut stage = city.store().stage(common::generated("points", LocalText::new("点", "Points"), CimCategory::PublicThemes)).unwrap();
     for chunk in points.chunks(2_000) {
         let feature = |[x, y]: &[f64; 2]| NewFeature { geometry: Some(Wkb::point(*x, *y).unwrap()), ..NewFeature::default() };
         assert!(stage.write(chunk.iter().map(feature).collect()).unwrap().is_empty());

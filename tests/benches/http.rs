@@ -6,9 +6,9 @@
 
 mod common;
 
-use citywall_model::{CimCategory, CityProfile, CollectionId, LocalText, Value as Property, Wkb};
+use citywall_model::{CimCategory, CityProfile, LocalText, Value as Property, Wkb};
 use citywall_query::City;
-use citywall_store::{GeoPackage, LayerDraft, NewFeature};
+use citywall_store::{GeoPackage, NewFeature};
 use citywall_tests::Server;
 use serde_json::Value;
 use std::{
@@ -63,17 +63,7 @@ fn main() {
 fn points(folder: &Path) -> PathBuf {
     let file = folder.join("points.gpkg");
     let city = City::open(Arc::new(GeoPackage::create(&file, &CityProfile::named("Points")).unwrap())).unwrap();
-    let draft = LayerDraft {
-        id: CollectionId::new("points").unwrap(),
-        title: LocalText::new("点", "Points"),
-        category: CimCategory::PublicThemes,
-        source: "generated".into(),
-        source_crs: "EPSG:4326".into(),
-        storage_crs: 4326,
-        generated: true,
-        id_field: None,
-    };
-    let mut stage = city.store().stage(draft).unwrap();
+    let mut stage = city.store().stage(common::generated("points", LocalText::new("点", "Points"), CimCategory::PublicThemes)).unwrap();
     let mut random = fastrand::Rng::with_seed(20_260_301);
     let mut point = || NewFeature {
         geometry: Some(Wkb::point(SOUTH_WEST.0 + random.f64() * SIDE, SOUTH_WEST.1 + random.f64() * SIDE).unwrap()),

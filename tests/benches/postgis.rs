@@ -16,7 +16,7 @@ use citywall_analysis::{
 use citywall_cql2::{Filter, Queryables};
 use citywall_model::{Bbox, CimCategory, CollectionId, LocalText, Value, Wkb, geometry};
 use citywall_query::{City, CollectionView, ItemsQuery};
-use citywall_store::{GeoPackage, LayerDraft, NewFeature};
+use citywall_store::{GeoPackage, NewFeature};
 use citywall_tests::Server;
 use geo::{LineString, Point, Polygon};
 use postgis::Postgres;
@@ -154,17 +154,8 @@ fn grids(city: &City, extent: Bbox) -> Vec<Polygon> {
         }
         y += GRID.1;
     }
-    let draft = LayerDraft {
-        id: CollectionId::new("grids").unwrap(),
-        title: LocalText::new("格网", "Grids"),
-        category: CimCategory::SpatiotemporalBase,
-        source: "generated".into(),
-        source_crs: "EPSG:4326".into(),
-        storage_crs: 4326,
-        generated: true,
-        id_field: None,
-    };
-    let mut stage = city.store().stage(draft).unwrap();
+    let mut stage =
+        city.store().stage(common::generated("grids", LocalText::new("格网", "Grids"), CimCategory::SpatiotemporalBase)).unwrap();
     for chunk in all.chunks(2_000) {
         let feature = |shape: &Polygon| NewFeature {
             geometry: Some(Wkb::from_geo(&shape.clone().into()).unwrap()),

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each benchmark takes what it needs")]
 
+use citywall_model::{CimCategory, CollectionId, LocalText};
+use citywall_store::LayerDraft;
 use citywall_tests::{citywall_ok, run, shared};
 use serde_json::Value;
 use std::{
@@ -11,6 +13,20 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+
+/// What a benchmark makes up, as a layer.
+pub fn generated(id: &str, title: LocalText, category: CimCategory) -> LayerDraft {
+    LayerDraft {
+        id: CollectionId::new(id).unwrap(),
+        title,
+        category,
+        source: "generated".into(),
+        source_crs: "EPSG:4326".into(),
+        storage_crs: 4326,
+        generated: true,
+        id_field: None,
+    }
+}
 
 /// A row of BENCHMARKS.md: what was measured, the figure, the yardstick in the same run, the budget.
 pub fn row(benchmark: &str, result: &str, yardstick: &str, budget: &str) {

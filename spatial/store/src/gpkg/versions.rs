@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// The table of what is kept.
 pub(super) const NAME: &str = "citywall_versions";
+/// Makes it.
 pub(super) const TABLE: &str = "
 CREATE TABLE citywall_versions (
   id TEXT NOT NULL,
