@@ -410,70 +410,93 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
+/// How often there was a crowd in each area, as a rule found it and from its definition.
+fn crowds(steps: &[Happening], count: u32) -> [BTreeMap<String, u64>; 2] {
+    let mut story = Story::new();
+    let rule = json!({"title": "t", "level": 2, "collection": "events", "filter": "grade <= 2",
+        "when": {"kind": "rate", "count": count, "within_s": 60, "per": "district"}});
+    story.rule("r", rule);
+    // Of each event when it happened, its area and whether it is urgent.
+    let mut events: Vec<(i64, Option<u8>, bool)> = Vec::new();
+    // When those happened that counted, by area; how often there were enough.
+    let mut counted: BTreeMap<u8, Vec<i64>> = BTreeMap::new();
+    let (mut latest, mut expected): (i64, BTreeMap<String, u64>) = (i64::MIN, BTreeMap::new());
+    for step in steps {
+        let (n, is_new) = match step {
+            Happening::Open { late, area, urgent, wait } => {
+                let now = story.wait(i64::from(*wait));
+                events.push((now - i64::from(*late), *area, *urgent));
+                (events.len() - 1, true)
+            }
+            Happening::Learn { which, wait } if !events.is_empty() => {
+                story.wait(i64::from(*wait));
+                let n = which % events.len();
+                if events[n].1.is_some() && events[n].2 {
+                    continue;
+                }
+                (events[n].1, events[n].2) = (events[n].1.or(Some(0)), true);
+                (n, false)
+            }
+            Happening::Learn { .. } => continue,
+            Happening::Close(at) => {
+                story.close(*at);
+                continue;
+            }
+            Happening::Restart { wait } => {
+                story.wait(i64::from(*wait));
+                story.restart();
+                continue;
+            }
+        };
+        let (time, area, urgent) = events[n];
+        let code = area.map(|area| format!("a{area}"));
+        story.event(&format!("e{n}"), time, code.as_deref(), json!({"grade": if urgent { 1 } else { 9 }}), is_new);
+        let Some(area) = area.filter(|_| urgent) else { continue };
+        latest = latest.max(time);
+        let in_area = counted.entry(area).or_default();
+        in_area.push(time);
+        // Any window of 60 s that holds it; enough to try those that end with one of them.
+        let is_crowd = in_area
+            .iter()
+            .filter(|end| **end >= time && **end < time + 60)
+            .any(|end| in_area.iter().filter(|other| **other > end - 60 && *other <= end).count() >= count as usize);
+        if is_crowd && time + 60 > latest {
+            *expected.entry(format!("a{area}")).or_default() += 1;
+        }
+    }
+    story.finish(100);
+    let mut found: BTreeMap<String, u64> = BTreeMap::new();
+    for alarm in story.alarms("r") {
+        *found.entry(alarm.key).or_default() += alarm.count;
+    }
+    [found, expected]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn a_crowd_is_found_whatever_comes_late(steps in prop::collection::vec(happening(), 1..90), count in 1u32..5) {
-        let mut story = Story::new();
-        let rule = json!({"title": "t", "level": 2, "collection": "events", "filter": "grade <= 2",
-            "when": {"kind": "rate", "count": count, "within_s": 60, "per": "district"}});
-        story.rule("r", rule);
-        // Of each event when it happened, its area and whether it is urgent.
-        let mut events: Vec<(i64, Option<u8>, bool)> = Vec::new();
-        // Those that counted, by area, in the order in which they did; how often there were enough.
-        let mut counted: BTreeMap<u8, Vec<i64>> = BTreeMap::new();
-        let (mut latest, mut expected): (i64, BTreeMap<String, u64>) = (i64::MIN, BTreeMap::new());
-        for step in steps {
-            let (n, is_new) = match step {
-                Happening::Open { late, area, urgent, wait } => {
-                    let now = story.wait(i64::from(wait));
-                    events.push((now - i64::from(late), area, urgent));
-                    (events.len() - 1, true)
-                }
-                Happening::Learn { which, wait } if !events.is_empty() => {
-                    story.wait(i64::from(wait));
-                    let n = which % events.len();
-                    if events[n].1.is_some() && events[n].2 {
-                        continue;
-                    }
-                    (events[n].1, events[n].2) = (events[n].1.or(Some(0)), true);
-                    (n, false)
-                }
-                Happening::Learn { .. } => continue,
-                Happening::Close(at) => {
-                    story.close(at);
-                    continue;
-                }
-                Happening::Restart { wait } => {
-                    story.wait(i64::from(wait));
-                    story.restart();
-                    continue;
-                }
-            };
-            let (time, area, urgent) = events[n];
-            let code = area.map(|area| format!("a{area}"));
-            story.event(&format!("e{n}"), time, code.as_deref(), json!({"grade": if urgent { 1 } else { 9 }}), is_new);
-            let Some(area) = area.filter(|_| urgent) else { continue };
-            latest = latest.max(time);
-            if time + 60 <= latest {
-                continue;
-            }
-            let in_area = counted.entry(area).or_default();
-            in_area.push(time);
-            // Any window of 60 s that holds it; enough to try those that end with one of them.
-            let is_crowd = in_area.iter().filter(|end| **end >= time && **end < time + 60).any(|end| {
-                in_area.iter().filter(|other| **other > end - 60 && *other <= end).count() >= count as usize
-            });
-            if is_crowd {
-                *expected.entry(format!("a{area}")).or_default() += 1;
-            }
-        }
-        story.finish(100);
-        let mut found: BTreeMap<String, u64> = BTreeMap::new();
-        for alarm in story.alarms("r") {
-            *found.entry(alarm.key).or_default() += alarm.count;
-        }
+        let [found, expected] = crowds(&steps, count);
         prop_assert_eq!(found, expected);
     }
+}
+
+/// One that was learnt of late counts after a restart too, which reads changes by when they happened.
+#[test]
+fn what_counted_before_a_restart_counts_after_it() {
+    let open = |late, area: Option<u8>, wait| Happening::Open { late, area, urgent: area.is_some(), wait };
+    let learn = |which, wait| Happening::Learn { which, wait };
+    let steps = [
+        open(0, None, 0),
+        open(0, None, 38),
+        learn(0, 38),
+        open(31, Some(0), 14),
+        open(42, Some(1), 12),
+        Happening::Restart { wait: 0 },
+        learn(1, 0),
+    ];
+    let [found, expected] = crowds(&steps, 3);
+    assert_eq!(expected, BTreeMap::from([("a0".to_owned(), 1)]));
+    assert_eq!(found, expected);
 }

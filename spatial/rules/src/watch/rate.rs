@@ -17,7 +17,8 @@ pub(crate) const WINDOWS_KEPT: f64 = 2.0;
 type Moment = (Timestamp, u64);
 
 /// The memory of a rate rule. An item counts once, in the area in which it is when first it
-/// counts; one that comes later than a whole window after the latest one counts no more.
+/// counts. One that comes later than a whole window after the latest one finds nothing itself, but
+/// counts for what comes after it, so that what is remembered is the same in whatever order items come.
 pub(crate) struct RateWatch {
     rule: RateWhen,
     collection: CollectionId,
@@ -56,13 +57,17 @@ impl RateWatch {
         let area = self.area(item)?;
         let moment = (item.time(), item.fid());
         self.latest = self.latest.max(item.time());
-        if later(item.time(), self.rule.within_s) <= self.latest {
+        let horizon = later(self.latest, -WINDOWS_KEPT * self.rule.within_s);
+        self.forget(horizon);
+        if item.time() <= horizon {
             return None;
         }
-        self.forget();
         self.areas.insert(moment, area.clone());
         let opened = self.opened.entry(area.clone()).or_default();
         opened.insert(moment, item.clone());
+        if later(item.time(), self.rule.within_s) <= self.latest {
+            return None;
+        }
         let count = self.rule.count as usize;
         let mut around: Vec<_> = opened.range(..moment).rev().take(count - 1).collect();
         around.reverse();
@@ -78,8 +83,7 @@ impl RateWatch {
     }
 
     /// Forgets what cannot lie in a window any more.
-    fn forget(&mut self) {
-        let horizon = later(self.latest, -WINDOWS_KEPT * self.rule.within_s);
+    fn forget(&mut self, horizon: Timestamp) {
         while let Some(first) = self.areas.first_entry().filter(|first| first.key().0 <= horizon) {
             let (moment, area) = first.remove_entry();
             if let Entry::Occupied(mut opened) = self.opened.entry(area) {
