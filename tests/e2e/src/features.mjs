@@ -342,12 +342,12 @@ export function featureSteps({ page, city, document, shoot, watch }) {
       const layer = await page.locator('[data-versioned]').inputValue();
       const get = async (path) => (await fetch(city.address(`collections/${layer}/${path}`), { headers: city.headers })).json();
       const { versions } = await get('versions');
+      const view = await page.evaluate(() => ({ center: window.__citywall.map.getCenter().toArray(), zoom: window.__citywall.map.getZoom() }));
       if (versions.length > 1) {
         const [before] = versions.slice(-2);
         const { added, removed, changed, features } = await get(`changes?since=${before.revision}&limit=10000`);
         const counts = (await page.locator('[data-difference] dd').allInnerTexts()).map((text) => Number(text.replace(/\D/g, '')));
         assert.deepEqual(counts, [added, removed, changed]);
-        const view = await page.evaluate(() => ({ center: window.__citywall.map.getCenter().toArray(), zoom: window.__citywall.map.getZoom() }));
         await page.waitForFunction(([id, revision]) => window.__citywall.map.getSource(id).tiles[0].endsWith(`as-of=${revision}`), [layer, before.revision]);
         // On the left is the earlier version: what has gone is marked there, what has come is not.
         const roles = async (change) => {
@@ -365,6 +365,11 @@ export function featureSteps({ page, city, document, shoot, watch }) {
       } else await shoot('feature-compare-one-version');
       await page.locator('[data-with="past"]').click();
       await close(page, 'compare');
+      // The current version is drawn again from tiles of its own.
+      await page.evaluate(() => window.__citywall.map.jumpTo({ zoom: 15.4 }));
+      await page.waitForFunction((id) => !window.__citywall.map.getSource(id).tiles[0].includes('as-of'), layer);
+      await page.waitForFunction((id) => window.__citywall.map.querySourceFeatures(id, { sourceLayer: id }).length > 0, layer, { timeout: 60_000 });
+      await page.evaluate((before) => window.__citywall.map.jumpTo(before), view);
     }],
     ['the sheet is saved as PNG and as PDF', async () => {
       await open(page, 'print');

@@ -1,4 +1,4 @@
-import { validateStyleMin } from '@maplibre/maplibre-gl-style-spec';
+import { diff, validateStyleMin } from '@maplibre/maplibre-gl-style-spec';
 import { beforeAll, expect, test, vi } from 'vitest';
 import type { CollectionDocument } from '../../api/types';
 import { layersOf } from '../../layers/catalogue';
@@ -73,4 +73,11 @@ test('a new revision is a new address', () => {
   expect(roads?.type === 'vector' && roads.tiles).toEqual([
     'http://127.0.0.1:8080/collections/roads/tiles/WebMercatorQuad/{z}/{y}/{x}?v=8',
   ]);
+});
+
+test('buildings are drawn at every zoom again after an earlier version of them was', () => {
+  const [now, before] = [buildStyle(input()), buildStyle(input({ asOf: ({ id }) => (id === 'buildings' ? 5 : null) }))];
+  // The map keeps a source while the layers change; it leaves an end of the zooms as it is where a change says none.
+  const ranges = diff({ ...before, sources: now.sources }, now).filter(({ command }) => command === 'setLayerZoomRange').map(({ args }) => args);
+  expect(ranges).toEqual([['buildings:flat', 11, 24]]);
 });

@@ -21,6 +21,8 @@ import { SKETCH_SOURCE, sketchLayers, sketchSource } from './sketch';
 
 /** Deeper than this the map enlarges the tiles: a tile's grid is then finer than 0.2 m. */
 const TILE_ZOOM_MAX = 16;
+/** The style specification's own end of zooms. */
+const LAYER_ZOOM_MAX = 24;
 
 export interface StyleInput {
   layers: readonly Layer[];
@@ -116,9 +118,12 @@ export function buildStyle(input: StyleInput): StyleSpecification {
       ...fences.flatMap((layer) => fenceLayers(layer, input.fenceTitles, context)),
       ...sketchLayers(context),
       ...liveLayers(context, input.hidden),
-    ].map((layer) => scaled(layer, input.scale)),
+    ].map((layer) => ranged(scaled(layer, input.scale))),
   };
 }
+
+/** With both ends of its zooms: where a change leaves one out, MapLibre keeps the one before. */
+const ranged = (layer: LayerSpecification): LayerSpecification => ({ minzoom: 0, maxzoom: LAYER_ZOOM_MAX, ...layer });
 
 /** The layers of a style that the city keeps, with the map's own ids and source. */
 function keptLayers(layer: Layer, style: StyleDocument, context: StyleContext): LayerSpecification[] {
