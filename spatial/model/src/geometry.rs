@@ -282,20 +282,54 @@ pub fn check(bytes: &[u8]) -> Result<(), GeometryError> {
     if bytes.len() > limits::GEOMETRY_BYTES_MAX {
         return Err(GeometryError::TooLarge { name: "GEOMETRY_BYTES_MAX", max: limits::GEOMETRY_BYTES_MAX });
     }
-    let mut index = 0;
+    let mut check = Check::default();
     let mut walker = Walker::new(bytes);
-    let mut check = |_, [x, y, z]: [f64; 3]| {
+    walker.geometry(&mut check, 0)?;
+    if walker.at == bytes.len() { Ok(()) } else { Err(walker.malformed("bytes after the geometry")) }
+}
+
+/// Says what is wrong with vertices.
+#[derive(Default)]
+struct Check {
+    /// How many there have been, over the whole geometry.
+    index: usize,
+    /// Of a ring how many are to come.
+    left: u32,
+    /// Where a ring begins.
+    first: Option<[f64; 3]>,
+}
+
+impl Walk for Check {
+    fn part(&mut self, at: usize, part: Part, vertices: u32) -> Result<(), GeometryError> {
+        self.first = None;
+        self.left = if matches!(part, Part::Ring { .. }) { vertices } else { 0 };
+        let reason = match part {
+            Part::Ring { .. } if vertices < 4 => "a ring of fewer than 4 positions",
+            Part::Line if vertices < 2 => "a line of fewer than 2 positions",
+            _ => return Ok(()),
+        };
+        Err(GeometryError::Malformed { offset: at, reason })
+    }
+
+    #[inline]
+    fn vertex(&mut self, at: usize, [x, y, z]: [f64; 3]) -> Result<(), GeometryError> {
+        let index = self.index;
         if !(x.is_finite() && y.is_finite() && z.is_finite()) {
             return Err(GeometryError::NotFinite { index });
         }
         if !((-180.0..=180.0).contains(&x) && (-90.0..=90.0).contains(&y)) {
             return Err(GeometryError::OutOfRange { index, x, y });
         }
-        index += 1;
+        self.index += 1;
+        if self.left > 0 {
+            self.left -= 1;
+            let first = *self.first.get_or_insert([x, y, z]);
+            if self.left == 0 && first != [x, y, z] {
+                return Err(GeometryError::Malformed { offset: at, reason: "a ring that does not close" });
+            }
+        }
         Ok(())
-    };
-    walker.geometry(&mut check, 0)?;
-    if walker.at == bytes.len() { Ok(()) } else { Err(walker.malformed("bytes after the geometry")) }
+    }
 }
 
 /// Visits every edge of checked WKB, as its ends in degrees, with the number of the polygon that it
@@ -315,7 +349,7 @@ struct Edges<F> {
 }
 
 impl<F: FnMut(Option<u32>, [f64; 2], [f64; 2])> Walk for Edges<F> {
-    fn part(&mut self, part: Part, vertices: u32) {
+    fn part(&mut self, _: usize, part: Part, vertices: u32) -> Result<(), GeometryError> {
         self.polygons += u32::from(matches!(part, Part::Ring { is_outer: true }));
         self.part = part;
         // What has one vertex alone has it at both ends.
@@ -323,6 +357,7 @@ impl<F: FnMut(Option<u32>, [f64; 2], [f64; 2])> Walk for Edges<F> {
         if vertices == 1 {
             self.part = Part::Point;
         }
+        Ok(())
     }
 
     #[inline]
@@ -347,8 +382,10 @@ enum Part {
 
 /// Is told of what stands in WKB.
 trait Walk {
-    /// A part with so many vertices begins.
-    fn part(&mut self, _: Part, _: u32) {}
+    /// A part with so many vertices begins, whose bytes start at a place.
+    fn part(&mut self, _: usize, _: Part, _: u32) -> Result<(), GeometryError> {
+        Ok(())
+    }
     /// A vertex, with where its bytes start.
     fn vertex(&mut self, at: usize, position: [f64; 3]) -> Result<(), GeometryError>;
 }
@@ -426,7 +463,7 @@ impl<'a> Walker<'a> {
 
     #[inline]
     fn vertices(&mut self, part: Part, n: u32, has_z: bool, walk: &mut impl Walk) -> Result<(), GeometryError> {
-        walk.part(part, n);
+        walk.part(self.at, part, n)?;
         let size = if has_z { 24 } else { 16 };
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let Some(vertices) = rest.get(..n as usize * size) else {
@@ -453,6 +490,18 @@ mod tests {
         let wkb = Wkb::from_geo(&shape).expect("a good shape");
         assert_eq!(wkb.bounds(), Bbox::new(1.0, 2.0, 5.0, 7.0));
         assert_eq!(wkb.to_geo(), Some(shape));
+    }
+
+    #[test]
+    fn what_is_no_ring_or_line_is_refused() {
+        let shape = Geometry::Polygon(polygon![(x: 1.0, y: 2.0), (x: 5.0, y: 2.0), (x: 5.0, y: 7.0), (x: 1.0, y: 2.0)]);
+        let mut bytes = encode(&shape);
+        let last = bytes.len() - 16;
+        bytes[last..last + 8].copy_from_slice(&1.5_f64.to_le_bytes());
+        let refused = Wkb::new(bytes).expect_err("it does not close").to_string();
+        assert_eq!(refused, format!("not well-known binary: a ring that does not close at byte {last}"));
+        let line = Geometry::LineString(line_string![(x: 1.0, y: 2.0)]);
+        assert!(matches!(Wkb::from_geo(&line), Err(GeometryError::Malformed { offset: 9, .. })));
     }
 
     #[test]
