@@ -147,6 +147,14 @@ fn every_scene_and_an_alarm_look_as_they_did() {
     let arguments = ["--size", SIZE, "--time", TIME, "--scene", scenes.to_str().unwrap()];
     let mut drawn: BTreeMap<String, (PathBuf, Value)> = every_scene(&server.url, &arguments, &pictures().join("golden"));
     assert!(drawn.len() >= 16, "{:?}", drawn.keys());
+    // Hills, by day, low over the ground.
+    let day = temporary.path().join("relief.toml");
+    fs::write(&day, "scheme = \"day\"\n").unwrap();
+    let path = pictures().join("golden/relief.png");
+    let hills = ["--size", SIZE, "--time", TIME, "--scene", day.to_str().unwrap(), "--view", "117.40,40.17,12000,330,18"];
+    let said = picture(&server.url, &hills, &path);
+    assert!(said["ground"]["reliefs"].as_u64().unwrap() > 10, "{said}");
+    drawn.insert("relief".to_owned(), (path, said));
     let alarm = json!({"type": "Feature", "id": "alarm", "geometry": {"type": "Point", "coordinates": [117.205, 39.13]},
         "properties": {"source": "test", "time": "2026-03-01T03:59:00Z", "title": "危化品泄漏", "level": 1, "status": "raised"}});
     put(&server, "alarms", &alarm);

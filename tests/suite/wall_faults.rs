@@ -90,6 +90,9 @@ fn an_unknown_layer_a_corrupt_tile_and_another_version_are_said_and_the_rest_is_
         if path.starts_with("/collections/roads/tiles") {
             return vec![0x1a, 0xff, 0xff, 0xff, 0x07, 1, 2, 3];
         }
+        if path.starts_with("/collections/terrain/tiles") {
+            return b"no picture".to_vec();
+        }
         if path == "/city" {
             let mut city: Value = serde_json::from_slice(&body).unwrap();
             city["version"] = json!("99.0.0");
@@ -102,6 +105,7 @@ fn an_unknown_layer_a_corrupt_tile_and_another_version_are_said_and_the_rest_is_
     assert!(said["buildings"].as_u64().unwrap() > 1000, "the other layers are there: {said}");
     assert!(said["tile_faults"].as_u64().unwrap() > 0 && complaints(&said).contains("瓦片"), "{said}");
     assert!(complaints(&said).contains("99.0.0"), "{said}");
+    assert!(complaints(&said).contains("/collections/terrain/tiles") && said["ground"]["reliefs"] == 0, "level ground: {said}");
 }
 
 #[test]

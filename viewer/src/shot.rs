@@ -2,7 +2,8 @@
 
 use crate::{
     args::Args,
-    city::{City, CityFeed, Colours, Drawings, MarkerBook, Pick, Stage, ThingBook, Tiles},
+    camera::Rig,
+    city::{City, CityFeed, Colours, Drawings, Ground, MarkerBook, Pick, Stage, ThingBook, Tiles},
     displays::Displays,
     measure::{self, share},
     net::{Follower, Leader},
@@ -327,6 +328,18 @@ fn capture(app: &mut App) -> anyhow::Result<Image> {
     anyhow::bail!("the picture did not come back from the graphics device")
 }
 
+/// The ground that is drawn: how many tiles have relief, its height at the camera's target, the eye's over the
+/// ground under it; metres.
+fn ground(world: &World) -> serde_json::Value {
+    let (ground, rig) = (world.resource::<Ground>(), world.resource::<Rig>());
+    let eye = rig.eye(UVec2::ONE).position;
+    serde_json::json!({
+        "reliefs": ground.reliefs_drawn(),
+        "target_m": ground.drawn_m(rig.orbit.target),
+        "eye_above_m": eye.z - ground.drawn_m(eye.truncate()),
+    })
+}
+
 fn stats(app: &App, whole_after: Duration, missing: Option<&str>) -> serde_json::Value {
     let world = app.world();
     let picture = world.resource::<Picture>();
@@ -353,6 +366,7 @@ fn stats(app: &App, whole_after: Duration, missing: Option<&str>) -> serde_json:
         "alarm": world.resource::<Stage>().on().map(|alarm| alarm.title.clone()),
         "alarms_waiting": world.resource::<Stage>().waiting().len(),
         "card": world.resource::<Pick>().card.as_ref().map(|card| [card.collection.clone(), card.id.clone()]),
+        "ground": ground(world),
         "labels": world.resource::<City>().labels.len(),
         "labels_placed": world.resource::<Placed>().areas,
         "drawing_labels_placed": world.resource::<Placed>().drawn.len(),

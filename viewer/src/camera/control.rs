@@ -1,7 +1,7 @@
 //! Mouse and keys move the camera; it follows softly.
 
-use super::{Flight, Orbit};
-use crate::city::{City, PictureSize, Tour, WallSystems, orbit_of};
+use super::{Eye, Flight, Orbit};
+use crate::city::{City, Ground, PictureSize, Tour, WallSystems, orbit_of};
 use crate::scene::Scenes;
 use bevy::{
     input::mouse::{AccumulatedMouseMotion, AccumulatedMouseScroll, MouseScrollUnit},
@@ -28,6 +28,8 @@ const ZOOM_PER_S: f64 = 2.6;
 pub struct Rig {
     /// Where it is.
     pub orbit: Orbit,
+    /// The height of the ground that it stands on, metres above the city's datum.
+    pub ground_m: f64,
     goal: Orbit,
     flight: Option<Flight>,
     /// When a hand last moved it.
@@ -38,6 +40,17 @@ impl Rig {
     /// Is there at once.
     pub fn jump(&mut self, orbit: Orbit) {
         (self.orbit, self.goal, self.flight) = (orbit, orbit, None);
+    }
+
+    /// The view at a size in pixels.
+    #[must_use]
+    pub fn eye(&self, size: UVec2) -> Eye {
+        self.orbit.eye(size.x, size.y).lifted(self.ground_m)
+    }
+
+    /// The view that it goes to.
+    fn goal_eye(&self, size: UVec2) -> Eye {
+        self.goal.eye(size.x, size.y).lifted(self.ground_m)
     }
 
     /// Flies there.
@@ -112,7 +125,7 @@ fn steer(
     buttons: Res<ButtonInput<MouseButton>>,
     motion: Res<AccumulatedMouseMotion>,
     scroll: Res<AccumulatedMouseScroll>,
-    size: Res<PictureSize>,
+    (size, ground): (Res<PictureSize>, Res<Ground>),
     windows: Query<&Window>,
     interactions: Query<&Interaction>,
 ) {
@@ -124,7 +137,7 @@ fn steer(
     let moved = motion.delta.as_dvec2() * scale;
     if moved != DVec2::ZERO && buttons.any_pressed([MouseButton::Left, MouseButton::Right, MouseButton::Middle]) {
         rig.take();
-        let eye = rig.goal.eye(size.0.x, size.0.y);
+        let eye = rig.goal_eye(size.0);
         if buttons.pressed(MouseButton::Left) {
             // The ground under the middle of the screen stays under the hand.
             let middle = (eye.size / 2.0).as_vec2();
@@ -146,8 +159,8 @@ fn steer(
         let factor = ZOOM_PER_NOTCH.powf(-notches.clamp(-5.0, 5.0));
         // What is under the pointer stays there.
         let cursor = windows.iter().next().and_then(Window::physical_cursor_position);
-        if let Some(under) = cursor.and_then(|c| rig.goal.eye(size.0.x, size.0.y).ground(c)) {
-            let towards = under - rig.goal.target;
+        if let Some(under) = cursor.and_then(|c| ground.under(&rig.goal_eye(size.0), c)) {
+            let towards = under.truncate() - rig.goal.target;
             if towards.length() < rig.goal.distance * 4.0 {
                 rig.goal.target += towards * (1.0 - factor);
             }

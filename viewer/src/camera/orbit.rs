@@ -58,6 +58,8 @@ pub struct Eye {
     pub lines: f64,
     /// Metres to the target.
     pub distance: f64,
+    /// The height of the target, metres above the city's datum.
+    pub level_m: f64,
 }
 
 impl Orbit {
@@ -78,7 +80,7 @@ impl Orbit {
         height_m / 2.0 / (FOV_DEG / 2.0).to_radians().tan()
     }
 
-    /// The view at a size in pixels.
+    /// The view at a size in pixels, over level ground at 0 m.
     #[must_use]
     pub fn eye(&self, width: u32, height: u32) -> Eye {
         let (sin_b, cos_b) = self.bearing.to_radians().sin_cos();
@@ -98,11 +100,18 @@ impl Orbit {
             corner: DVec2::ZERO,
             lines: size.y,
             distance: self.distance,
+            level_m: 0.0,
         }
     }
 }
 
 impl Eye {
+    /// The same view of a target so many metres higher.
+    #[must_use]
+    pub fn lifted(self, level_m: f64) -> Self {
+        Self { position: self.position + DVec3::Z * level_m, level_m: self.level_m + level_m, ..self }
+    }
+
     /// What one display shows of the view; `pane` is its part of the picture in pixels. The frustum is
     /// cut off its axis, so that the displays together show the view without a break.
     #[must_use]
@@ -140,6 +149,8 @@ impl Eye {
             ],
             px_per_metre_at_1m: self.px_per_metre_at_1m(),
             tile_px,
+            level_m: self.level_m,
+            relief_m: (0.0, 0.0),
         }
     }
 
@@ -162,13 +173,19 @@ impl Eye {
         })
     }
 
-    /// The place on the ground under a pixel; `None` above the horizon.
+    /// The ray through a pixel; its part along the view is 1 long.
     #[must_use]
-    pub fn ground(&self, pixel: Vec2) -> Option<DVec2> {
+    pub fn ray(&self, pixel: Vec2) -> DVec3 {
         let x = (f64::from(pixel.x) / self.size.x * 2.0 - 1.0) * self.half.x + self.lens.x;
         let y = (1.0 - f64::from(pixel.y) / self.size.y * 2.0) * self.half.y + self.lens.y;
-        let ray = self.forward + self.right * x + self.up * y;
-        (ray.z < -1e-3).then(|| (self.position - ray * (self.position.z / ray.z)).truncate())
+        self.forward + self.right * x + self.up * y
+    }
+
+    /// The place under a pixel on level ground at the target's height; `None` above the horizon.
+    #[must_use]
+    pub fn ground(&self, pixel: Vec2) -> Option<DVec2> {
+        let ray = self.ray(pixel);
+        (ray.z < -1e-3).then(|| (self.position - ray * ((self.position.z - self.level_m) / ray.z)).truncate())
     }
 }
 
@@ -214,6 +231,17 @@ mod tests {
         assert!((eye.px_per_metre_at_1m() - whole.px_per_metre_at_1m()).abs() < 1e-9, "levels of detail are those of the wall");
         let corner = Vec2::new(2010.0, 900.0);
         assert!((whole.ground(corner).unwrap() - eye.ground(corner - pane.min.as_vec2()).unwrap()).length() < 0.01);
+    }
+
+    #[test]
+    fn a_lifted_view_is_the_same_view_of_higher_ground() {
+        let orbit = Orbit { target: DVec2::new(900.0, 40.0), distance: 800.0, bearing: 10.0, pitch: 20.0 };
+        let (low, high) = (orbit.eye(1920, 1080), orbit.eye(1920, 1080).lifted(1900.0));
+        let place = DVec3::new(1000.0, 300.0, 12.0);
+        let [a, b] = [low.project(place), high.project(place + DVec3::Z * 1900.0)].map(|seen| seen.unwrap().0);
+        assert!((a - b).length() < 1e-3);
+        let [a, b] = [low, high].map(|eye| eye.ground(Vec2::new(700.0, 900.0)).unwrap());
+        assert!((a - b).length() < 1e-6);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is drawn from the console, as lines and areas on the ground.
 
 use crate::{
-    city::City,
+    city::{City, Ground},
     geo::CityPlane,
     live::{Drawing, DrawingKind},
     render::Picture,
@@ -10,6 +10,8 @@ use crate::{
 use bevy::{math::DVec2, prelude::*};
 use std::f64::consts::TAU;
 
+/// Pieces of a line on ground that is not level.
+const PIECES: f64 = 96.0;
 /// Sides of the polygon that stands for a circle.
 const CIRCLE_SIDES: u32 = 96;
 /// The head of an arrow: its length as a share of the arrow's, and half its angle, radians.
@@ -20,39 +22,56 @@ const HEAD: (f64, f64) = (0.12, 0.45);
 pub struct Drawings {
     /// All, in the order in which they were drawn.
     pub list: Vec<Drawing>,
-    shown: Option<(Vec<Drawing>, CityPlane)>,
+    /// What is shown: on which plane, and whether on ground that is not level.
+    shown: Option<(Vec<Drawing>, CityPlane, bool)>,
 }
 
-pub(super) fn update(mut drawings: ResMut<Drawings>, city: Res<City>, mut picture: ResMut<Picture>) {
+pub(super) fn update(mut drawings: ResMut<Drawings>, city: Res<City>, ground: Res<Ground>, mut picture: ResMut<Picture>) {
     let Some(plane) = city.plane else { return };
-    if drawings.shown.as_ref().is_some_and(|(list, on)| *list == drawings.list && *on == plane) {
+    let has_relief = ground.has_relief();
+    if drawings.shown.as_ref().is_some_and(|(list, on, was)| *list == drawings.list && (*on, *was) == (plane, has_relief)) {
         return;
     }
-    picture.drawings = Some(drawings.list.iter().map(|drawing| geometry(drawing, plane)).collect());
-    drawings.shown = Some((drawings.list.clone(), plane));
+    picture.drawings = Some(drawings.list.iter().map(|drawing| geometry(drawing, plane, has_relief)).collect());
+    drawings.shown = Some((drawings.list.clone(), plane, has_relief));
 }
 
-/// Each has a geometry of its own, so that a small one is as fine as a large one.
-fn geometry(drawing: &Drawing, plane: CityPlane) -> TileGeometry {
+/// Each has a geometry of its own, so that a small one is as fine as a large one. On ground that is not level
+/// it has many points, which lie there each.
+fn geometry(drawing: &Drawing, plane: CityPlane, has_relief: bool) -> TileGeometry {
     let points: Vec<DVec2> = drawing.points.iter().map(|p| plane.forward(p.0, p.1)).collect();
+    let fine = |line: Vec<DVec2>| if has_relief { divided(&line) } else { line };
     match drawing.kind {
-        DrawingKind::Line => of_strokes(&[points], None),
-        DrawingKind::Area => of_strokes(&[closed(&points)], Some(&points)),
+        DrawingKind::Line => of_strokes(&[fine(points)], None),
+        DrawingKind::Area => {
+            let ring = fine(closed(&points));
+            of_strokes(std::slice::from_ref(&ring), Some(&ring[..ring.len().saturating_sub(1)]))
+        }
         DrawingKind::Arrow => {
             let head = head(&points);
-            of_strokes(&[points, head], None)
+            of_strokes(&[fine(points), fine(head)], None)
         }
         DrawingKind::Circle => {
             let at = |side: u32| points[0] + DVec2::from_angle(TAU * f64::from(side) / f64::from(CIRCLE_SIDES)) * drawing.radius_m;
             let ring: Vec<DVec2> = (0..CIRCLE_SIDES).map(at).collect();
             // The radius is drawn as well, since it is written.
-            of_strokes(&[closed(&ring), vec![points[0], ring[0]]], Some(&ring))
+            of_strokes(&[closed(&ring), fine(vec![points[0], ring[0]])], Some(&ring))
         }
         DrawingKind::Note => {
             let arm = |along: DVec2| vec![points[0] - along * NOTE_M, points[0] + along * NOTE_M];
             of_strokes(&[arm(DVec2::X), arm(DVec2::Y)], None)
         }
     }
+}
+
+/// A line through more points, none of which is far from the next.
+fn divided(line: &[DVec2]) -> Vec<DVec2> {
+    let step = (line.windows(2).map(|w| w[0].distance(w[1])).sum::<f64>() / PIECES).max(1.0);
+    let pieces = line.windows(2).flat_map(|w| {
+        let count = (w[0].distance(w[1]) / step).ceil().max(1.0);
+        (0..count as u32).map(move |k| w[0].lerp(w[1], f64::from(k) / count))
+    });
+    pieces.chain(line.last().copied()).collect()
 }
 
 /// Half the cross at the foot of a note, metres.
@@ -79,7 +98,7 @@ mod tests {
     fn every_kind_is_drawn_and_a_circle_has_its_radius() {
         let plane = CityPlane::around(117.2, 39.1);
         let drawing = |kind, points: &[(f64, f64)]| {
-            geometry(&Drawing { id: "a".into(), kind, points: points.to_vec(), text: String::new(), radius_m: 1500.0 }, plane)
+            geometry(&Drawing { id: "a".into(), kind, points: points.to_vec(), text: String::new(), radius_m: 1500.0 }, plane, false)
         };
         let (a, b, c) = ((117.2, 39.1), (117.22, 39.1), (117.22, 39.12));
         let counts = |g: &TileGeometry| (g.counts[DrawKind::Line as usize], g.counts[DrawKind::Fill as usize]);
@@ -87,6 +106,9 @@ mod tests {
         assert_eq!(counts(&drawing(DrawingKind::Arrow, &[a, b])), (3, 0));
         assert_eq!(counts(&drawing(DrawingKind::Area, &[a, b, c])), (3, 1));
         assert_eq!(counts(&drawing(DrawingKind::Note, &[a])), (2, 0));
+        let line = [DVec2::ZERO, DVec2::new(300.0, 0.0), DVec2::new(300.0, 900.0)];
+        let fine = divided(&line);
+        assert!(fine.windows(2).all(|w| w[0].distance(w[1]) < 13.0) && line.iter().all(|p| fine.contains(p)));
         let circle = drawing(DrawingKind::Circle, &[a]);
         assert_eq!(counts(&circle), (CIRCLE_SIDES + 1, CIRCLE_SIDES - 2));
         let reach = circle.records[circle.range(DrawKind::Line).start as usize..]

@@ -5,13 +5,13 @@ use crate::{
     camera::{Orbit, Rig},
     city::{PictureSize, tiles::Tiles},
     geo::CityPlane,
-    net::{CityUpdate, Label, LayerPlan, LiveUpdate, Server, TilePlan},
+    net::{CityUpdate, ElevationPlan, Label, LayerPlan, LiveUpdate, Server, TilePlan},
     render::Picture,
     scene::{SceneView, Scenes},
     tiles::Role,
 };
 use bevy::prelude::*;
-use citywall_wire::CityDocument;
+use citywall_wire::{CityDocument, CollectionDocument};
 use std::{
     sync::{Arc, Mutex, PoisonError, mpsc::Receiver},
     time::Instant,
@@ -161,7 +161,13 @@ fn take_document(
         picture.arrived.clear();
         tiles.begin(plane, extent);
     }
-    let plan = TilePlan { plane, layers: plan_layers(&document, scenes, city) };
+    let is_ground = |c: &&CollectionDocument| c.kind == "elevation" && !scenes.hidden().contains(&c.id);
+    let elevation = document.collections.iter().find(is_ground).map(|c| ElevationPlan {
+        collection: c.id.clone(),
+        revision: c.revision,
+        extent: c.extent,
+    });
+    let plan = TilePlan { plane, layers: plan_layers(&document, scenes, city), elevation };
     tiles.set_plan(Arc::new(plan), extent);
     let city_home = home_of(&document, plane, extent, size);
     let home = scenes.current().home.as_ref().map_or(city_home, |view| orbit_of(view.get_ref(), plane));

@@ -29,6 +29,7 @@ pub(super) fn lead(
         view: ToldView { longitude, latitude, distance: orbit.distance, bearing: orbit.bearing, pitch: orbit.pitch },
         scene: scenes.name().to_owned(),
         mode: scenes.mode(),
+        ground_m: rig.ground_m,
         chosen: chosen.0.clone(),
         picture: leader.picture,
     };
@@ -61,7 +62,8 @@ pub(super) fn follow(
 /// Looks from where the leader looks, whatever else would move the camera.
 pub(super) fn look(follower: Option<Res<Follower>>, city: Res<City>, mut rig: ResMut<Rig>) {
     let (Some(follower), Some(plane)) = (follower, city.plane) else { return };
-    if let Some(LeadFrame { view, .. }) = &follower.frame {
+    if let Some(LeadFrame { view, ground_m, .. }) = &follower.frame {
+        rig.ground_m = *ground_m;
         let target = plane.forward(view.longitude, view.latitude);
         rig.jump(Orbit { target, distance: view.distance, bearing: view.bearing, pitch: view.pitch });
     }

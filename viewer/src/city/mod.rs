@@ -4,6 +4,7 @@ mod clock;
 mod colours;
 mod drawings;
 mod feed;
+mod ground;
 mod lead;
 mod markers;
 mod orders;
@@ -17,6 +18,7 @@ pub use clock::WallClock;
 pub use colours::Colours;
 pub use drawings::Drawings;
 pub use feed::{City, CityFeed, Wish, orbit_of};
+pub use ground::Ground;
 pub use markers::{Chosen, MarkerBook};
 pub use orders::Tour;
 pub use pick::{Card, Pick, click};
@@ -60,6 +62,7 @@ impl Plugin for CityPlugin {
             .init_resource::<MarkerBook>()
             .init_resource::<Chosen>()
             .init_resource::<Drawings>()
+            .init_resource::<Ground>()
             .insert_resource(Tour::starting(self.tour))
             .init_resource::<Stage>()
             .init_resource::<Pick>()
@@ -82,7 +85,7 @@ impl Plugin for CityPlugin {
                     .chain()
                     .in_set(WallSystems::Receive),
             )
-            .add_systems(Update, (lead::look, lead::lead).chain().after(WallSystems::Move).before(WallSystems::Choose))
+            .add_systems(Update, (lead::look, ground::lift, lead::lead).chain().after(WallSystems::Move).before(WallSystems::Choose))
             .add_systems(
                 Update,
                 (tiles::choose, pick::answer, markers::update, things::update, drawings::update, stage::light, write_frame)
@@ -96,11 +99,12 @@ fn write_frame(
     rig: Res<Rig>,
     (size, displays): (Res<PictureSize>, Res<Displays>),
     scheme: Res<CurrentScheme>,
-    clock: Res<WallClock>,
+    (clock, ground): (Res<WallClock>, Res<Ground>),
     mut picture: ResMut<Picture>,
 ) {
-    let eye = rig.orbit.eye(size.0.x, size.0.y).pane(displays.pane());
+    let eye = rig.eye(size.0).pane(displays.pane());
     picture.eye = eye.position;
     picture.lines = size.0.y;
-    picture.frame = crate::render::FrameUniform::new(&eye, &scheme.0, &picture.overlay, &picture.classes, clock.seconds());
+    picture.frame =
+        crate::render::FrameUniform::new(&eye, &scheme.0, &picture.overlay, &picture.classes, ground.has_relief(), clock.seconds());
 }

@@ -3,13 +3,16 @@
 
 use crate::{
     camera::{Eye, Rig},
-    city::{Chosen, City, CityFeed, Stage, ThingBook, Tiles},
+    city::{Chosen, City, CityFeed, Ground, Stage, ThingBook, Tiles},
     geo::CityPlane,
     net::{Desk, encode},
     scene::Scenes,
     ui::PanelDesk,
 };
-use bevy::{math::DVec2, prelude::*};
+use bevy::{
+    math::{DVec2, DVec3},
+    prelude::*,
+};
 use citywall_wire::Feature;
 use geo::{Contains, Intersects};
 use geo_types::{Line, LineString, Point, Polygon};
@@ -53,40 +56,41 @@ pub struct Pick {
 /// From high above to the ground, metres on the city's plane.
 #[derive(Clone, Copy, Debug)]
 struct Ray {
-    high: DVec2,
-    low: DVec2,
-    /// The height of its upper end.
-    top_m: f64,
+    high: DVec3,
+    low: DVec3,
     plane: CityPlane,
 }
 
 impl Ray {
-    fn under(eye: &Eye, pointer: Vec2, plane: CityPlane) -> Option<Self> {
-        let low = eye.ground(pointer)?;
-        let rise = (TALLEST_M / eye.position.z).min(0.98);
-        let high = low.lerp(eye.position.truncate(), rise);
-        Some(Self { high, low, top_m: rise * eye.position.z, plane }).filter(|_| low.distance(eye.position.truncate()) < FARTHEST_M)
+    fn under(eye: &Eye, pointer: Vec2, ground: &Ground, plane: CityPlane) -> Option<Self> {
+        let low = ground.under(eye, pointer)?;
+        let rise = (TALLEST_M / (eye.position.z - low.z).max(1.0)).min(0.98);
+        let high = low.lerp(eye.position, rise);
+        Some(Self { high, low, plane }).filter(|_| low.truncate().distance(eye.position.truncate()) < FARTHEST_M)
     }
 
     /// West, south, east, north in degrees.
     fn window(&self) -> [f64; 4] {
-        let (a, b) = (self.plane.inverse(self.high), self.plane.inverse(self.low));
+        let (a, b) = (self.plane.inverse(self.high.truncate()), self.plane.inverse(self.low.truncate()));
         [a.0.min(b.0), a.1.min(b.1), a.0.max(b.0), a.1.max(b.1)]
     }
 
-    /// How far along the ray, 0 (high) to 1 (ground), it meets a building; `None` if it does not.
-    fn meets(&self, outline: &Polygon, height_m: f64) -> Option<f64> {
-        let roof = 1.0 - (height_m / self.top_m).min(1.0);
-        let at = |t: f64| self.high.lerp(self.low, t);
+    /// How far along the ray, 0 (high) to 1 (ground), it meets a building; `None` if it does not. `foot_m` is
+    /// the ground that it stands on.
+    fn meets(&self, outline: &Polygon, foot_m: f64, height_m: f64) -> Option<f64> {
+        let fall = (self.high.z - self.low.z).max(1e-3);
+        let share = |height: f64| ((self.high.z - height) / fall).clamp(0.0, 1.0);
+        let (roof, foot) = (share(foot_m + height_m), share(foot_m));
+        let at = |t: f64| self.high.lerp(self.low, t).truncate();
         let place = |p: DVec2| -> geo_types::Coord { self.plane.inverse(p).into() };
         if outline.contains(&Point::from(place(at(roof)))) {
             return Some(roof);
         }
-        if !Line::new(place(at(roof)), place(at(1.0))).intersects(outline) {
+        if !Line::new(place(at(roof)), place(at(foot))).intersects(outline) {
             return None;
         }
         // Where it goes in: halved until a metre is left, which the eye cannot tell.
-        let (mut out, mut inside) = (roof, 1.0);
+        let (mut out, mut inside) = (roof, foot);
         for _ in 0..12 {
             let middle = f64::midpoint(out, inside);
             if Line::new(place(at(roof)), place(at(middle))).intersects(outline) { inside = middle } else { out = middle }
@@ -128,10 +132,17 @@ impl Pick {
 }
 
 /// The marker under the pointer.
-fn marker_at(eye: &Eye, pointer: Vec2, plane: CityPlane, feed: &CityFeed, scenes: &Scenes, things: &ThingBook) -> Option<(String, String)> {
+fn marker_at(
+    eye: &Eye,
+    pointer: Vec2,
+    (plane, ground): (CityPlane, &Ground),
+    feed: &CityFeed,
+    scenes: &Scenes,
+    things: &ThingBook,
+) -> Option<(String, String)> {
     let reach = REACH_PX * eye.size.y as f32 / 1080.0;
     let away = |place: DVec2, lift_px: f32| {
-        let (at, _) = eye.project(place.extend(0.0))?;
+        let (at, _) = eye.project(ground.place(place))?;
         // An incident's head stands on a column.
         let nearest = pointer.clamp(at - Vec2::Y * lift_px, at);
         Some(nearest.distance(pointer)).filter(|d| *d < reach)
@@ -180,23 +191,23 @@ pub fn click(
     rig: &Rig,
     size: UVec2,
     (feed, city, scenes, things): (&CityFeed, &City, &Scenes, &ThingBook),
-    tiles: &Tiles,
+    (tiles, ground): (&Tiles, &Ground),
 ) {
     let Some(plane) = city.plane else { return };
-    let eye = rig.orbit.eye(size.x, size.y);
-    if let Some((collection, id)) = marker_at(&eye, pointer, plane, feed, scenes, things) {
+    let eye = rig.eye(size);
+    if let Some((collection, id)) = marker_at(&eye, pointer, (plane, ground), feed, scenes, things) {
         pick.open(&collection, &id);
         chosen.0 = Some((collection, id));
         return;
     }
     chosen.0 = None;
     pick.close();
-    if let (Some(buildings), Some(ray)) = (tiles.buildings(), Ray::under(&eye, pointer, plane)) {
+    if let (Some(buildings), Some(ray)) = (tiles.buildings(), Ray::under(&eye, pointer, ground, plane)) {
         let [w, s, e, n] = ray.window();
         let path = format!("/collections/{}/items?bbox={w},{s},{e},{n}&limit={BUILDINGS_MAX}", encode(&buildings));
         pick.pending = Some((path, buildings, ray));
-    } else if let Some(ground) = eye.ground(pointer) {
-        pick_area(pick, city, plane, ground);
+    } else if let Some(place) = ground.under(&eye, pointer) {
+        pick_area(pick, city, plane, place.truncate());
     }
 }
 
@@ -209,7 +220,13 @@ fn pick_area(pick: &mut Pick, city: &City, plane: CityPlane, ground: DVec2) {
 }
 
 /// Takes in what the server says: which building the ray meets, and what is in the card.
-pub(super) fn answer(mut pick: ResMut<Pick>, city: Res<City>, desk: Res<PanelDesk>, stage: Res<Stage>, mut seen: Local<usize>) {
+pub(super) fn answer(
+    mut pick: ResMut<Pick>,
+    (city, ground): (Res<City>, Res<Ground>),
+    desk: Res<PanelDesk>,
+    stage: Res<Stage>,
+    mut seen: Local<usize>,
+) {
     // An alarm that takes the stage needs the room.
     let alarms = stage.on().is_some() as usize + stage.waiting().len();
     if std::mem::replace(&mut *seen, alarms) < alarms {
@@ -221,14 +238,18 @@ pub(super) fn answer(mut pick: ResMut<Pick>, city: Res<City>, desk: Res<PanelDes
         if let Some(page) = answer.page {
             let met = page.features.iter().filter_map(|f| {
                 let height = height_of(f);
-                let at = outlines(f.geometry.as_ref()?).iter().filter_map(|o| ray.meets(o, height)).min_by(f64::total_cmp)?;
+                let foot = |outline: &Polygon| {
+                    ground.drawn_m(outline.exterior().0.first().map_or(ray.low.truncate(), |c| ray.plane.forward(c.x, c.y)))
+                };
+                let outlines = outlines(f.geometry.as_ref()?);
+                let at = outlines.iter().filter_map(|o| ray.meets(o, foot(o), height)).min_by(f64::total_cmp)?;
                 Some((at, f.id.clone()))
             });
             match met.min_by(|a, b| a.0.total_cmp(&b.0)) {
                 Some((_, id)) => pick.open(&collection, &id),
                 None => {
                     pick.pending = None;
-                    pick_area(&mut pick, &city, ray.plane, ray.low);
+                    pick_area(&mut pick, &city, ray.plane, ray.low.truncate());
                 }
             }
         } else if answer.failure.is_some() {
@@ -258,12 +279,14 @@ mod tests {
     fn of_two_buildings_in_a_row_the_one_before_is_met_unless_the_ray_passes_over_it() {
         let plane = CityPlane::around(117.2, 39.1);
         // From 700 m up, 700 m to the south, to the ground at the origin: 45 degrees.
-        let ray = Ray { high: DVec2::new(0.0, -700.0), low: DVec2::ZERO, top_m: 700.0, plane };
+        let ray = Ray { high: DVec3::new(0.0, -700.0, 900.0), low: DVec3::new(0.0, 0.0, 200.0), plane };
         let (before, behind) = (square(plane, 0.0, -60.0, 10.0), square(plane, 0.0, 0.0, 10.0));
-        let meets = |outline: &Polygon, height: f64| ray.meets(outline, height);
+        let meets = |outline: &Polygon, height: f64| ray.meets(outline, 200.0, height);
         // 60 m before the place where it lands, the ray is 60 m high.
         assert!(meets(&before, 90.0).unwrap() < meets(&behind, 90.0).unwrap());
         assert!(meets(&before, 30.0).is_none() && meets(&behind, 30.0).is_some());
+        // On ground that is higher it reaches up to the ray.
+        assert!(ray.meets(&before, 230.0, 30.0).is_some());
         assert!(meets(&square(plane, 200.0, 0.0, 10.0), 90.0).is_none());
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::{
     camera::Rig,
-    city::{City, PictureSize, WallClock},
+    city::{City, Ground, PictureSize, WallClock},
     displays::Displays,
     geo::{CityPlane, TileId},
-    lod::{Pyramid, Selection, TileCache},
+    lod::{Pyramid, Selection, TileCache, View},
     net::{TileLoader, TilePlan},
     render::{Picture, TileDraw},
     scene::Colouring,
@@ -34,7 +34,6 @@ pub struct Tiles {
     selection: Selection,
     tile_px: f64,
     faults: u64,
-    top_m: f32,
     drawn_levels: BTreeSet<u8>,
     /// What is known of the buildings of each tile on the GPU, and their states there.
     tables: FxHashMap<TileId, (BuildingTable, Vec<u32>)>,
@@ -71,7 +70,6 @@ impl Tiles {
             selection: Selection::default(),
             tile_px,
             faults: 0,
-            top_m: 0.0,
             drawn_levels: BTreeSet::new(),
             tables: FxHashMap::default(),
             colouring: None,
@@ -161,7 +159,16 @@ fn states(table: &BuildingTable, colouring: Option<&Colouring>) -> Vec<u32> {
     }
 }
 
-pub(super) fn receive(mut tiles: ResMut<Tiles>, mut picture: ResMut<Picture>, mut city: ResMut<City>, clock: Res<WallClock>) {
+pub(super) fn receive(
+    mut tiles: ResMut<Tiles>,
+    mut ground: ResMut<Ground>,
+    mut picture: ResMut<Picture>,
+    mut city: ResMut<City>,
+    clock: Res<WallClock>,
+) {
+    if let Some(plane) = city.plane {
+        ground.on(plane);
+    }
     for _ in 0..ARRIVALS_PER_FRAME_MAX {
         let Some(outcome) = tiles.loader.finished() else { break };
         for fault in &outcome.faults {
@@ -182,7 +189,7 @@ pub(super) fn receive(mut tiles: ResMut<Tiles>, mut picture: ResMut<Picture>, mu
                 geometry.states = states(&table, tiles.colouring.as_ref());
                 tiles.tables.insert(outcome.tile, (table, geometry.states.clone()));
                 tiles.cache.arrive(outcome.tile, geometry.bytes());
-                tiles.top_m = tiles.top_m.max(geometry.top_m);
+                ground.take(outcome.tile, geometry.relief.clone());
                 picture.arrived.push((outcome.tile, geometry));
             }
             Err(error) => {
@@ -194,7 +201,7 @@ pub(super) fn receive(mut tiles: ResMut<Tiles>, mut picture: ResMut<Picture>, mu
 }
 
 pub(super) fn choose(
-    mut tiles: ResMut<Tiles>,
+    (mut tiles, mut ground): (ResMut<Tiles>, ResMut<Ground>),
     mut picture: ResMut<Picture>,
     rig: Res<Rig>,
     (size, displays): (Res<PictureSize>, Res<Displays>),
@@ -203,7 +210,8 @@ pub(super) fn choose(
     let tiles = &mut *tiles;
     let (Some(pyramid), Some(plan)) = (&tiles.pyramid, &tiles.plan) else { return };
     let Ok(pyramid) = pyramid.lock() else { return };
-    let view = rig.orbit.eye(size.0.x, size.0.y).pane(displays.pane()).lod_view(tiles.tile_px * f64::from(size.0.y) / 1080.0);
+    let view = rig.eye(size.0).pane(displays.pane()).lod_view(tiles.tile_px * f64::from(size.0.y) / 1080.0);
+    let view = View { relief_m: ground.range_m(), ..view };
     let selection = pyramid.select(&view, &|t| tiles.cache.is_ready(t));
     let stale = tiles.cache.stale(&selection.draw);
     for tile in selection.fetch.iter().copied().chain(stale) {
@@ -217,7 +225,11 @@ pub(super) fn choose(
     }
     let kept: Vec<TileId> = selection.draw.iter().chain(pyramid.roots()).copied().collect();
     let left = tiles.cache.turn(kept);
-    left.iter().for_each(|tile| drop(tiles.tables.remove(tile)));
+    for tile in &left {
+        tiles.tables.remove(tile);
+        ground.take(*tile, None);
+    }
+    ground.draw(&selection.draw);
     picture.left.extend(left);
     picture.draw.clear();
     picture.draw.extend(selection.draw.iter().map(|&tile| TileDraw { tile }));

@@ -4,4 +4,4 @@ mod plane;
 mod tile;
 
 pub use plane::CityPlane;
-pub use tile::TileId;
+pub use tile::{TileId, world_share};

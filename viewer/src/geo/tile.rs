@@ -13,15 +13,20 @@ pub struct TileId {
     pub y: u32,
 }
 
+/// How far east and south a position in degrees lies on the square map of the world, 0 to 1.
+#[must_use]
+pub fn world_share(longitude: f64, latitude: f64) -> (f64, f64) {
+    let phi = latitude.clamp(-85.051_128, 85.051_128).to_radians();
+    ((longitude + 180.0) / 360.0, (1.0 - phi.tan().asinh() / PI) / 2.0)
+}
+
 impl TileId {
     /// The tile at a level that holds a position in degrees.
     #[must_use]
     pub fn holding(z: u8, longitude: f64, latitude: f64) -> Self {
         let n = f64::from(1u32 << z);
-        let phi = latitude.clamp(-85.051_128, 85.051_128).to_radians();
-        let fx = (longitude + 180.0) / 360.0 * n;
-        let fy = (1.0 - phi.tan().asinh() / PI) / 2.0 * n;
-        Self { z, x: fx.clamp(0.0, n - 1.0) as u32, y: fy.clamp(0.0, n - 1.0) as u32 }
+        let (fx, fy) = world_share(longitude, latitude);
+        Self { z, x: (fx * n).clamp(0.0, n - 1.0) as u32, y: (fy * n).clamp(0.0, n - 1.0) as u32 }
     }
 
     /// The longitude and latitude of a place in the tile; (0, 0) is its north-western corner,

@@ -4,4 +4,4 @@ mod cache;
 mod select;
 
 pub use cache::TileCache;
-pub use select::{Pyramid, Selection, View};
+pub use select::{LEVEL_MAX, Pyramid, Selection, View};

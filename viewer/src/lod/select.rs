@@ -10,12 +10,12 @@ use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 
 /// The deepest level that is fetched: a unit of its tiles is 0.2 m at 40° of latitude.
-const LEVEL_MAX: u8 = 15;
+pub const LEVEL_MAX: u8 = 15;
 /// Levels between the coarsest tiles and the deepest ones, at most.
 const LEVELS_MAX: u8 = 8;
 /// The coarsest level holds the city in at most this many tiles.
 const ROOTS_MAX: usize = 12;
-/// What is assumed of a tile's height before it is known, metres.
+/// What is assumed of how high a tile's buildings are, metres.
 const TOP_M: f64 = 300.0;
 /// How far below a missing tile its loaded parts are looked for.
 const PARTS_DEPTH: u8 = 3;
@@ -31,6 +31,10 @@ pub struct View {
     pub px_per_metre_at_1m: f64,
     /// A tile's side on the screen above which it is split, in pixels.
     pub tile_px: f64,
+    /// The height of the ground at the camera's target, metres.
+    pub level_m: f64,
+    /// The lowest and the highest ground that is known, metres.
+    pub relief_m: (f64, f64),
 }
 
 /// The tiles over a city.
@@ -96,7 +100,7 @@ impl Pyramid {
         if !self.meets_extent(tile) || !in_view(min, max, view) {
             return Cover { tiles: Vec::new(), complete: true };
         }
-        let nearest = DVec3::new(view.eye.x.clamp(min.x, max.x), view.eye.y.clamp(min.y, max.y), 0.0);
+        let nearest = DVec3::new(view.eye.x.clamp(min.x, max.x), view.eye.y.clamp(min.y, max.y), view.level_m);
         let distance = nearest.distance(view.eye).max(1.0);
         let side_px = (max - min).max_element() * view.px_per_metre_at_1m / distance;
         if side_px > view.tile_px && tile.z < LEVEL_MAX {
@@ -164,7 +168,7 @@ fn in_view(min: DVec2, max: DVec2, view: &View) -> bool {
     view.planes.iter().all(|p| {
         let x = if p.x >= 0.0 { max.x } else { min.x };
         let y = if p.y >= 0.0 { max.y } else { min.y };
-        let z = if p.z >= 0.0 { TOP_M } else { 0.0 };
+        let z = if p.z >= 0.0 { view.relief_m.1 + TOP_M } else { view.relief_m.0 };
         p.x * x + p.y * y + p.z * z + p.w >= 0.0
     })
 }

@@ -41,6 +41,8 @@ pub struct LeadFrame {
     pub time: Option<jiff::Timestamp>,
     /// Where it looks from.
     pub view: ToldView,
+    /// The height of the ground under the view's target, metres.
+    pub ground_m: f64,
     /// Its scene.
     pub scene: String,
     /// Its mode.
@@ -248,7 +250,7 @@ mod tests {
     fn frame(number: u64, leader: &Leader, picture: bool) -> LeadFrame {
         let view = ToldView { longitude: 117.2, latitude: 39.1, distance: 5000.0, bearing: 0.0, pitch: 45.0 };
         let (scene, mode) = ("overview".to_owned(), Mode::Ordinary);
-        LeadFrame { number, at_us: leader.now_us(), seconds: 1.5, time: None, view, scene, mode, chosen: None, picture }
+        LeadFrame { number, at_us: leader.now_us(), seconds: 1.5, time: None, view, ground_m: 31.5, scene, mode, chosen: None, picture }
     }
 
     #[test]

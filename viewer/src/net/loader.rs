@@ -3,7 +3,10 @@
 //! The queue is short on purpose: what a tile is wanted for changes with every frame, so the wall
 //! hands out only what the workers can begin at once.
 
-use super::{HttpError, Server};
+use super::{
+    HttpError, Server,
+    heights::{ElevationPlan, HeightTiles},
+};
 use crate::{
     geo::{CityPlane, TileId},
     tiles::{LayerInput, Role, TileBuilder, TileGeometry},
@@ -41,6 +44,8 @@ pub struct TilePlan {
     pub plane: CityPlane,
     /// Its layers, in the order in which they are drawn.
     pub layers: Vec<LayerPlan>,
+    /// What the ground's heights are taken from; without it the ground is level.
+    pub elevation: Option<ElevationPlan>,
 }
 
 /// A finished tile.
@@ -69,14 +74,15 @@ impl TileLoader {
         let (jobs, inbox) = sync_channel::<(TileId, Arc<TilePlan>)>(QUEUE_MAX);
         let (outbox, finished) = sync_channel(FINISHED_MAX);
         let inbox = Arc::new(Mutex::new(inbox));
+        let heights = Arc::new(HeightTiles::default());
         let mut started = 0;
         for i in 0..workers {
-            let (server, inbox, outbox) = (server.clone(), Arc::clone(&inbox), outbox.clone());
+            let (server, inbox, outbox, heights) = (server.clone(), Arc::clone(&inbox), outbox.clone(), Arc::clone(&heights));
             let spawned = thread::Builder::new().name(format!("tiles-{i}")).spawn(move || {
                 loop {
                     let job = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok((tile, plan)) = job else { return };
-                    if outbox.send(load(&server, tile, &plan)).is_err() {
+                    if outbox.send(load(&server, &heights, tile, &plan)).is_err() {
                         return;
                     }
                 }
@@ -110,9 +116,14 @@ impl TileLoader {
     }
 }
 
-fn load(server: &Server, tile: TileId, plan: &TilePlan) -> TileOutcome {
-    let mut builder = TileBuilder::new(tile, plan.plane);
+fn load(server: &Server, heights: &HeightTiles, tile: TileId, plan: &TilePlan) -> TileOutcome {
     let mut faults = Vec::new();
+    let samples = match plan.elevation.as_ref().map(|elevation| heights.samples(server, elevation, tile, &mut faults)) {
+        Some(Err(error)) => return TileOutcome { tile, plane: plan.plane, result: Err(error), faults },
+        Some(Ok(samples)) => samples,
+        None => None,
+    };
+    let mut builder = TileBuilder::new(tile, plan.plane, samples.as_ref());
     let [w, s, e, n] = tile.bounds();
     for layer in &plan.layers {
         let meets = layer.extent.is_none_or(|x| w <= x[2] && e >= x[0] && s <= x[3] && n >= x[1]);

@@ -5,6 +5,7 @@
 
 mod city;
 mod desk;
+mod heights;
 mod http;
 mod lead;
 mod live;
@@ -16,6 +17,7 @@ pub use city::{CityUpdate, Label, spawn_city_watch};
 #[cfg(test)]
 pub use desk::Page;
 pub use desk::{Answer, Desk, encode, items_path};
+pub use heights::ElevationPlan;
 pub use http::{HttpError, Server};
 pub use lead::{Follower, LeadFrame, Leader};
 pub use live::{LiveUpdate, spawn_live};

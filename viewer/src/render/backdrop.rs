@@ -26,6 +26,8 @@ pub(super) struct Backdrop {
     /// What is drawn on if a pixel has several samples.
     sampled: Option<TextureView>,
     depth: TextureView,
+    /// The depth of a frame, which has one sample a pixel.
+    frame_depth: TextureView,
     is_current: AtomicBool,
 }
 
@@ -47,13 +49,21 @@ impl Backdrop {
         let view = |texture: &Texture| texture.create_view(&TextureViewDescriptor::default());
         let drawn_on = |label, format: TextureFormat| view(&texture(label, format, samples, TextureUsages::empty()));
         let picture = texture("citywall backdrop", COLOUR_FORMAT, 1, TextureUsages::COPY_SRC);
+        let depth = drawn_on("citywall backdrop depth", CORE_3D_DEPTH_FORMAT);
+        // Nothing of the backdrop's depth is kept: with one sample a frame draws on the same.
+        let frame_depth = if samples == 1 {
+            depth.clone()
+        } else {
+            view(&texture("citywall frame depth", CORE_3D_DEPTH_FORMAT, 1, TextureUsages::empty()))
+        };
         Self {
             size,
             samples,
             view: view(&picture),
             picture,
             sampled: (samples > 1).then(|| drawn_on("citywall backdrop samples", COLOUR_FORMAT)),
-            depth: drawn_on("citywall backdrop depth", CORE_3D_DEPTH_FORMAT),
+            depth,
+            frame_depth,
             is_current: AtomicBool::new(false),
         }
     }
@@ -90,8 +100,17 @@ impl Backdrop {
 
     /// Its depth: the farthest is 0.
     pub(super) fn depth(&self) -> RenderPassDepthStencilAttachment<'_> {
+        Self::cleared(&self.depth)
+    }
+
+    /// A depth for what is drawn on a frame.
+    pub(super) fn frame_depth(&self) -> RenderPassDepthStencilAttachment<'_> {
+        Self::cleared(&self.frame_depth)
+    }
+
+    fn cleared(view: &TextureView) -> RenderPassDepthStencilAttachment<'_> {
         RenderPassDepthStencilAttachment {
-            view: &self.depth,
+            view,
             depth_ops: Some(Operations { load: LoadOp::Clear(0.0), store: StoreOp::Discard }),
             stencil_ops: None,
         }

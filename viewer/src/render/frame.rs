@@ -1,6 +1,6 @@
 //! What all shaders know of a frame, word by word as `common.wgsl` declares it.
 
-use super::Overlay;
+use super::{Overlay, from_above::WINDOW_SIDE, pipelines::FRAME_BYTES};
 use crate::{
     camera::Eye,
     scene::{CLASSES_MAX, Scheme},
@@ -21,6 +21,8 @@ const CLUSTER_DISTANCE_M: f64 = 2_500.0;
 pub(super) const DENSITY_SIDE: u32 = 256;
 /// The side of a cell of density on the screen, pixels at 1080 lines; half to all of it.
 const DENSITY_PX: f64 = 24.0;
+/// The side of a cell of the window of heights on the screen, pixels at 1080 lines; half to all of it.
+const WINDOW_PX: f64 = 18.0;
 /// The inner ring around a chosen incident, as a share of the distance to its middle.
 const STAGE_SHARE: f32 = 0.09;
 
@@ -34,11 +36,11 @@ pub struct FrameUniform {
 }
 
 impl FrameUniform {
-    /// The uniform for a view; `classes` are the colours of coloured buildings, `seconds` is
-    /// the wall's clock, which moves what moves.
+    /// The uniform for a view; `classes` are the colours of coloured buildings, `has_relief` is false where all
+    /// ground is level at 0 m, `seconds` is the wall's clock, which moves what moves.
     #[must_use]
-    pub fn new(eye: &Eye, scheme: &Scheme, overlay: &Overlay, classes: &[[f32; 3]], seconds: f32) -> Self {
-        let mut words = Vec::with_capacity(224);
+    pub fn new(eye: &Eye, scheme: &Scheme, overlay: &Overlay, classes: &[[f32; 3]], has_relief: bool, seconds: f32) -> Self {
+        let mut words = Vec::with_capacity(FRAME_BYTES as usize / 4);
         words.extend_from_slice(&eye.clip_from_relative().to_cols_array());
         let mut put = |v: [f32; 4]| words.extend_from_slice(&v);
         let three = |v: [f32; 3]| [v[0], v[1], v[2], 1.0];
@@ -71,6 +73,12 @@ impl FrameUniform {
         put([grain as f32, overlay.heat, corner(target.x), corner(target.y)]);
         let spot = overlay.stage.map(|s| [s.middle[0], s.middle[1], s.ring_m.unwrap_or(distance * STAGE_SHARE), s.dim]);
         put(spot.unwrap_or([0.0, 0.0, 1.0, 0.0]));
+        let window = side(WINDOW_PX);
+        let corner = |target: f64, eye: f64| (((target / window).floor() - f64::from(WINDOW_SIDE / 2)) * window - eye) as f32;
+        let cell = if has_relief { window as f32 } else { 0.0 };
+        put([corner(target.x, eye.position.x), corner(target.y, eye.position.y), cell, (eye.level_m - eye.position.z) as f32]);
+        put(scheme.relief_shadow);
+        put(scheme.relief_light);
         for at in 0..CLASSES_MAX {
             let [red, green, blue] = classes.get(at).copied().unwrap_or_default();
             put([red, green, blue, scheme.class_roof]);

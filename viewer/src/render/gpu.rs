@@ -6,17 +6,18 @@ use super::{
     backdrop::Backdrop,
     density::GpuDensity,
     digits::Digits,
+    from_above::FromAbove,
     marker::BUCKETS,
     markers::GpuMarkers,
     picture::{Extracted, Overlay},
-    pipelines::{FRAME_BYTES, Layouts, Pipelines, Shaders},
+    pipelines::{FRAME_BYTES, Layouts, Pipelines, Shaders, TILE_BYTES},
 };
 use crate::{
     geo::TileId,
-    tiles::{DrawKind, Record, TileGeometry},
+    tiles::{DrawKind, Node, Record, Relief, TileGeometry},
 };
 use bevy::{
-    math::DVec2,
+    math::{DVec2, DVec3},
     prelude::*,
     render::{
         render_resource::{
@@ -41,6 +42,11 @@ pub(super) const TILE_STRIDE: u64 = 256;
 pub(super) struct GpuTile {
     origin: DVec2,
     unit_m: f32,
+    /// Its ground, where that is not level.
+    relief: Option<Arc<Relief>>,
+    is_land: bool,
+    /// True of what is drawn by hand: it lies on whatever ground is there.
+    is_drawing: bool,
     pub(super) group: BindGroup,
     /// Of its buildings.
     states: Buffer,
@@ -52,6 +58,27 @@ impl GpuTile {
     pub(super) fn records(&self, kind: DrawKind) -> Range<u32> {
         self.records[kind as usize].clone()
     }
+
+    /// The quads of its ground.
+    pub(super) fn ground_quads(&self) -> u32 {
+        self.relief.as_ref().map_or(0, |relief| relief.quads())
+    }
+
+    /// Those of them that are no borders.
+    pub(super) fn ground_cells(&self) -> u32 {
+        self.relief.as_ref().map_or(0, |relief| relief.cells * relief.cells)
+    }
+
+    /// Its uniform, for an eye at a place.
+    fn uniform(&self, eye: DVec3) -> [f32; 12] {
+        // The difference is taken in 64 bits, so that nothing trembles far from home.
+        let origin = self.origin.extend(self.relief.as_ref().map_or(0.0, |r| r.floor_m)) - eye;
+        let [x, y, z] = origin.as_vec3().to_array();
+        let flag = |is: bool| f32::from(u8::from(is));
+        let (into, cells, skirt) = self.relief.as_ref().map_or(([0.0; 4], 0.0, 0.0), |r| (r.into, r.cells as f32, r.skirt_m as f32));
+        let [a, b, c, d] = into.map(|v| v as f32);
+        [x, y, z, self.unit_m, a, b, c, d, cells, skirt, flag(self.is_land), flag(self.is_drawing)]
+    }
 }
 
 /// Everything of the city that is on the GPU.
@@ -62,6 +89,13 @@ pub(super) struct GpuCity {
     pub(super) ready: bool,
     frame_buffer: Option<Buffer>,
     pub(super) frame_group: Option<BindGroup>,
+    /// The same without the window of heights, to draw that.
+    pub(super) frame_group_above: Option<BindGroup>,
+    pub(super) from_above: Option<FromAbove>,
+    /// The height of the eye.
+    pub(super) eye_m: f64,
+    /// True if any ground is not level.
+    pub(super) has_relief: bool,
     offsets: Option<Buffer>,
     offsets_capacity: usize,
     pub(super) offsets_group: Option<BindGroup>,
@@ -113,8 +147,14 @@ pub(super) fn prepare(
         });
         let digits = Digits::new(lines, &device, &queue);
         let layout = cache.get_bind_group_layout(&layouts.frame);
-        let entries = BindGroupEntries::sequential((buffer.as_entire_binding(), &digits.view));
-        city.frame_group = Some(device.create_bind_group("citywall frame", &layout, &entries));
+        let from_above = city.from_above.get_or_insert_with(|| FromAbove::new(&device));
+        let group = |window| {
+            let entries = BindGroupEntries::sequential((buffer.as_entire_binding(), &digits.view, window));
+            device.create_bind_group("citywall frame", &layout, &entries)
+        };
+        city.frame_group = Some(group(&from_above.view));
+        // A texture cannot be read while it is drawn on: any other takes its place.
+        city.frame_group_above = Some(group(&digits.view));
         city.frame_buffer = Some(buffer);
         city.digits = Some(digits);
     }
@@ -142,8 +182,10 @@ pub(super) fn prepare(
             is_other = true;
         }
     }
+    city.eye_m = picture.eye.z;
     let draw: Vec<TileId> = picture.draw.iter().map(|d| d.tile).filter(|t| city.tiles.contains_key(t)).collect();
     is_other |= std::mem::replace(&mut city.draw, draw) != city.draw;
+    city.has_relief = city.tiles.values().any(|gpu| gpu.relief.is_some());
     let samples = quality.msaa.samples();
     if let Some(size) = views.iter().next().map(|view| view.main_texture().size())
         && !city.backdrop.as_ref().is_some_and(|backdrop| backdrop.fits(size, samples))
@@ -154,7 +196,7 @@ pub(super) fn prepare(
         backdrop.expire();
     }
     if let Some(drawings) = picture.drawings.take() {
-        city.drawings = drawings.iter().map(|drawing| upload(drawing, layouts, &cache, &device)).collect();
+        city.drawings = drawings.iter().map(|drawing| GpuTile { is_drawing: true, ..upload(drawing, layouts, &cache, &device) }).collect();
     }
     let placed = city.draw.len() + city.drawings.len();
     if placed > city.offsets_capacity || city.offsets.is_none() {
@@ -166,16 +208,14 @@ pub(super) fn prepare(
             mapped_at_creation: false,
         });
         let layout = cache.get_bind_group_layout(&layouts.tile);
-        let binding = BindingResource::Buffer(BufferBinding { buffer: &buffer, offset: 0, size: NonZeroU64::new(16) });
+        let binding = BindingResource::Buffer(BufferBinding { buffer: &buffer, offset: 0, size: NonZeroU64::new(TILE_BYTES) });
         city.offsets_group = Some(device.create_bind_group("citywall tiles", &layout, &BindGroupEntries::single(binding)));
         city.offsets = Some(buffer);
     }
     let mut offsets = vec![0u8; placed * TILE_STRIDE as usize];
     let tiles = city.draw.iter().filter_map(|tile| city.tiles.get(tile));
     for (chunk, gpu) in offsets.chunks_exact_mut(TILE_STRIDE as usize).zip(tiles.chain(&city.drawings)) {
-        // The difference is taken in 64 bits, so that nothing trembles far from home.
-        let origin = gpu.origin.extend(0.0) - picture.eye;
-        for (to, word) in chunk.chunks_exact_mut(4).zip([origin.x as f32, origin.y as f32, origin.z as f32, gpu.unit_m]) {
+        for (to, word) in chunk.chunks_exact_mut(4).zip(gpu.uniform(picture.eye)) {
             to.copy_from_slice(&word.to_le_bytes());
         }
     }
@@ -183,8 +223,8 @@ pub(super) fn prepare(
         queue.write_buffer(buffer, 0, &offsets);
     }
 
-    let tile_quads =
-        city.tiles.values().chain(&city.drawings).flat_map(|t| [DrawKind::Line, DrawKind::Wall].map(|k| t.records(k).len() as u32)).max();
+    let quads_of = |t: &GpuTile| t.ground_quads().max(t.records(DrawKind::Line).len() as u32).max(t.records(DrawKind::Wall).len() as u32);
+    let tile_quads = city.tiles.values().chain(&city.drawings).map(quads_of).max();
     let quads = tile_quads.max(picture.marker_counts.iter().max().map(|n| n * 2)).unwrap_or(0).max(1);
     if quads > city.quads_capacity {
         city.quads_capacity = quads.next_power_of_two();
@@ -232,11 +272,21 @@ fn upload(geometry: &TileGeometry, layouts: &Layouts, cache: &PipelineCache, dev
         contents: &bytes,
         usage: BufferUsages::STORAGE | BufferUsages::COPY_DST,
     });
+    let mut bytes: Vec<u8> = geometry.relief.iter().flat_map(|relief| relief.nodes.iter().flat_map(Node::bytes)).collect();
+    bytes.resize(bytes.len().max(Node::BYTES), 0);
+    let nodes = device.create_buffer_with_data(&BufferInitDescriptor {
+        label: Some("citywall ground"),
+        contents: &bytes,
+        usage: BufferUsages::STORAGE,
+    });
     let layout = cache.get_bind_group_layout(&layouts.records);
-    let entries = BindGroupEntries::sequential((buffer.as_entire_binding(), states.as_entire_binding()));
+    let entries = BindGroupEntries::sequential((buffer.as_entire_binding(), states.as_entire_binding(), nodes.as_entire_binding()));
     GpuTile {
         origin: geometry.origin,
         unit_m: geometry.unit_m,
+        relief: geometry.relief.clone(),
+        is_land: geometry.is_land,
+        is_drawing: false,
         group: device.create_bind_group("citywall records", &layout, &entries),
         states,
         records: DrawKind::ALL.map(|kind| geometry.range(kind)),

@@ -9,6 +9,7 @@ mod backdrop;
 mod density;
 mod digits;
 mod frame;
+mod from_above;
 mod gpu;
 mod marker;
 mod markers;

@@ -10,7 +10,8 @@ use bevy::{
     render::{
         render_phase::TrackedRenderPass,
         render_resource::{
-            BindGroup, CachedRenderPipelineId, ComputePassDescriptor, IndexFormat, LoadOp, PipelineCache, RenderPassDescriptor,
+            BindGroup, CachedRenderPipelineId, ComputePassDescriptor, IndexFormat, LoadOp, PipelineCache, RenderPassColorAttachment,
+            RenderPassDescriptor,
         },
         renderer::{RenderContext, ViewQuery},
         view::ViewTarget,
@@ -49,6 +50,9 @@ pub(super) fn city_pass(city: Res<GpuCity>, cache: Res<PipelineCache>, mut ctx: 
     if !city.ready || !backdrop.begin() {
         return;
     }
+    if city.has_relief {
+        draw_from_above(&city, &cache, &mut ctx);
+    }
     let mut pass = ctx.begin_tracked_render_pass(RenderPassDescriptor {
         label: Some("citywall"),
         color_attachments: &[Some(backdrop.colour())],
@@ -62,7 +66,10 @@ pub(super) fn city_pass(city: Res<GpuCity>, cache: Res<PipelineCache>, mut ctx: 
     if set(&mut pass, &cache, pipelines.sky) {
         pass.draw(0..3, 0..1);
     }
-    // The ground is painted in order and has no depth; what stands on it has.
+    if city.has_relief && set(&mut pass, &cache, pipelines.relief) {
+        draw_grounds(&mut pass, &city, offsets, [1, 2], |gpu| gpu.ground_quads());
+    }
+    // What lies on the ground is painted in order and has no depth of its own; what stands on it has.
     for (kind, pipeline) in [
         (DrawKind::Fill, pipelines.fill),
         (DrawKind::Line, pipelines.line),
@@ -84,14 +91,20 @@ pub(super) fn city_pass(city: Res<GpuCity>, cache: Res<PipelineCache>, mut ctx: 
 pub(super) fn happening_pass(view: ViewQuery<&ViewTarget>, city: Res<GpuCity>, cache: Res<PipelineCache>, mut ctx: RenderContext) {
     let target = view.into_inner();
     let is_there = city.backdrop.as_ref().is_some_and(|backdrop| backdrop.copy_to(target.main_texture(), ctx.command_encoder()));
-    let mut colour = target.get_unsampled_color_attachment();
-    if is_there {
-        colour.ops.load = LoadOp::Load;
+    let attachment = || {
+        let mut colour = target.get_unsampled_color_attachment();
+        if is_there {
+            colour.ops.load = LoadOp::Load;
+        }
+        colour
+    };
+    if is_there && city.has_relief {
+        overlay_pass(&city, &cache, &mut ctx, attachment());
     }
     // The pass begins even if there is nothing to draw: it clears the picture.
     let mut pass = ctx.begin_tracked_render_pass(RenderPassDescriptor {
         label: Some("citywall happening"),
-        color_attachments: &[Some(colour)],
+        color_attachments: &[Some(attachment())],
         depth_stencil_attachment: None,
         timestamp_writes: None,
         occlusion_query_set: None,
@@ -104,7 +117,7 @@ pub(super) fn happening_pass(view: ViewQuery<&ViewTarget>, city: Res<GpuCity>, c
     };
     pass.set_bind_group(0, frame, &[]);
     pass.set_index_buffer(quads.slice(..), IndexFormat::Uint32);
-    if let (Some(density), true) = (&city.density, city.overlay.is_visible())
+    if let (Some(density), true) = (&city.density, city.overlay.is_visible() && !city.has_relief)
         && set(&mut pass, &cache, pipelines.overlay)
     {
         pass.set_bind_group(1, density.drawn(city.overlay.heat > 0.0), &[]);
@@ -127,6 +140,80 @@ pub(super) fn happening_pass(view: ViewQuery<&ViewTarget>, city: Res<GpuCity>, c
                 pass.set_bind_group(1, group, &[]);
                 pass.draw_indexed(0..markers.count * quads * 6, 0, 0..1);
             }
+        }
+    }
+}
+
+/// Draws the heights of the ground from above.
+fn draw_from_above(city: &GpuCity, cache: &PipelineCache, ctx: &mut RenderContext) {
+    let (Some(pipelines), Some(frame), Some(offsets), Some(quads), Some(window)) =
+        (&city.pipelines, &city.frame_group_above, &city.offsets_group, &city.quads, &city.from_above)
+    else {
+        return;
+    };
+    let mut pass = ctx.begin_tracked_render_pass(RenderPassDescriptor {
+        label: Some("citywall heights"),
+        color_attachments: &[Some(window.colour(city.eye_m))],
+        depth_stencil_attachment: None,
+        timestamp_writes: None,
+        occlusion_query_set: None,
+        multiview_mask: None,
+    });
+    pass.set_bind_group(0, frame, &[]);
+    pass.set_index_buffer(quads.slice(..), IndexFormat::Uint32);
+    if set(&mut pass, cache, pipelines.above) {
+        // From above the borders that hang down are nothing.
+        draw_grounds(&mut pass, city, offsets, [1, 2], |gpu| gpu.ground_cells());
+    }
+}
+
+/// Draws what lies over ground that is not level, and over the rest.
+fn overlay_pass(city: &GpuCity, cache: &PipelineCache, ctx: &mut RenderContext, colour: RenderPassColorAttachment<'_>) {
+    let (Some(pipelines), Some(frame), Some(offsets), Some(quads), Some(backdrop), Some(density)) =
+        (&city.pipelines, &city.frame_group, &city.offsets_group, &city.quads, &city.backdrop, &city.density)
+    else {
+        return;
+    };
+    if !city.overlay.is_visible() {
+        return;
+    }
+    let mut pass = ctx.begin_tracked_render_pass(RenderPassDescriptor {
+        label: Some("citywall overlay"),
+        color_attachments: &[Some(colour)],
+        depth_stencil_attachment: Some(backdrop.frame_depth()),
+        timestamp_writes: None,
+        occlusion_query_set: None,
+        multiview_mask: None,
+    });
+    pass.set_bind_group(0, frame, &[]);
+    pass.set_bind_group(1, &density.group, &[]);
+    pass.set_index_buffer(quads.slice(..), IndexFormat::Uint32);
+    for pipeline in [pipelines.relief_depth, pipelines.relief_overlay] {
+        if set(&mut pass, cache, pipeline) {
+            // Borders that hang down would be drawn over twice.
+            draw_grounds(&mut pass, city, offsets, [2, 3], |gpu| gpu.ground_cells());
+        }
+    }
+    // Where no ground was drawn, depth is that of the farthest.
+    if set(&mut pass, cache, pipelines.rest_overlay) {
+        pass.draw(0..3, 0..1);
+    }
+}
+
+/// Draws so many quads of the ground of every tile, whose records and uniform are bound to the groups given.
+fn draw_grounds<'w>(
+    pass: &mut TrackedRenderPass<'w>,
+    city: &'w GpuCity,
+    offsets: &'w BindGroup,
+    groups: [usize; 2],
+    quads: impl Fn(&GpuTile) -> u32,
+) {
+    for (at, gpu) in city.draw.iter().enumerate().filter_map(|(at, tile)| Some((at, city.tiles.get(tile)?))) {
+        let quads = quads(gpu);
+        if quads > 0 {
+            pass.set_bind_group(groups[0], &gpu.group, &[]);
+            pass.set_bind_group(groups[1], offsets, &[(at as u64 * TILE_STRIDE) as u32]);
+            pass.draw_indexed(0..quads * 6, 0, 0..1);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The pipelines: how the city is drawn, and how its markers are counted.
 
-use super::{Marker, Quality};
+use super::{Marker, Quality, from_above::WINDOW_FORMAT};
+use crate::tiles::Node;
 use bevy::{
     asset::{Assets, Handle},
     core_pipeline::core_3d::CORE_3D_DEPTH_FORMAT,
@@ -22,27 +23,29 @@ pub(super) const COLOUR_FORMAT: TextureFormat = TextureFormat::Rgba8Unorm;
 const COMMON: &str = include_str!("shaders/common.wgsl");
 const MARKER_COMMON: &str = include_str!("shaders/marker_common.wgsl");
 
-/// The shaders' own texts by name; the last three also have what a marker is.
-pub(super) const SOURCES: [(&str, &str); 7] = [
-    ("sky", include_str!("shaders/sky.wgsl")),
-    ("ground", include_str!("shaders/ground.wgsl")),
-    ("building", include_str!("shaders/building.wgsl")),
-    ("overlay", include_str!("shaders/overlay.wgsl")),
-    ("marker", include_str!("shaders/marker.wgsl")),
-    ("cluster", include_str!("shaders/cluster.wgsl")),
-    ("heat", include_str!("shaders/heat.wgsl")),
+const RELIEF_COMMON: &str = include_str!("shaders/relief_common.wgsl");
+const WINDOW: &str = include_str!("shaders/window.wgsl");
+
+/// The shaders by name: what each has in common with others, and its own text.
+pub(super) const SOURCES: [(&str, &[&str]); 8] = [
+    ("sky", &[include_str!("shaders/sky.wgsl")]),
+    ("ground", &[RELIEF_COMMON, WINDOW, include_str!("shaders/ground.wgsl")]),
+    ("building", &[include_str!("shaders/building.wgsl")]),
+    ("overlay", &[RELIEF_COMMON, include_str!("shaders/overlay.wgsl")]),
+    ("marker", &[MARKER_COMMON, WINDOW, include_str!("shaders/marker.wgsl")]),
+    ("cluster", &[MARKER_COMMON, include_str!("shaders/cluster.wgsl")]),
+    ("heat", &[MARKER_COMMON, include_str!("shaders/heat.wgsl")]),
+    ("relief", &[RELIEF_COMMON, include_str!("shaders/relief.wgsl")]),
 ];
-const MARKER_SOURCES_FROM: usize = 4;
 
 /// A shader's whole text.
 pub(super) fn source(shader: usize) -> String {
-    let markers = if shader >= MARKER_SOURCES_FROM { MARKER_COMMON } else { "" };
-    format!("{COMMON}\n{markers}\n{}", SOURCES[shader].1)
+    format!("{COMMON}\n{}", SOURCES[shader].1.join("\n"))
 }
 
 /// The shaders as assets.
 #[derive(Resource, Clone)]
-pub(super) struct Shaders([Handle<Shader>; 7]);
+pub(super) struct Shaders([Handle<Shader>; SOURCES.len()]);
 
 impl Shaders {
     pub(super) fn load(assets: &mut Assets<Shader>) -> Self {
@@ -54,11 +57,18 @@ impl Shaders {
 #[derive(Clone, Copy)]
 pub(super) struct Pipelines {
     pub(super) sky: CachedRenderPipelineId,
+    /// The ground where it is not level, and its heights from above.
+    pub(super) relief: CachedRenderPipelineId,
+    pub(super) above: CachedRenderPipelineId,
     pub(super) fill: CachedRenderPipelineId,
     pub(super) line: CachedRenderPipelineId,
     pub(super) wall: CachedRenderPipelineId,
     pub(super) roof: CachedRenderPipelineId,
     pub(super) overlay: CachedRenderPipelineId,
+    /// The same where the ground is not level: the ground's depth, what lies over it, and over the rest.
+    pub(super) relief_depth: CachedRenderPipelineId,
+    pub(super) relief_overlay: CachedRenderPipelineId,
+    pub(super) rest_overlay: CachedRenderPipelineId,
     /// The areas, then the lines that are drawn by hand.
     pub(super) tint: CachedRenderPipelineId,
     pub(super) stroke: CachedRenderPipelineId,
@@ -95,6 +105,7 @@ impl Layouts {
                     (
                         (0, uniform_buffer_sized(false, frame_size)),
                         (1, texture_2d(TextureSampleType::Float { filterable: false }).visibility(ShaderStages::FRAGMENT)),
+                        (2, texture_2d(TextureSampleType::Float { filterable: false }).visibility(ShaderStages::VERTEX)),
                     ),
                 ),
             ),
@@ -102,12 +113,16 @@ impl Layouts {
                 "citywall records",
                 &BindGroupLayoutEntries::sequential(
                     ShaderStages::VERTEX,
-                    (storage_buffer_read_only_sized(false, NonZeroU64::new(16)), storage_buffer_read_only_sized(false, NonZeroU64::new(4))),
+                    (
+                        storage_buffer_read_only_sized(false, NonZeroU64::new(16)),
+                        storage_buffer_read_only_sized(false, NonZeroU64::new(4)),
+                        storage_buffer_read_only_sized(false, NonZeroU64::new(Node::BYTES as u64)),
+                    ),
                 ),
             ),
             tile: BindGroupLayoutDescriptor::new(
                 "citywall tile",
-                &BindGroupLayoutEntries::single(ShaderStages::VERTEX, uniform_buffer_sized(true, NonZeroU64::new(16))),
+                &BindGroupLayoutEntries::single(ShaderStages::VERTEX, uniform_buffer_sized(true, NonZeroU64::new(TILE_BYTES))),
             ),
             markers: BindGroupLayoutDescriptor::new(
                 "citywall markers",
@@ -132,17 +147,39 @@ impl Layouts {
 }
 
 /// The size of the frame's uniform.
-pub(super) const FRAME_BYTES: u64 = (16 + 4 * (14 + 5 + 8 + 8 + 2 * 15)) * 4;
+pub(super) const FRAME_BYTES: u64 = (16 + 4 * (14 + 5 + 8 + 3 + 8 + 2 * 15)) * 4;
+/// The size of a tile's uniform.
+pub(super) const TILE_BYTES: u64 = 12 * 4;
 
 /// Where a pipeline draws.
 #[derive(Clone, Copy, PartialEq)]
 enum On {
-    /// On the backdrop, in the order of its draws.
+    /// On the backdrop, in the order of its draws, where relief does not hide it.
     Ground,
     /// On the backdrop, by depth.
     Standing,
     /// On the frame, over the backdrop.
     Frame,
+    /// On the frame, by the depth of the ground alone, which is written or only asked.
+    FrameDepth,
+    FrameGround,
+    /// On the window of heights.
+    Window,
+}
+
+impl On {
+    fn is_backdrop(self) -> bool {
+        matches!(self, Self::Ground | Self::Standing)
+    }
+
+    /// Whether its depth is asked and written; `None` without depth.
+    fn depth(self) -> Option<bool> {
+        match self {
+            Self::Ground | Self::FrameGround => Some(false),
+            Self::Standing | Self::FrameDepth => Some(true),
+            Self::Frame | Self::Window => None,
+        }
+    }
 }
 
 impl Pipelines {
@@ -150,6 +187,7 @@ impl Pipelines {
         let ground = vec![layouts.frame.clone(), layouts.records.clone(), layouts.tile.clone()];
         let only_frame = vec![layouts.frame.clone()];
         let over = vec![layouts.frame.clone(), layouts.sums.clone()];
+        let over_relief = vec![layouts.frame.clone(), layouts.sums.clone(), layouts.records.clone(), layouts.tile.clone()];
         let markers = vec![layouts.frame.clone(), layouts.markers.clone()];
         let queue =
             |name: &'static str, shader: usize, entry: &str, layout: &Vec<BindGroupLayoutDescriptor>, on: On, cull: bool, blend: bool| {
@@ -164,21 +202,24 @@ impl Pipelines {
                         shader: shaders.0[shader].clone(),
                         entry_point: entry_point("fragment"),
                         targets: vec![Some(ColorTargetState {
-                            format: COLOUR_FORMAT,
+                            format: if on == On::Window { WINDOW_FORMAT } else { COLOUR_FORMAT },
                             blend: blend.then_some(BlendState::ALPHA_BLENDING),
-                            write_mask: ColorWrites::ALL,
+                            write_mask: if on == On::FrameDepth { ColorWrites::empty() } else { ColorWrites::ALL },
                         })],
                         ..Default::default()
                     }),
                     primitive: PrimitiveState { cull_mode: cull.then_some(Face::Back), ..Default::default() },
-                    depth_stencil: (on != On::Frame).then(|| DepthStencilState {
+                    depth_stencil: on.depth().map(|is_written| DepthStencilState {
                         format: CORE_3D_DEPTH_FORMAT,
-                        depth_write_enabled: Some(on == On::Standing),
-                        depth_compare: Some(if on == On::Ground { CompareFunction::Always } else { CompareFunction::GreaterEqual }),
+                        depth_write_enabled: Some(is_written),
+                        depth_compare: Some(CompareFunction::GreaterEqual),
                         stencil: StencilState::default(),
                         bias: DepthBiasState::default(),
                     }),
-                    multisample: MultisampleState { count: if on == On::Frame { 1 } else { quality.msaa.samples() }, ..Default::default() },
+                    multisample: MultisampleState {
+                        count: if on.is_backdrop() { quality.msaa.samples() } else { 1 },
+                        ..Default::default()
+                    },
                     ..Default::default()
                 })
             };
@@ -193,11 +234,16 @@ impl Pipelines {
         };
         Self {
             sky: queue("citywall sky", 0, "", &only_frame, On::Ground, false, false),
+            relief: queue("citywall relief", 7, "", &ground, On::Standing, false, false),
+            above: queue("citywall relief from above", 7, "above", &ground, On::Window, false, false),
             fill: queue("citywall fill", 1, "fill", &ground, On::Ground, false, false),
             line: queue("citywall line", 1, "line", &ground, On::Ground, false, true),
             wall: queue("citywall wall", 2, "wall", &ground, On::Standing, true, false),
             roof: queue("citywall roof", 2, "roof", &ground, On::Standing, true, false),
             overlay: queue("citywall overlay", 3, "", &over, On::Frame, false, true),
+            relief_depth: queue("citywall relief depth", 3, "relief", &over_relief, On::FrameDepth, false, false),
+            relief_overlay: queue("citywall relief overlay", 3, "draped", &over_relief, On::FrameGround, false, true),
+            rest_overlay: queue("citywall overlay beside relief", 3, "", &over, On::FrameGround, false, true),
             tint: queue("citywall tint", 1, "tint", &ground, On::Frame, false, true),
             stroke: queue("citywall stroke", 1, "line", &ground, On::Frame, false, true),
             foot: queue("citywall foot", 4, "foot", &markers, On::Frame, false, true),
@@ -209,9 +255,11 @@ impl Pipelines {
 
     /// The states of all.
     fn states<'a>(&'a self, cache: &'a PipelineCache) -> impl Iterator<Item = &'a CachedPipelineState> {
-        let draw = [self.sky, self.fill, self.line, self.wall, self.roof, self.overlay, self.tint, self.stroke, self.foot, self.head];
+        let city = [self.sky, self.relief, self.above, self.fill, self.line, self.wall, self.roof];
+        let over = [self.overlay, self.relief_depth, self.relief_overlay, self.rest_overlay, self.tint, self.stroke, self.foot, self.head];
         let count = [self.count, self.splat];
-        draw.into_iter()
+        city.into_iter()
+            .chain(over)
             .map(|id| cache.get_render_pipeline_state(id))
             .chain(count.into_iter().map(|id| cache.get_compute_pipeline_state(id)))
     }
@@ -253,8 +301,11 @@ mod tests {
                 u64::from(span)
             };
             assert_eq!(size("Frame"), FRAME_BYTES);
-            if i >= MARKER_SOURCES_FROM {
+            if text.contains("struct Marker ") {
                 assert_eq!(size("Marker"), crate::render::Marker::BYTES as u64);
+            }
+            if text.contains("struct Node ") {
+                assert_eq!((size("Node"), size("Tile")), (Node::BYTES as u64, TILE_BYTES));
             }
         }
     }
@@ -270,6 +321,7 @@ mod tests {
             &Scheme::of(SchemeName::Night),
             &crate::render::Overlay::default(),
             &[],
+            true,
             0.0,
         );
         assert_eq!(frame.bytes().len() as u64, FRAME_BYTES);

@@ -54,6 +54,10 @@ pub struct Scheme {
     pub foot_glow: f32,
     /// How much faces differ by their direction.
     pub facing: f32,
+    /// What the ground fades into where it turns away from the relief's sun, and how far at most.
+    pub relief_shadow: [f32; 4],
+    /// What it fades into where it faces that sun.
+    pub relief_light: [f32; 4],
     /// The styles of the ground.
     pub styles: [LineStyle; ROLE_STYLES],
     /// Alarm levels: without a level, then 1 (red) to 4 (blue).
@@ -136,6 +140,8 @@ impl Scheme {
             edge: rgba(0xaebfd4, 0.50),
             foot_glow: 0.42,
             facing: 0.42,
+            relief_shadow: rgba(0x02040a, 0.85),
+            relief_light: rgba(0x3a5274, 0.62),
             styles: [
                 line(0x0b1422, 1.0, 0.0, (0.0, 0.0), 0.0),
                 line(0x0a1820, 1.0, 0.0, (0.0, 0.0), 0.0),
@@ -181,6 +187,8 @@ impl Scheme {
             edge: rgba(0x8d98a6, 0.55),
             foot_glow: -0.10,
             facing: 0.22,
+            relief_shadow: rgba(0x64778f, 0.62),
+            relief_light: rgba(0xffffff, 0.55),
             styles: [
                 line(0xe9edf1, 1.0, 0.0, (0.0, 0.0), 0.0),
                 line(0xd7e4d6, 1.0, 0.0, (0.0, 0.0), 0.0),

@@ -1,14 +1,17 @@
 //! Builds a tile's geometry from the vector tiles of its layers.
 
 use super::{
-    geometry::{DrawKind, Record, TileGeometry, pack},
+    drape,
+    geometry::{DrawKind, NO_NUMBER, Record, TileGeometry, pack},
     mvt::{self, Feature, MvtError, Paths, Shape},
-    style::{Role, StyleId},
+    relief::{self, Relief, Samples},
+    style::{Role, StyleId, id},
     table::BuildingTable,
 };
 use crate::geo::{CityPlane, TileId};
 use bevy::math::DVec2;
 use rustc_hash::FxHashSet;
+use std::sync::Arc;
 
 /// A building of which nothing is known but its outline.
 const HEIGHT_DEFAULT_M: f64 = 9.0;
@@ -19,6 +22,11 @@ const HEIGHT_MAX_M: f64 = 1200.0;
 /// Corners of a building that are smaller than this many square units are left out: one pixel, if
 /// the tile is drawn 900 pixels wide; a square metre in the deepest tiles at 40° of latitude.
 const CORNER_AREA_MIN: i64 = 20;
+/// A building whose own ground is farther than this from the elevation's is taken to be measured from another
+/// level, metres.
+const OWN_GROUND_M_MAX: f64 = 20.0;
+/// Land that covers this share of a tile is the ground itself.
+const LAND_SHARE: f64 = 0.9995;
 /// Half the side of the square that 16-bit coordinates span, in tile widths.
 const SPAN: f64 = 0.75;
 
@@ -38,11 +46,11 @@ pub struct TileBuilder {
     plane: CityPlane,
     origin: DVec2,
     unit_m: f64,
+    relief: Option<Relief>,
     fills: Vec<Record>,
     lines: Vec<Record>,
     walls: Vec<Record>,
     roofs: Vec<Record>,
-    top_m: f64,
     buildings: u32,
     table: BuildingTable,
     borders: FxHashSet<(StyleId, u32, u32)>,
@@ -61,30 +69,32 @@ struct Scratch {
 }
 
 impl TileBuilder {
-    /// An empty tile on a city's plane.
+    /// An empty tile on a city's plane; its ground is level at 0 m where no heights are known.
     #[must_use]
-    pub fn new(tile: TileId, plane: CityPlane) -> Self {
+    pub fn new(tile: TileId, plane: CityPlane, heights: Option<&Samples>) -> Self {
         let place = |fx, fy| {
             let (lon, lat) = tile.place(fx, fy);
             plane.forward(lon, lat)
         };
         let origin = place(0.5, 0.5);
         let width = place(0.0, 0.5).distance(place(1.0, 0.5)).max(place(0.5, 0.0).distance(place(0.5, 1.0)));
-        Self {
+        let mut builder = Self {
             tile,
             plane,
             origin,
             unit_m: width * SPAN / f64::from(i16::MAX),
+            relief: None,
             fills: Vec::new(),
             lines: Vec::new(),
             walls: Vec::new(),
             roofs: Vec::new(),
-            top_m: 0.0,
             buildings: 0,
             table: BuildingTable::default(),
             borders: FxHashSet::default(),
             scratch: Scratch::default(),
-        }
+        };
+        builder.relief = heights.map(|heights| Relief::of(heights, width, |fx, fy| builder.quantise(fx, fy, 1.0)));
+        builder
     }
 
     /// Adds a layer. What was read before an error stays.
@@ -100,6 +110,7 @@ impl TileBuilder {
             let height = layer.key("height");
             let floors = layer.key("floors").or_else(|| layer.key("levels")).or_else(|| layer.key("building:levels"));
             let base = layer.key("min_height");
+            let ground = layer.key("ground_height").or_else(|| layer.key("base_height"));
             let part = (input.role == Role::Building).then(|| self.table.begin(&layer));
             let class = ["fclass", "class", "highway", "kind", "level"].into_iter().find_map(|k| layer.key(k));
             for feature in layer.features() {
@@ -115,7 +126,11 @@ impl TileBuilder {
                             let top = height_of(&feature, height, floors);
                             let base = feature.attribute(base).and_then(|b| b.number()).unwrap_or(0.0).clamp(0.0, top);
                             let number = part.as_ref().map_or(0, |part| self.table.push(part, &feature));
-                            self.building(&paths, extent, base, top, number);
+                            let ground = feature.attribute(ground).and_then(|g| g.number());
+                            let (foot, stilts) = self.stands(&paths, extent, ground);
+                            self.table.stand(number, foot);
+                            let base = if base > 0.0 { base + stilts } else { 0.0 };
+                            self.building(&paths, extent, [foot, base, top + stilts], number);
                         }
                         (Role::Building, _) => {}
                         (role, Shape::Polygon) => self.polygon(role, &paths, extent),
@@ -140,6 +155,13 @@ impl TileBuilder {
     /// The tile. Records are sorted by style, so that the larger road lies over the smaller.
     #[must_use]
     pub fn finish(mut self) -> TileGeometry {
+        let mut is_land = false;
+        if let Some(relief) = &self.relief {
+            is_land = self.is_all_land();
+            self.fills.retain(|fill| !is_land || fill[3] != u32::from(id::LAND));
+            self.fills = drape::areas(&self.fills, relief);
+            self.lines = drape::lines(&self.lines, relief);
+        }
         self.fills.sort_by_key(|r| r[3]);
         self.lines.sort_by_key(|r| r[2]);
         let counts = [&self.fills, &self.lines, &self.walls, &self.roofs].map(|v| v.len() as u32);
@@ -153,11 +175,33 @@ impl TileBuilder {
             unit_m: self.unit_m as f32,
             records,
             counts,
-            top_m: self.top_m as f32,
+            relief: self.relief.map(Arc::new),
+            is_land,
             states: self.table.states("", None, |_| 0),
             table: self.table,
             buildings: self.buildings,
         }
+    }
+
+    /// True if areas cover the whole tile, so that its ground has their colour.
+    fn is_all_land(&self) -> bool {
+        let land: f64 = self.fills.iter().filter(|fill| fill[3] == u32::from(id::LAND)).map(relief::area).sum();
+        let corners = [(0.0, 1.0), (1.0, 1.0), (1.0, 0.0), (0.0, 0.0)].map(|(fx, fy)| pack(self.quantise(fx, fy, 1.0)));
+        let whole = relief::area(&[corners[0], corners[1], corners[2], 0]) + relief::area(&[corners[0], corners[2], corners[3], 0]);
+        land >= whole * LAND_SHARE
+    }
+
+    /// Where a building stands: the lowest ground on its outline, metres above the tile's floor, and how much
+    /// higher its own ground is, if it has one. From there its height counts.
+    fn stands(&self, paths: &Paths, extent: f64, own: Option<f64>) -> (f64, f64) {
+        let Some(relief) = &self.relief else { return (0.0, 0.0) };
+        let corners = paths.iter().flatten().map(|p| relief.height_m(f64::from(p[0]) / extent, f64::from(p[1]) / extent));
+        let lowest = corners.fold(f64::INFINITY, f64::min);
+        if !lowest.is_finite() {
+            return (0.0, 0.0);
+        }
+        let higher = own.map_or(0.0, |own| own - lowest);
+        (lowest - relief.floor_m, if higher <= OWN_GROUND_M_MAX { higher.max(0.0) } else { 0.0 })
     }
 
     /// A place in tile units to 16-bit coordinates around the tile's origin.
@@ -185,7 +229,8 @@ impl TileBuilder {
 
     /// Walls and roof of a building. Rings that share its edges with the tile's border belong to
     /// both tiles; walls that lie outside are the neighbour's.
-    fn building(&mut self, paths: &Paths, extent: f64, base_m: f64, top_m: f64, number: u32) {
+    /// `foot_m` is where it stands above the tile's floor, base and top count from there.
+    fn building(&mut self, paths: &Paths, extent: f64, [foot_m, base_m, top_m]: [f64; 3], number: u32) {
         let decimetres = |m: f64| (m * 10.0).round().clamp(0.0, f64::from(u16::MAX)) as u32;
         let heights = decimetres(base_m) | decimetres(top_m) << 16;
         let mut inside = false;
@@ -211,10 +256,9 @@ impl TileBuilder {
                 }
             }
         }
-        // A tile of more buildings than 16 bits count has roofs that look like that of the last one.
-        let roof = decimetres(top_m) | number.min(u32::from(u16::MAX)) << 16;
+        // A tile of more buildings than 16 bits count has roofs that all look alike.
+        let roof = if number < NO_NUMBER { decimetres(top_m) | number << 16 } else { decimetres(foot_m + top_m) | NO_NUMBER << 16 };
         self.triangulate(paths, extent, false, |b, corners| b.roofs.push([corners[0], corners[1], corners[2], roof]));
-        self.top_m = self.top_m.max(top_m);
         self.buildings += u32::from(inside);
     }
 
@@ -339,7 +383,7 @@ mod tests {
 
     fn demo() -> TileGeometry {
         let tile = TileId { z: 15, x: 27_050, y: 12_510 };
-        let mut builder = TileBuilder::new(tile, CityPlane::around(117.2, 39.125));
+        let mut builder = TileBuilder::new(tile, CityPlane::around(117.2, 39.125), None);
         builder.add(&LayerInput { collection: "buildings", role: Role::Building, bytes: TILE }).unwrap();
         builder.finish()
     }
@@ -376,6 +420,35 @@ mod tests {
         let metres = (east - west).to_radians() * 6_378_137.0 * 39.125f64.to_radians().cos() / 4096.0;
         let expected = units * metres * metres;
         assert!((covered / expected - 1.0).abs() < 0.01, "{covered} m² of {expected} m²");
+    }
+
+    #[test]
+    fn buildings_stand_on_the_lowest_ground_of_their_outlines() {
+        let tile = TileId { z: 15, x: 27_050, y: 12_510 };
+        let across = 64 + 2 * Samples::MARGIN as usize;
+        // A hillside: 3 m higher with every pixel, of 15 m, to the east.
+        let pixels: Vec<f32> = (0..across * across).map(|at| 420.0 + 3.0 * (at % across) as f32).collect();
+        let samples = Samples::of_pixels(&pixels, across);
+        let mut builder = TileBuilder::new(tile, CityPlane::around(117.2, 39.125), Some(&samples));
+        builder.add(&LayerInput { collection: "buildings", role: Role::Building, bytes: TILE }).unwrap();
+        let built = builder.finish();
+        let relief = built.relief.as_ref().unwrap();
+        let ground = |word: u32| relief.above_floor_m(relief.cell_of(relief::corner(word)));
+        let mut feet: Vec<Vec<f64>> = vec![Vec::new(); built.states.len()];
+        for wall in &built.records[built.range(DrawKind::Wall).start as usize..built.range(DrawKind::Wall).end as usize] {
+            feet[wall[3] as usize].extend([ground(wall[0]), ground(wall[1])]);
+        }
+        assert!(feet.iter().filter(|feet| !feet.is_empty()).count() > 900);
+        for (state, feet) in built.states.iter().zip(&feet).filter(|(_, feet)| !feet.is_empty()) {
+            let (stands, lowest) = (f64::from(state >> 12) / 100.0, feet.iter().copied().fold(f64::INFINITY, f64::min));
+            // Walls beyond the border are the neighbour's: a building there may stand lower than its walls here.
+            assert!(stands <= lowest + 0.05, "floats {} m", stands - lowest);
+            assert!(stands > lowest - 15.0, "sunk by {} m", lowest - stands);
+        }
+        let within = |feet: &&Vec<f64>| feet.len() > 3;
+        let exact = built.states.iter().zip(&feet).filter(|(_, feet)| within(feet));
+        let off = exact.filter(|(s, feet)| (f64::from(**s >> 12) / 100.0 - feet.iter().copied().fold(f64::INFINITY, f64::min)).abs() > 0.1);
+        assert!(off.count() < 40, "all but those on the border stand on the lowest of their corners");
     }
 
     #[test]

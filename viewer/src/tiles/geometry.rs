@@ -4,8 +4,9 @@
 //! wall of a building costs 16 bytes and not four vertices. Positions are 16-bit, in units of
 //! `unit_m` metres from the tile's origin on the city's plane.
 
-use super::BuildingTable;
+use super::{BuildingTable, Relief};
 use bevy::math::DVec2;
+use std::sync::Arc;
 
 /// A record: four words, laid out as its kind says.
 pub type Record = [u32; 4];
@@ -15,11 +16,13 @@ pub type Record = [u32; 4];
 pub enum DrawKind {
     /// A triangle on the ground: three corners, style.
     Fill,
-    /// A line's segment: two ends, style.
+    /// A line's segment: two ends, style, the ends' heights above the tile's floor in decimetres.
     Line,
-    /// A wall: two ends (outside on the right), base and top in decimetres, its building's number.
+    /// A wall: two ends (outside on the right), base and top in decimetres above where its building stands, the
+    /// building's number.
     Wall,
-    /// A roof's triangle: three corners, top in decimetres and its building's number.
+    /// A roof's triangle: three corners, top in decimetres and its building's number; [`NO_NUMBER`] has its top
+    /// above the tile's floor.
     Roof,
 }
 
@@ -34,6 +37,9 @@ impl DrawKind {
     }
 }
 
+/// What a roof has in the place of a number that 16 bits do not count.
+pub const NO_NUMBER: u32 = 0xffff;
+
 /// A tile's geometry, ready to be copied to the GPU.
 #[derive(Debug, Default)]
 pub struct TileGeometry {
@@ -45,8 +51,10 @@ pub struct TileGeometry {
     pub records: Vec<Record>,
     /// How many records each kind has.
     pub counts: [u32; 4],
-    /// The highest roof, metres.
-    pub top_m: f32,
+    /// The ground; `None` where it is level, at 0 m.
+    pub relief: Option<Arc<Relief>>,
+    /// True if the whole ground is inside the city.
+    pub is_land: bool,
     /// What is known of the buildings, by their numbers in this tile.
     pub table: BuildingTable,
     /// The states of the buildings, as [`BuildingTable::states`] has them.
@@ -67,7 +75,8 @@ impl TileGeometry {
     /// What it takes on the GPU.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.records.len() * size_of::<Record>() + self.table.len() * size_of::<u32>()
+        let relief = self.relief.as_ref().map_or(0, |relief| relief.bytes());
+        self.records.len() * size_of::<Record>() + self.table.len() * size_of::<u32>() + relief
     }
 
     /// The records as bytes, for the GPU.

@@ -7,6 +7,9 @@ use std::ops::Range;
 /// Columns of a table, at most: attributes beyond them colour nothing.
 const COLUMNS_MAX: usize = 64;
 
+/// The highest place above a tile's floor that 20 bits have: 10,485 m.
+const STANDS_CM_MAX: u32 = (1 << 20) - 1;
+
 /// A value of an attribute.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -30,6 +33,8 @@ impl From<Attribute<'_>> for Value {
 pub struct BuildingTable {
     /// A number for each, that does not change from tile to tile.
     seeds: Vec<u8>,
+    /// Where each stands: centimetres above the tile's floor.
+    stands_cm: Vec<u32>,
     /// The collections that they come from.
     parts: Vec<(Box<str>, Range<usize>)>,
     /// By attribute, for each building: 0 if it has none, else the number of its value and 1.
@@ -73,6 +78,7 @@ impl BuildingTable {
         let row = self.len();
         // Fibonacci hashing: buildings that are numbered one after the other differ.
         self.seeds.push((feature.id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as u8);
+        self.stands_cm.push(0);
         self.columns.iter_mut().for_each(|(_, cells)| cells.push(0));
         for (key, value) in feature.tags() {
             let column = part.columns.get(key).copied().flatten();
@@ -86,6 +92,13 @@ impl BuildingTable {
         row as u32
     }
 
+    /// Notes where a building stands, metres above the tile's floor.
+    pub fn stand(&mut self, building: u32, height_m: f64) {
+        if let Some(stands) = self.stands_cm.get_mut(building as usize) {
+            *stands = (height_m * 100.0).round().clamp(0.0, f64::from(STANDS_CM_MAX)) as u32;
+        }
+    }
+
     /// The number of buildings.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -93,10 +106,10 @@ impl BuildingTable {
     }
 
     /// The states of all buildings, as the shaders read them: bits 0 to 7 the seed of its tone, 8 to 11 its
-    /// class (0: none). `class` is asked once for each value of the attribute, and with `None` for those without.
+    /// class (0: none), 12 to 31 where it stands, centimetres above the tile's floor. `class` is asked once for each value of the attribute, and with `None` for those without.
     #[must_use]
     pub fn states(&self, collection: &str, by: Option<&str>, class: impl Fn(Option<&Value>) -> u8) -> Vec<u32> {
-        let mut states: Vec<u32> = self.seeds.iter().map(|seed| u32::from(*seed)).collect();
+        let mut states: Vec<u32> = self.seeds.iter().zip(&self.stands_cm).map(|(seed, cm)| u32::from(*seed) | cm << 12).collect();
         let without = u32::from(class(None)) << 8;
         let column = by.and_then(|by| self.columns.iter().find(|(name, _)| **name == *by));
         let classes: Vec<u32> = column.map_or_else(Vec::new, |_| self.values.iter().map(|v| u32::from(class(Some(v))) << 8).collect());

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     camera::Rig,
-    city::{Card, Chosen, City, CityFeed, CurrentScheme, Pick, PictureSize, ThingBook, Tiles, WallClock, click},
+    city::{Card, Chosen, City, CityFeed, CurrentScheme, Ground, Pick, PictureSize, ThingBook, Tiles, WallClock, click},
     net::encode,
     scene::Scenes,
 };
@@ -167,7 +167,7 @@ pub(super) fn picks(
     windows: Query<&Window>,
     interactions: Query<&Interaction>,
     (mut pick, mut chosen): (ResMut<Pick>, ResMut<Chosen>),
-    (rig, size, tiles): (Res<Rig>, Res<PictureSize>, Res<Tiles>),
+    (rig, size, tiles, ground): (Res<Rig>, Res<PictureSize>, Res<Tiles>, Res<Ground>),
     (feed, city, scenes, things): (Res<CityFeed>, Res<City>, Res<Scenes>, Res<ThingBook>),
     mut pressed: Local<Option<Vec2>>,
 ) {
@@ -185,6 +185,6 @@ pub(super) fn picks(
         && let Some(start) = pressed.take()
         && start.distance(pointer) < DRAG_PX
     {
-        click(pointer, &mut pick, &mut chosen, &rig, size.0, (&feed, &city, &scenes, &things), &tiles);
+        click(pointer, &mut pick, &mut chosen, &rig, size.0, (&feed, &city, &scenes, &things), (&tiles, &ground));
     }
 }

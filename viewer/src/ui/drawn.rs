@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     camera::Rig,
-    city::{City, CurrentScheme, Drawings, PictureSize},
+    city::{City, CurrentScheme, Drawings, Ground, PictureSize},
     displays::Displays,
     live::Drawing,
 };
@@ -28,7 +28,7 @@ pub struct DrawnText((f64, f64), f32);
 /// Writes anew what has changed, and moves all with the camera.
 pub(super) fn update(
     mut commands: Commands,
-    (drawings, city, rig): (Res<Drawings>, Res<City>, Res<Rig>),
+    (drawings, city, ground, rig): (Res<Drawings>, Res<City>, Res<Ground>, Res<Rig>),
     (faces, scheme): (Res<FontFaces>, Res<CurrentScheme>),
     (size, displays, scale, windows): (Res<PictureSize>, Res<Displays>, Res<UiScale>, Query<&Window>),
     mut placed: ResMut<Placed>,
@@ -64,11 +64,11 @@ pub(super) fn update(
     }
     let Some(plane) = city.plane else { return };
     let factor = (scale.0 * windows.iter().next().map_or(1.0, Window::scale_factor)).max(1e-3);
-    let eye = rig.orbit.eye(size.0.x, size.0.y);
+    let eye = rig.eye(size.0);
     let mut room = Room::beside_panels(&displays, factor, &placed.taken);
     let mut drawn = Vec::new();
     for (_, text, mut transform, mut visibility) in &mut texts {
-        let at = eye.project(plane.forward(text.0.0, text.0.1).extend(0.0)).map(|(at, _)| at / factor);
+        let at = eye.project(ground.place(plane.forward(text.0.0, text.0.1))).map(|(at, _)| at / factor);
         // Right of its point, or else left, above, below.
         let half = Vec2::new(text.1, HEIGHT_PX) / 2.0;
         let sides = [Vec2::X, Vec2::NEG_X, Vec2::NEG_Y, Vec2::Y];

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     camera::Rig,
-    city::{City, PictureSize},
+    city::{City, Ground, PictureSize},
     displays::Displays,
     scene::Scheme,
 };
@@ -68,15 +68,15 @@ pub(super) fn build(commands: &mut Commands, faces: &FontFaces, scheme: &Scheme)
 }
 
 /// Which names are written where: the larger area first, none over another or under a panel.
-fn place(city: &City, rig: &Rig, size: UVec2, scale: f32, room: &mut Room) -> Vec<(usize, Vec2)> {
+fn place(city: &City, ground: &Ground, rig: &Rig, size: UVec2, scale: f32, room: &mut Room) -> Vec<(usize, Vec2)> {
     let Some(plane) = city.plane else { return Vec::new() };
-    let eye = rig.orbit.eye(size.x, size.y);
+    let eye = rig.eye(size);
     let mut taken: Vec<(usize, Vec2)> = Vec::new();
     for (i, label) in city.labels.iter().enumerate() {
         if taken.len() == LABELS_MAX {
             break;
         }
-        let Some((px, depth)) = eye.project(plane.forward(label.place.0, label.place.1).extend(0.0)) else { continue };
+        let Some((px, depth)) = eye.project(ground.place(plane.forward(label.place.0, label.place.1))) else { continue };
         if depth >= rig.orbit.distance * DEPTH_MAX {
             continue;
         }
@@ -89,7 +89,7 @@ fn place(city: &City, rig: &Rig, size: UVec2, scale: f32, room: &mut Room) -> Ve
 }
 
 pub(super) fn update(
-    city: Res<City>,
+    (city, ground): (Res<City>, Res<Ground>),
     rig: Res<Rig>,
     (size, displays, scale, windows): (Res<PictureSize>, Res<Displays>, Res<UiScale>, Query<&Window>),
     mut written: ResMut<Placed>,
@@ -99,7 +99,7 @@ pub(super) fn update(
     let factor = (scale.0 * windows.iter().next().map_or(1.0, Window::scale_factor)).max(1e-3);
     let mut room = Room::beside_panels(&displays, factor, &written.taken);
     written.drawn.iter().for_each(|rect| room.keep(*rect));
-    let placed = place(&city, &rig, size.0, factor, &mut room);
+    let placed = place(&city, &ground, &rig, size.0, factor, &mut room);
     if written.areas != placed.len() {
         written.areas = placed.len();
     }

@@ -105,7 +105,7 @@ pub(super) fn update(
     }
     *looked = Some((now, scenes.version));
     let kit = Kit { faces: &faces, scheme: &scheme.0 };
-    let eye = rig.orbit.eye(size.0.x, size.0.y);
+    let eye = rig.eye(size.0);
     let corner = |x: f32, y: f32| eye.ground(Vec2::new(x * size.0.x as f32, y * size.0.y as f32)).map(|g| g.as_vec2().to_array());
     let view: Vec<[f32; 2]> = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)].into_iter().filter_map(|(x, y)| corner(x, y)).collect();
     let live = feed.live.state();

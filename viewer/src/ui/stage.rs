@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     camera::{Eye, Rig},
-    city::{City, CurrentScheme, PictureSize, Stage, StageAlarm, WallClock},
+    city::{City, CurrentScheme, Ground, PictureSize, Stage, StageAlarm, WallClock},
     displays::Displays,
     geo::CityPlane,
     net::{Desk, encode, items_path},
@@ -83,11 +83,11 @@ pub(super) fn update(
     (stage, city, scenes, desk): (Res<Stage>, Res<City>, Res<Scenes>, Res<PanelDesk>),
     (faces, scheme, clock): (Res<FontFaces>, Res<CurrentScheme>, Res<WallClock>),
     (rig, size, scale, windows): (Res<Rig>, Res<PictureSize>, Res<UiScale>, Query<&Window>),
-    (displays, mut placed): (Res<Displays>, ResMut<Placed>),
+    (displays, ground, mut placed): (Res<Displays>, Res<Ground>, ResMut<Placed>),
     roots: Query<Entity, With<StageRoot>>,
     marks: Query<Entity, With<StageMark>>,
     mut built: Local<Built>,
-    mut drawn: Local<Option<(crate::camera::Orbit, UVec2)>>,
+    mut drawn: Local<Option<(crate::camera::Orbit, f64, UVec2)>>,
 ) {
     let kit = Kit { faces: &faces, scheme: &scheme.0 };
     let spec = &scenes.current().alarm;
@@ -109,7 +109,7 @@ pub(super) fn update(
         }
         *built = next;
     }
-    let seen = Some((rig.orbit, size.0));
+    let seen = Some((rig.orbit, rig.ground_m, size.0));
     if is_new || *drawn != seen {
         *drawn = seen;
         marks.iter().for_each(|mark| commands.entity(mark).despawn());
@@ -117,9 +117,10 @@ pub(super) fn update(
         let mut taken = stage.on().map_or_else(Vec::new, |alarm| own_places(&displays, factor, alarm, &stage, place.is_some()));
         let mut names = Vec::new();
         if let (Some(place), Some(plane)) = (place, city.plane) {
-            let eye = rig.orbit.eye(size.0.x, size.0.y);
+            let eye = rig.eye(size.0);
             let mut room = Room::beside_panels(&displays, factor, &taken);
-            names = draw(&mut commands, &kit, &eye, plane.forward(place.0, place.1), spec.ring, &built.around, factor, &mut room);
+            names =
+                draw(&mut commands, &kit, (&eye, &ground), plane.forward(place.0, place.1), spec.ring, &built.around, factor, &mut room);
         }
         placed.around_alarm = names.len();
         taken.append(&mut names);
@@ -297,14 +298,14 @@ fn facts(commands: &mut Commands, kit: &Kit<'_>, across: Node, around: &Around, 
 fn draw(
     commands: &mut Commands,
     kit: &Kit<'_>,
-    eye: &Eye,
+    (eye, ground): (&Eye, &Ground),
     here: DVec2,
     ring_m: f64,
     around: &Around,
     factor: f32,
     room: &mut Room,
 ) -> Vec<Rect> {
-    let on_screen = |at: DVec2| eye.project(at.extend(0.0)).map(|(px, _)| px / factor);
+    let on_screen = |at: DVec2| eye.project(ground.place(at)).map(|(px, _)| px / factor);
     let Some(start) = on_screen(here) else { return Vec::new() };
     let screen = eye.size.as_vec2() / factor;
     // The alarm's own marker, from its ring on the ground to its head.

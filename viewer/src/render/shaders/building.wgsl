@@ -1,7 +1,8 @@
 // Buildings: walls lit from below and along their edges, roofs in a calm tone.
 
 @group(1) @binding(0) var<storage, read> records: array<vec4u>;
-// Of each building: bits 0 to 7 the seed of its tone, 8 to 11 its class (0: none).
+// Of each building: bits 0 to 7 the seed of its tone, 8 to 11 its class (0: none), 12 to 31 where it stands,
+// centimetres above the tile's floor.
 @group(1) @binding(1) var<storage, read> states: array<u32>;
 @group(2) @binding(0) var<uniform> tile: Tile;
 
@@ -11,16 +12,17 @@ struct Paint {
     high: vec3f,
     roof: vec3f,
     own: f32,
+    stands: f32,
 }
 
 fn paint_of(building: u32) -> Paint {
     let state = states[min(building, arrayLength(&states) - 1u)];
     let group = (state >> 8u) & 15u;
-    var out = Paint(frame.wall_low.rgb, frame.wall_high.rgb, frame.roof.rgb, f32(state & 255u) / 255.0 - 0.5);
+    var out = Paint(frame.wall_low.rgb, frame.wall_high.rgb, frame.roof.rgb, f32(state & 255u) / 255.0 - 0.5, f32(state >> 12u) * 0.01);
     if group > 0u {
         // Roofs are what is seen most of from above: they have the class's colour, walls are its shade.
         let colour = frame.classes[group - 1u].rgb;
-        out = Paint(colour * 0.70, colour * 0.55, colour * frame.classes[0].a, out.own);
+        out = Paint(colour * 0.70, colour * 0.55, colour * frame.classes[0].a, out.own, out.stands);
     }
     return out;
 }
@@ -45,7 +47,8 @@ fn wall_vertex(@builtin(vertex_index) index: u32) -> WallVaryings {
     let q = xy(record.y) * tile.origin.w;
     let low = f32(record.z & 0xffffu) * 0.1;
     let high = f32(record.z >> 16u) * 0.1;
-    let relative = tile.origin.xyz + vec3f(mix(p, q, corner.x), mix(low, high, corner.y));
+    let paint = paint_of(record.w);
+    let relative = tile.origin.xyz + vec3f(mix(p, q, corner.x), paint.stands + mix(low, high, corner.y));
     let way = q - p;
     let len = max(length(way), 0.01);
     let outward = vec2f(way.y, -way.x) / len;
@@ -54,7 +57,6 @@ fn wall_vertex(@builtin(vertex_index) index: u32) -> WallVaryings {
     out.position = clip_of(relative);
     out.place = vec2f(corner.x * len, corner.y * (high - low));
     out.size = vec2f(len, high - low);
-    let paint = paint_of(record.w);
     let tall = sqrt(clamp(high / 220.0, 0.0, 1.0));
     out.tone = vec2f((1.0 - frame.haze_reach.w * (1.0 - facing)) * (0.80 + 0.10 * paint.own + 0.55 * tall), haze_at(length(relative)));
     out.low = paint.low;
@@ -92,8 +94,11 @@ struct RoofVaryings {
 fn roof_vertex(@builtin(vertex_index) index: u32) -> RoofVaryings {
     let record = records[index / 3u];
     let top = f32(record.w & 0xffffu) * 0.1;
-    let relative = tile.origin.xyz + vec3f(xy(record[index % 3u]) * tile.origin.w, top);
-    let paint = paint_of(record.w >> 16u);
+    let number = record.w >> 16u;
+    let paint = paint_of(number);
+    // Without a number its top is told from the tile's floor.
+    let stands = select(paint.stands, 0.0, number == 0xffffu);
+    let relative = tile.origin.xyz + vec3f(xy(record[index % 3u]) * tile.origin.w, stands + top);
     let tall = sqrt(clamp(top / 220.0, 0.0, 1.0));
     var out: RoofVaryings;
     out.position = clip_of(relative);

@@ -15,7 +15,7 @@ struct Frame {
     right: vec4f,
     up: vec4f,
     forward: vec4f,
-    // The eye: metres east and north of the city's home, above the ground; w: seconds.
+    // The eye: metres east and north of the city's home, above its datum; w: seconds.
     eye: vec4f,
     // The middle of this display's view, right and up of straight ahead at one metre; its upper left corner in
     // pixels of the whole wall.
@@ -42,14 +42,25 @@ struct Frame {
     density: vec4f,
     // The stage of an alarm: east, north, the inner ring's radius in metres, how strongly the rest is dimmed.
     stage: vec4f,
+    // The window of heights from above: its south-western corner relative to the eye, the side of a cell in
+    // metres (0: the ground is level everywhere); the target's height above the eye.
+    relief: vec4f,
+    // What ground in the relief's shadow and in its light fades into; a: how far at most.
+    relief_shadow: vec4f,
+    relief_light: vec4f,
     // The classes of coloured buildings; a of the first: how light their roofs are.
     classes: array<vec4f, 8>,
     styles: array<Style, 15>,
 }
 
 struct Tile {
-    // The tile's origin relative to the eye; w: metres per unit.
+    // The tile's origin relative to the eye, at the height of its lowest ground; w: metres per unit.
     origin: vec4f,
+    // From units to cells of its ground, counted from the middle: west to east, then north to south.
+    into: vec4f,
+    // Cells along a side of its ground (0: level); how far the borders hang down, metres; 1 if all is inside the
+    // city; 1 if it has no ground of its own, and lies on that of the window.
+    relief: vec4f,
 }
 
 @group(0) @binding(0) var<uniform> frame: Frame;
@@ -57,6 +68,22 @@ struct Tile {
 fn haze_at(distance: f32) -> f32 {
     let x = max(distance - frame.haze_reach.x, 0.0) / frame.haze_reach.y;
     return 1.0 - exp(-x * x);
+}
+
+// Cells along a side of the window of heights.
+const WINDOW_SIDE: f32 = 512.0;
+
+// How far from the eye a fragment is.
+fn distance_of(position: vec4f) -> f32 {
+    // position.w is one over the depth; the ray's length makes a distance of it.
+    let screen = (position.xy / frame.viewport.xy * 2.0 - 1.0) * vec2f(1.0, -1.0);
+    return length(vec3f(frame.lens.xy + screen * vec2f(frame.right.w, frame.up.w), 1.0)) / position.w;
+}
+
+// A colour of the ground in the light of the relief.
+fn relit(colour: vec3f, light: f32) -> vec3f {
+    let into = select(frame.relief_light, frame.relief_shadow, light < 0.0);
+    return mix(colour, into.rgb, abs(light) * into.a);
 }
 
 // The ray through a place on the screen, -1 to 1 to the right and upwards; its part along the view is 1 long.

@@ -1,7 +1,21 @@
 // What lies on the ground: areas and lines.
 
 @group(1) @binding(0) var<storage, read> records: array<vec4u>;
+@group(1) @binding(2) var<storage, read> nodes: array<Node>;
 @group(2) @binding(0) var<uniform> tile: Tile;
+
+// Bits of a line's style: it goes on before its first end, after its second one.
+const GOES_ON: vec2u = vec2u(256u, 512u);
+// A line that covers more than this is not seen through.
+const OPAQUE: f32 = 0.9;
+
+// The surface of the tile, or of the window, at a place in units: relative to the eye, and its light.
+fn on_ground(units: vec2f) -> vec4f {
+    let place = tile.origin.xy + units * tile.origin.w;
+    if tile.relief.w > 0.5 { return vec4f(place, ground_below(place), 0.0); }
+    let surface = surface_at(units);
+    return vec4f(place, tile.origin.z + surface.x, surface.y);
+}
 
 struct FillVaryings {
     @builtin(position) position: vec4f,
@@ -10,12 +24,13 @@ struct FillVaryings {
 
 fn filled(index: u32) -> FillVaryings {
     let record = records[index / 3u];
-    let relative = tile.origin.xyz + vec3f(xy(record[index % 3u]) * tile.origin.w, 0.0);
+    let ground = on_ground(xy(record[index % 3u]));
     let colour = frame.styles[record.w & 15u].colour;
     var out: FillVaryings;
-    out.position = clip_of(relative);
+    out.position = clip_of(ground.xyz);
+    if tile.relief.x > 0.0 { out.position.z *= 1.0 + NEARER; }
     // Large triangles: the distance is taken per pixel.
-    out.colour = colour;
+    out.colour = vec4f(relit(colour.rgb, ground.w), colour.a);
     return out;
 }
 
@@ -26,10 +41,7 @@ fn fill_vertex(@builtin(vertex_index) index: u32) -> FillVaryings {
 
 @fragment
 fn fill_fragment(in: FillVaryings) -> @location(0) vec4f {
-    // position.w is one over the depth; the ray's length makes a distance of it.
-    let screen = (in.position.xy / frame.viewport.xy * 2.0 - 1.0) * vec2f(1.0, -1.0);
-    let ray = length(vec3f(frame.lens.xy + screen * vec2f(frame.right.w, frame.up.w), 1.0));
-    return vec4f(mix(in.colour.rgb, frame.haze.rgb, haze_at(ray / in.position.w)), 1.0);
+    return vec4f(mix(in.colour.rgb, frame.haze.rgb, haze_at(distance_of(in.position))), 1.0);
 }
 
 // What is drawn by hand lets the city through.
@@ -56,8 +68,12 @@ fn line_vertex(@builtin(vertex_index) index: u32) -> LineVaryings {
     let corner = quad_corner(index % 4u);
     let style = frame.styles[record.z & 15u];
     var out: LineVaryings;
-    var a = tile.origin.xyz + vec3f(xy(record.x) * tile.origin.w, 0.0);
-    var b = tile.origin.xyz + vec3f(xy(record.y) * tile.origin.w, 0.0);
+    var a = tile.origin.xyz + vec3f(xy(record.x) * tile.origin.w, f32(record.w & 0xffffu) * 0.1);
+    var b = tile.origin.xyz + vec3f(xy(record.y) * tile.origin.w, f32(record.w >> 16u) * 0.1);
+    if tile.relief.w > 0.5 {
+        a.z = ground_below(a.xy);
+        b.z = ground_below(b.xy);
+    }
     // Ends behind the eye are brought before it, since behind it the screen has no place for them.
     let near = 0.01 * frame.forward.w;
     let da = dot(a, frame.forward.xyz) - near;
@@ -88,11 +104,20 @@ fn line_vertex(@builtin(vertex_index) index: u32) -> LineVaryings {
     let reach = width * 0.5 + 1.0;
     let side = corner.y * 2.0 - 1.0;
     let beyond = corner.x * 2.0 - 1.0;
-    let offset = along * (beyond * reach) + across * (side * reach);
-    out.position = vec4f(here.xy + offset / half_view * here.w, here.zw);
-    out.place = vec4f(corner.x * len + beyond * reach, side * reach, len, width * 0.5);
-    let hazy = haze_at(length(mix(a, b, corner.x)));
+    let middle = mix(a, b, corner.x);
+    let hazy = haze_at(length(middle));
     out.colour = vec4f(mix(mix(style.colour.rgb, frame.styles[0].colour.rgb, dim), frame.haze.rgb, hazy), mix(alpha, 1.0, dim) * (1.0 - 0.7 * hazy));
+    // Where its next piece goes on it ends at the very end if it can be seen through, so that nothing is drawn twice.
+    let goes_on = (record.z & select(GOES_ON.x, GOES_ON.y, corner.x > 0.5)) != 0u;
+    let ends = select(reach, 0.0, goes_on && out.colour.a < OPAQUE);
+    let offset = along * (beyond * ends) + across * (side * reach);
+    out.position = vec4f(here.xy + offset / half_view * here.w, here.zw);
+    out.place = vec4f(corner.x * len + beyond * ends, side * reach, len, width * 0.5);
+    if tile.relief.x > 0.0 {
+        // Its far side lies on ground that is farther than its middle: it is brought forward by that much.
+        let flatness = length(middle.xy) / max(-middle.z, 0.05 * length(middle.xy));
+        out.position.z *= 1.0 + NEARER + 1.5 * reach * flatness / frame.viewport.w;
+    }
     return out;
 }
 

@@ -70,7 +70,8 @@ fn placed(index: u32) -> Placed {
             count = 0u;
         }
     }
-    let foot = vec3f(place - frame.eye.xy, -frame.eye.z);
+    var foot = vec3f(place - frame.eye.xy, frame.relief.w);
+    if count > 0u { foot.z = ground_below(foot.xy); }
     let depth = dot(foot, frame.forward.xyz);
     if depth < 1.0 { count = 0u; }
     // Far markers shrink less than perspective would have them, and never vanish.

@@ -19,7 +19,7 @@ fn fragment(in: Varyings) -> @location(0) vec4f {
     let ray = normalize(in.ray);
     var colour: vec3f;
     if ray.z < -0.0005 {
-        colour = mix(frame.ground.rgb, frame.haze.rgb, haze_at(frame.eye.z / -ray.z));
+        colour = mix(frame.ground.rgb, frame.haze.rgb, haze_at(frame.relief.w / ray.z));
     } else {
         colour = mix(frame.haze.rgb, frame.zenith.rgb, 1.0 - exp(-max(ray.z, 0.0) * 9.0));
     }
