@@ -16,9 +16,7 @@ const LEVELS: usize = 5;
 pub(super) struct GpuDensity {
     sums: Buffer,
     /// To draw.
-    group: BindGroup,
-    /// In its place where no density is shown: software drivers take a copy of what is bound for every frame.
-    nothing: BindGroup,
+    pub(super) group: BindGroup,
     splats: [Option<(BufferId, BindGroup)>; LEVELS],
 }
 
@@ -30,22 +28,9 @@ impl GpuDensity {
             usage: BufferUsages::STORAGE | BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        let zero = device.create_buffer(&BufferDescriptor {
-            label: Some("citywall no density"),
-            size: 16,
-            usage: BufferUsages::STORAGE,
-            mapped_at_creation: false,
-        });
         let layout = cache.get_bind_group_layout(&layouts.sums);
-        let bound =
-            |buffer: &Buffer| device.create_bind_group("citywall density", &layout, &BindGroupEntries::single(buffer.as_entire_binding()));
-        let (group, nothing) = (bound(&sums), bound(&zero));
-        Self { sums, group, nothing, splats: Default::default() }
-    }
-
-    /// What the overlay reads: the sums, if they are shown.
-    pub(super) fn drawn(&self, is_shown: bool) -> &BindGroup {
-        if is_shown { &self.group } else { &self.nothing }
+        let group = device.create_bind_group("citywall density", &layout, &BindGroupEntries::single(sums.as_entire_binding()));
+        Self { sums, group, splats: Default::default() }
     }
 
     /// Binds the markers' buffers, which move as they grow.

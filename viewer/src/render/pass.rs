@@ -120,7 +120,7 @@ pub(super) fn happening_pass(view: ViewQuery<&ViewTarget>, city: Res<GpuCity>, c
     if let (Some(density), true) = (&city.density, city.overlay.is_visible() && !city.has_relief)
         && set(&mut pass, &cache, pipelines.overlay)
     {
-        pass.set_bind_group(1, density.drawn(city.overlay.heat > 0.0), &[]);
+        pass.set_bind_group(1, &density.group, &[]);
         pass.draw(0..3, 0..1);
     }
     for (kind, pipeline) in [(DrawKind::Fill, pipelines.tint), (DrawKind::Line, pipelines.stroke)] {

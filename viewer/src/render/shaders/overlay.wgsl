@@ -41,38 +41,36 @@ fn density(place: vec2f) -> vec3f {
 // What lies over a place of the city's plane, and how far that is from the eye.
 fn over(place: vec2f, reach: f32) -> vec4f {
     let clear = 1.0 - haze_at(reach);
-    var colour = frame.heat.rgb;
+    let moved = array(dpdx(place), dpdy(place));
     var alpha = 0.0;
-    if frame.density.y > 0.0 {
+    // Not by a uniform alone: a software driver makes the whole shader anew in every frame for what one decides.
+    if frame.density.y * clear > 0.0 {
         let found = density(place);
         // Saturates slowly, with lines of equal density that are as thick everywhere.
         let rest = exp(-found.x * 0.22);
         let level = 1.0 - rest;
         // What is read from a buffer has no derivative at the edges of triangles: it follows from the place's.
-        let step = 8.0 * 0.22 * rest * (abs(dot(found.yz, dpdx(place))) + abs(dot(found.yz, dpdy(place))));
+        let step = 8.0 * 0.22 * rest * (abs(dot(found.yz, moved[0])) + abs(dot(found.yz, moved[1])));
         let at = abs(fract(level * 8.0 - 0.5) - 0.5) / max(step, 1e-4);
         let line = (1.0 - smoothstep(0.4, 1.6, at)) * smoothstep(0.06, 0.14, level);
         alpha = (level * 0.62 + line * 0.22) * frame.density.y * clear;
     }
-    if frame.stage.w > 0.0 {
-        let away = distance(place, frame.stage.xy) / frame.stage.z;
-        let dim = smoothstep(1.0, 3.2, away) * 0.72 * frame.stage.w;
-        // Rings at one, two and four times the inner radius.
-        let grain = fwidth(away);
-        var ring = 0.0;
-        for (var k = 0u; k < 3u; k++) {
-            let at = abs(away - f32(1u << k)) / max(grain, 1e-6);
-            ring = max(ring, 1.0 - smoothstep(0.6 * frame.viewport.z, 1.6 * frame.viewport.z, at));
-        }
-        // The dimming lies over the density, the rings over both.
-        let light = ring * 0.75 * frame.stage.w * clear;
-        let under = alpha * (1.0 - dim);
-        let both = under + dim;
-        let below = mix(frame.plate.rgb, colour, under / max(both, 1e-4));
-        alpha = light + both * (1.0 - light);
-        colour = mix(below, frame.ink.rgb, light / max(alpha, 1e-4));
+    let away = distance(place, frame.stage.xy) / frame.stage.z;
+    let dim = smoothstep(1.0, 3.2, away) * 0.72 * frame.stage.w;
+    // Rings at one, two and four times the inner radius.
+    let grain = fwidth(away);
+    var ring = 0.0;
+    for (var k = 0u; k < 3u; k++) {
+        let at = abs(away - f32(1u << k)) / max(grain, 1e-6);
+        ring = max(ring, 1.0 - smoothstep(0.6 * frame.viewport.z, 1.6 * frame.viewport.z, at));
     }
-    return vec4f(colour, alpha);
+    // The dimming lies over the density, the rings over both.
+    let light = ring * 0.75 * frame.stage.w * clear;
+    let under = alpha * (1.0 - dim);
+    let both = under + dim;
+    let below = mix(frame.plate.rgb, frame.heat.rgb, under / max(both, 1e-4));
+    let all = light + both * (1.0 - light);
+    return vec4f(mix(below, frame.ink.rgb, light / max(all, 1e-4)), all);
 }
 
 @fragment
