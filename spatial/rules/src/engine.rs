@@ -271,7 +271,7 @@ fn prepare(document: &RuleDocument, city: &City, zone: &TimeZone) -> Result<(Opt
         When::Fence(when) => {
             let fences = view(city, "when.fences", &when.fences, false)?;
             if fences.is_raster() {
-                return Err(RuleError::new("when.fences", format!("“{}” is elevation, where polygons are needed", when.fences)));
+                return Err(RuleError::new("when.fences", format!("“{}” is a raster, where polygons are needed", when.fences)));
             }
             let mut polygons: Vec<(Arc<str>, Vec<u8>)> = Vec::new();
             each_item(&fences, |item| polygons.extend(item.geometry().map(|wkb| (item.id().as_ref().into(), wkb.to_vec()))));
