@@ -108,13 +108,12 @@ fn memory(binaries: &Path, place: &mut impl FnMut() -> (f64, f64)) {
     let [ours, theirs] = starts.map(|start| {
         let peer = start();
         let took: Duration = sets.iter().map(|part| peer.run(part)).sum();
-        std::thread::sleep(REST);
-        (peer.resident_mb(), peer.before_mb(), POINTS as f64 / took.as_secs_f64())
+        (peer.at_rest_mb(), peer.before_mb(), POINTS as f64 / took.as_secs_f64())
     });
     common::row(
         "tile38",
         &format!(
-            "memory of {POINTS} points: {} MB resident, {:.2} × Tile38 ({} MB without any); they came at {:.0} SET/s; {REST:?} after the last of them",
+            "memory of {POINTS} points: {} MB resident, {:.2} × Tile38 ({} MB without any); they came at {:.0} SET/s; once it has not fallen for {REST:?}",
             ours.0,
             ours.0 as f64 / theirs.0 as f64,
             ours.1,
@@ -250,6 +249,19 @@ impl Peer {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap();
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
         Duration::from_millis((fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()) * 10)
+    }
+
+    /// Its memory once it gives no more of it back.
+    fn at_rest_mb(&self) -> u64 {
+        let (mut low, mut since) = (self.resident_mb(), Instant::now());
+        while since.elapsed() < REST {
+            std::thread::sleep(Duration::from_secs(1));
+            let now = self.resident_mb();
+            if now < low {
+                (low, since) = (now, Instant::now());
+            }
+        }
+        low
     }
 
     fn resident_mb(&self) -> u64 {
