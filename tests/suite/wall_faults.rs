@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use citywall_tests::{
-    Server, binary, citywall_ok, pictures,
+    Server, binary, citywall_ok, pictures, shared,
     wall::{picture, put},
 };
 use serde_json::{Value, json};
@@ -139,4 +139,23 @@ fn a_server_that_is_killed_leaves_the_picture_which_is_marked_old() {
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&said["current"], &said["incidents_open"]), (&json!(false), &json!(1)), "{said}");
     assert!(said["buildings"].as_u64().unwrap() > 1000, "the picture is kept: {said}");
+}
+
+#[test]
+fn solids_that_are_corrupt_are_said_and_their_buildings_drawn_from_the_footprints() {
+    let folder = tempfile::tempdir().unwrap();
+    let city = folder.path().join("delft.gpkg");
+    let source = shared("city/delft/delft.city.jsonl");
+    citywall_ok(&["import", source.to_str().unwrap(), "--city", city.to_str().unwrap(), "--layer", "buildings"]);
+    let server = Server::start(&city, &[]);
+    let view = ["--size", "480x270", "--view", "4.369,52.0015,1500,0,40", "--time", "2026-03-01T04:00:00Z"];
+    let whole = picture(&server.url, &view, &pictures().join("delft.png"));
+    let number = |said: &Value, key: &str| said[key].as_u64().unwrap_or_else(|| panic!("{key}: {said}"));
+    // No building is drawn twice, and none that has a solid as a box.
+    assert_eq!((number(&whole, "buildings"), number(&whole, "solids"), number(&whole, "tile_faults")), (1_115, 1_115, 0), "{whole}");
+
+    let spoilt = spoil(&server.url, |path, body| if path.contains("/3dtiles/content/") { body[..body.len() / 2].to_vec() } else { body });
+    let said = picture(&spoilt, &view, &pictures().join("fault-solids.png"));
+    assert!(number(&said, "buildings") >= 1_100 && number(&said, "solids") == 0, "{said}");
+    assert!(complaints(&said).contains("3dtiles/content"), "{said}");
 }

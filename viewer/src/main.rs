@@ -19,6 +19,7 @@ mod record;
 mod render;
 mod scene;
 mod shot;
+mod solids;
 mod tiles;
 mod ui;
 

@@ -355,6 +355,7 @@ fn stats(app: &App, whole_after: Duration, missing: Option<&str>) -> serde_json:
         "tile_bytes": known.bytes,
         "tile_faults": known.faults,
         "buildings": buildings,
+        "solids": picture.stats.solids.load(Ordering::Relaxed),
         "building_classes": world.resource::<Tiles>().classes(),
         "drawings": world.resource::<Drawings>().list.len(),
         "markers": markers,

@@ -56,6 +56,7 @@ fn collection_document(view: &CollectionView) -> wire::CollectionDocument {
         geometry_type: meta.geometry_type,
         extent: meta.extent.map(degrees),
         count: counts.total,
+        solids: meta.solids,
         open: view.is_live().then_some(counts.open),
         open_by_level: view.is_live().then_some(counts.open_by_level),
         revision: view.changed().0,

@@ -89,6 +89,9 @@ pub struct CollectionDocument {
     pub extent: Option<[f64; 4]>,
     /// The number of items.
     pub count: u64,
+    /// How many solids its items have.
+    #[serde(default)]
+    pub solids: u64,
     /// Of a live collection: how many are not cleared.
     pub open: Option<u64>,
     /// Of a live collection: open items by level 1–4 (index 0 has those without a level).

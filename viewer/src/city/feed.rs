@@ -205,7 +205,7 @@ fn plan_layers(document: &CityDocument, scenes: &Scenes, city: &mut City) -> Vec
                     .or_else(|| area_role(&c.id))
                     .or_else(|| Role::of_collection(&c.id, &c.geometry_type))
                     .unwrap_or(Role::Outline);
-                layers.push(LayerPlan { collection: c.id.clone(), role, extent: c.extent, level_min: layer.level_min });
+                layers.push(plan_layer(c, role, layer.level_min));
             }
         }
         None => {
@@ -213,12 +213,17 @@ fn plan_layers(document: &CityDocument, scenes: &Scenes, city: &mut City) -> Vec
                 let Some(role) = area_role(&c.id).or_else(|| Role::of_collection(&c.id, &c.geometry_type)) else { continue };
                 // Second-level areas are many and fine: from afar they would only be noise.
                 let level_min = if role == Role::SubArea { 12 } else { 0 };
-                layers.push(LayerPlan { collection: c.id.clone(), role, extent: c.extent, level_min });
+                layers.push(plan_layer(c, role, level_min));
             }
         }
     }
     layers.retain(|layer: &LayerPlan| !scenes.hidden().contains(&layer.collection));
     layers
+}
+
+fn plan_layer(c: &CollectionDocument, role: Role, level_min: u8) -> LayerPlan {
+    let solids = (role == Role::Building && c.solids > 0).then_some(c.revision);
+    LayerPlan { collection: c.id.clone(), role, extent: c.extent, level_min, solids }
 }
 
 fn home_of(document: &CityDocument, plane: CityPlane, extent: [f64; 4], size: UVec2) -> Orbit {

@@ -6,6 +6,7 @@
 use super::{
     HttpError, Server,
     heights::{ElevationPlan, HeightTiles},
+    solids::SolidTiles,
 };
 use crate::{
     geo::{CityPlane, TileId},
@@ -21,6 +22,8 @@ use std::{
 
 /// Tiles that may wait for a worker.
 const QUEUE_MAX: usize = 4;
+/// The first level at which buildings are solids: the pixels of the coarser ones are larger than what a roof is made of.
+const SOLIDS_LEVEL_MIN: u8 = 14;
 /// Finished tiles that may wait for the wall; beyond that the workers wait.
 const FINISHED_MAX: usize = 64;
 
@@ -35,6 +38,8 @@ pub struct LayerPlan {
     pub extent: Option<[f64; 4]>,
     /// The first level at which it is asked for.
     pub level_min: u8,
+    /// The version whose solids stand for its footprints from near.
+    pub solids: Option<u64>,
 }
 
 /// What every tile of a city is made of.
@@ -74,15 +79,15 @@ impl TileLoader {
         let (jobs, inbox) = sync_channel::<(TileId, Arc<TilePlan>)>(QUEUE_MAX);
         let (outbox, finished) = sync_channel(FINISHED_MAX);
         let inbox = Arc::new(Mutex::new(inbox));
-        let heights = Arc::new(HeightTiles::default());
+        let kept = Arc::new((HeightTiles::default(), SolidTiles::default()));
         let mut started = 0;
         for i in 0..workers {
-            let (server, inbox, outbox, heights) = (server.clone(), Arc::clone(&inbox), outbox.clone(), Arc::clone(&heights));
+            let (server, inbox, outbox, kept) = (server.clone(), Arc::clone(&inbox), outbox.clone(), Arc::clone(&kept));
             let spawned = thread::Builder::new().name(format!("tiles-{i}")).spawn(move || {
                 loop {
                     let job = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok((tile, plan)) = job else { return };
-                    if outbox.send(load(&server, &heights, tile, &plan)).is_err() {
+                    if outbox.send(load(&server, &kept, tile, &plan)).is_err() {
                         return;
                     }
                 }
@@ -116,7 +121,7 @@ impl TileLoader {
     }
 }
 
-fn load(server: &Server, heights: &HeightTiles, tile: TileId, plan: &TilePlan) -> TileOutcome {
+fn load(server: &Server, (heights, solids): &(HeightTiles, SolidTiles), tile: TileId, plan: &TilePlan) -> TileOutcome {
     let mut faults = Vec::new();
     let samples = match plan.elevation.as_ref().map(|elevation| heights.samples(server, elevation, tile, &mut faults)) {
         Some(Err(error)) => return TileOutcome { tile, plane: plan.plane, result: Err(error), faults },
@@ -133,7 +138,13 @@ fn load(server: &Server, heights: &HeightTiles, tile: TileId, plan: &TilePlan) -
         let path = format!("/collections/{}/tiles/WebMercatorQuad/{}/{}/{}", layer.collection, tile.z, tile.y, tile.x);
         match server.get(&path, "application/vnd.mapbox-vector-tile") {
             Ok(bytes) => {
-                let input = LayerInput { collection: &layer.collection, role: layer.role, bytes: &bytes };
+                let version = layer.solids.filter(|_| tile.z >= SOLIDS_LEVEL_MIN && !bytes.is_empty());
+                let solids = version.map(|version| solids.meeting(server, (&layer.collection, version), tile.bounds(), &mut faults));
+                let solids = match solids.transpose() {
+                    Ok(solids) => solids.unwrap_or_default(),
+                    Err(error) => return TileOutcome { tile, plane: plan.plane, result: Err(error), faults },
+                };
+                let input = LayerInput { collection: &layer.collection, role: layer.role, bytes: &bytes, solids: &solids };
                 if let Err(error) = builder.add(&input) {
                     faults.push(format!("{path}: {error}"));
                 }

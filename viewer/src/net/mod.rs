@@ -10,6 +10,7 @@ mod http;
 mod lead;
 mod live;
 mod loader;
+mod solids;
 mod styles;
 mod things;
 

@@ -50,8 +50,9 @@ pub(super) struct GpuTile {
     pub(super) group: BindGroup,
     /// Of its buildings.
     states: Buffer,
-    records: [Range<u32>; 4],
+    records: [Range<u32>; 5],
     pub(super) buildings: u32,
+    solids: u32,
 }
 
 impl GpuTile {
@@ -249,8 +250,10 @@ pub(super) fn prepare(
     stats.broken.store(progress.1, Ordering::Relaxed);
     stats.tiles.store(city.draw.len() as u32, Ordering::Relaxed);
     stats.buildings.store(city.draw.iter().filter_map(|t| city.tiles.get(t)).map(|t| t.buildings).sum(), Ordering::Relaxed);
+    stats.solids.store(city.draw.iter().filter_map(|t| city.tiles.get(t)).map(|t| t.solids).sum(), Ordering::Relaxed);
     let drawn = city.draw.iter().filter_map(|t| city.tiles.get(t));
-    let records = drawn.flat_map(|t| [DrawKind::Wall, DrawKind::Roof].map(|kind| t.records(kind).len() as u64)).sum::<u64>();
+    let records =
+        drawn.flat_map(|t| [DrawKind::Face, DrawKind::Wall, DrawKind::Roof].map(|kind| t.records(kind).len() as u64)).sum::<u64>();
     let states = city.draw.iter().filter_map(|t| city.tiles.get(t)).map(|t| t.states.size()).sum::<u64>();
     stats.building_bytes.store(records * size_of::<Record>() as u64 + states, Ordering::Relaxed);
     stats.markers.store(city.markers.iter().map(|m| m.count).sum(), Ordering::Relaxed);
@@ -291,5 +294,6 @@ fn upload(geometry: &TileGeometry, layouts: &Layouts, cache: &PipelineCache, dev
         states,
         records: DrawKind::ALL.map(|kind| geometry.range(kind)),
         buildings: geometry.buildings,
+        solids: geometry.solids,
     }
 }

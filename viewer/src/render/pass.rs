@@ -75,6 +75,7 @@ pub(super) fn city_pass(city: Res<GpuCity>, cache: Res<PipelineCache>, mut ctx: 
         (DrawKind::Line, pipelines.line),
         (DrawKind::Wall, pipelines.wall),
         (DrawKind::Roof, pipelines.roof),
+        (DrawKind::Face, pipelines.face),
     ] {
         if !set(&mut pass, &cache, pipeline) {
             continue;
@@ -226,7 +227,9 @@ fn draw_records<'w>(pass: &mut TrackedRenderPass<'w>, tile: &'w GpuTile, kind: D
     }
     pass.set_bind_group(1, &tile.group, &[]);
     pass.set_bind_group(2, offsets, &[(at as u64 * TILE_STRIDE) as u32]);
-    if kind.is_quad() {
+    if kind == DrawKind::Face {
+        pass.draw(0..records.len() as u32 / 2 * 3, 0..1);
+    } else if kind.is_quad() {
         pass.draw_indexed(0..records.len() as u32 * 6, records.start as i32 * 4, 0..1);
     } else {
         pass.draw(records.start * 3..records.end * 3, 0..1);

@@ -22,7 +22,9 @@ pub struct PictureStats {
     pub tiles: AtomicU32,
     /// Buildings in them.
     pub buildings: AtomicU32,
-    /// Bytes that their walls and roofs take on the GPU.
+    /// Those of them that are solids.
+    pub solids: AtomicU32,
+    /// Bytes that their walls, roofs and faces take on the GPU.
     pub building_bytes: AtomicU64,
     /// Markers drawn.
     pub markers: AtomicU32,

@@ -23,19 +23,21 @@ pub(super) const COLOUR_FORMAT: TextureFormat = TextureFormat::Rgba8Unorm;
 const COMMON: &str = include_str!("shaders/common.wgsl");
 const MARKER_COMMON: &str = include_str!("shaders/marker_common.wgsl");
 
+const BUILDING_COMMON: &str = include_str!("shaders/building_common.wgsl");
 const RELIEF_COMMON: &str = include_str!("shaders/relief_common.wgsl");
 const WINDOW: &str = include_str!("shaders/window.wgsl");
 
 /// The shaders by name: what each has in common with others, and its own text.
-pub(super) const SOURCES: [(&str, &[&str]); 8] = [
+pub(super) const SOURCES: [(&str, &[&str]); 9] = [
     ("sky", &[include_str!("shaders/sky.wgsl")]),
     ("ground", &[RELIEF_COMMON, WINDOW, include_str!("shaders/ground.wgsl")]),
-    ("building", &[include_str!("shaders/building.wgsl")]),
+    ("building", &[BUILDING_COMMON, include_str!("shaders/building.wgsl")]),
     ("overlay", &[RELIEF_COMMON, include_str!("shaders/overlay.wgsl")]),
     ("marker", &[MARKER_COMMON, WINDOW, include_str!("shaders/marker.wgsl")]),
     ("cluster", &[MARKER_COMMON, include_str!("shaders/cluster.wgsl")]),
     ("heat", &[MARKER_COMMON, include_str!("shaders/heat.wgsl")]),
     ("relief", &[RELIEF_COMMON, include_str!("shaders/relief.wgsl")]),
+    ("solid", &[BUILDING_COMMON, include_str!("shaders/solid.wgsl")]),
 ];
 
 /// A shader's whole text.
@@ -64,6 +66,8 @@ pub(super) struct Pipelines {
     pub(super) line: CachedRenderPipelineId,
     pub(super) wall: CachedRenderPipelineId,
     pub(super) roof: CachedRenderPipelineId,
+    /// The faces of solids.
+    pub(super) face: CachedRenderPipelineId,
     pub(super) overlay: CachedRenderPipelineId,
     /// The same where the ground is not level: the ground's depth, what lies over it, and over the rest.
     pub(super) relief_depth: CachedRenderPipelineId,
@@ -240,6 +244,7 @@ impl Pipelines {
             line: queue("citywall line", 1, "line", &ground, On::Ground, false, true),
             wall: queue("citywall wall", 2, "wall", &ground, On::Standing, true, false),
             roof: queue("citywall roof", 2, "roof", &ground, On::Standing, true, false),
+            face: queue("citywall face", 8, "face", &ground, On::Standing, true, false),
             overlay: queue("citywall overlay", 3, "", &over, On::Frame, false, true),
             relief_depth: queue("citywall relief depth", 3, "relief", &over_relief, On::FrameDepth, false, false),
             relief_overlay: queue("citywall relief overlay", 3, "draped", &over_relief, On::FrameGround, false, true),
@@ -255,7 +260,7 @@ impl Pipelines {
 
     /// The states of all.
     fn states<'a>(&'a self, cache: &'a PipelineCache) -> impl Iterator<Item = &'a CachedPipelineState> {
-        let city = [self.sky, self.relief, self.above, self.fill, self.line, self.wall, self.roof];
+        let city = [self.sky, self.relief, self.above, self.fill, self.line, self.wall, self.roof, self.face];
         let over = [self.overlay, self.relief_depth, self.relief_overlay, self.rest_overlay, self.tint, self.stroke, self.foot, self.head];
         let count = [self.count, self.splat];
         city.into_iter()

@@ -1,14 +1,17 @@
 //! Builds a tile's geometry from the vector tiles of its layers.
 
 use super::{
-    drape,
+    drape, faces,
     geometry::{DrawKind, NO_NUMBER, Record, TileGeometry, pack},
     mvt::{self, Feature, MvtError, Paths, Shape},
     relief::{self, Relief, Samples},
     style::{Role, StyleId, id},
     table::BuildingTable,
 };
-use crate::geo::{CityPlane, TileId};
+use crate::{
+    geo::{CityPlane, TileId},
+    solids::{Solid, Solids},
+};
 use bevy::math::DVec2;
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
@@ -29,6 +32,8 @@ const OWN_GROUND_M_MAX: f64 = 20.0;
 const LAND_SHARE: f64 = 0.9995;
 /// Half the side of the square that 16-bit coordinates span, in tile widths.
 const SPAN: f64 = 0.75;
+/// A solid that is wider than this share of its tile may reach beyond that square; a little less than it might.
+const SOLID_SHARE_MAX: f64 = (SPAN - 0.5) * 1.9;
 
 /// One layer's vector tile.
 pub struct LayerInput<'a> {
@@ -38,6 +43,8 @@ pub struct LayerInput<'a> {
     pub role: Role,
     /// The tile's bytes.
     pub bytes: &'a [u8],
+    /// Solids of its buildings, which are drawn instead of their footprints.
+    pub solids: &'a [Arc<Solids>],
 }
 
 /// Builds one tile, layer after layer.
@@ -47,11 +54,13 @@ pub struct TileBuilder {
     origin: DVec2,
     unit_m: f64,
     relief: Option<Relief>,
+    faces: Vec<Record>,
     fills: Vec<Record>,
     lines: Vec<Record>,
     walls: Vec<Record>,
     roofs: Vec<Record>,
     buildings: u32,
+    solids: u32,
     table: BuildingTable,
     borders: FxHashSet<(StyleId, u32, u32)>,
     scratch: Scratch,
@@ -84,11 +93,13 @@ impl TileBuilder {
             origin,
             unit_m: width * SPAN / f64::from(i16::MAX),
             relief: None,
+            faces: Vec::new(),
             fills: Vec::new(),
             lines: Vec::new(),
             walls: Vec::new(),
             roofs: Vec::new(),
             buildings: 0,
+            solids: 0,
             table: BuildingTable::default(),
             borders: FxHashSet::default(),
             scratch: Scratch::default(),
@@ -111,6 +122,7 @@ impl TileBuilder {
             let floors = layer.key("floors").or_else(|| layer.key("levels")).or_else(|| layer.key("building:levels"));
             let base = layer.key("min_height");
             let ground = layer.key("ground_height").or_else(|| layer.key("base_height"));
+            let id = layer.key("_id");
             let part = (input.role == Role::Building).then(|| self.table.begin(&layer));
             let class = ["fclass", "class", "highway", "kind", "level"].into_iter().find_map(|k| layer.key(k));
             for feature in layer.features() {
@@ -129,6 +141,11 @@ impl TileBuilder {
                             let ground = feature.attribute(ground).and_then(|g| g.number());
                             let (foot, stilts) = self.stands(&paths, extent, ground);
                             self.table.stand(number, foot);
+                            let solid = solid_of(&feature, id, input.solids);
+                            if solid.is_some_and(|solid| self.solid(solid, number)) {
+                                self.scratch.paths = paths;
+                                continue;
+                            }
                             let base = if base > 0.0 { base + stilts } else { 0.0 };
                             self.building(&paths, extent, [foot, base, top + stilts], number);
                         }
@@ -164,9 +181,10 @@ impl TileBuilder {
         }
         self.fills.sort_by_key(|r| r[3]);
         self.lines.sort_by_key(|r| r[2]);
-        let counts = [&self.fills, &self.lines, &self.walls, &self.roofs].map(|v| v.len() as u32);
+        let counts = [&self.faces, &self.fills, &self.lines, &self.walls, &self.roofs].map(|v| v.len() as u32);
         debug_assert_eq!(DrawKind::ALL.len(), counts.len());
-        let mut records = self.fills;
+        let mut records = self.faces;
+        records.append(&mut self.fills);
         records.append(&mut self.lines);
         records.append(&mut self.walls);
         records.append(&mut self.roofs);
@@ -180,6 +198,7 @@ impl TileBuilder {
             states: self.table.states("", None, |_| 0),
             table: self.table,
             buildings: self.buildings,
+            solids: self.solids,
         }
     }
 
@@ -262,6 +281,35 @@ impl TileBuilder {
         self.buildings += u32::from(inside);
     }
 
+    /// The faces of a solid, which stands where its building does. The tile that its middle lies in draws it whole;
+    /// false if it is wider than a tile's units reach for certain, or higher than a face's.
+    fn solid(&mut self, solid: Solid<'_>, number: u32) -> bool {
+        let mut low = [f64::INFINITY; 3];
+        let mut high = [f64::NEG_INFINITY; 3];
+        for place in solid.triangles().flatten() {
+            low = std::array::from_fn(|k| low[k].min(place[k]));
+            high = std::array::from_fn(|k| high[k].max(place[k]));
+        }
+        let [west, south, east, north] = self.tile.bounds();
+        let fits = |k: usize, side: f64| high[k] - low[k] < side * SOLID_SHARE_MAX;
+        if number >= NO_NUMBER || high[2] - low[2] > HEIGHT_MAX_M || !fits(0, east - west) || !fits(1, north - south) {
+            return false;
+        }
+        let middle = [0, 1].map(|k| f64::midpoint(low[k], high[k]));
+        if !(west..east).contains(&middle[0]) || !(south..north).contains(&middle[1]) {
+            return true;
+        }
+        let corner = |[longitude, latitude, height]: [f64; 3]| {
+            let at = (self.plane.forward(longitude, latitude) - self.origin) / self.unit_m;
+            ([at.x, at.y].map(|v| v.round() as i16), ((height - low[2]) / faces::HEIGHT_UNIT_M).round() as u16)
+        };
+        let triangles: Vec<_> = solid.triangles().map(|triangle| triangle.map(corner)).collect();
+        faces::add(&mut self.faces, &triangles, number, self.unit_m);
+        self.buildings += 1;
+        self.solids += 1;
+        true
+    }
+
     /// A segment, cut at the tile's border.
     fn segment(&mut self, a: [i32; 2], b: [i32; 2], extent: f64, style: StyleId, shared: bool) {
         let Some((a, b)) = cut(a.map(f64::from), b.map(f64::from), extent) else { return };
@@ -312,6 +360,16 @@ impl TileBuilder {
             }
         }
         self.scratch = s;
+    }
+}
+
+/// The solid of a building by its item's id, which a tile has apart where it is not the feature's number.
+fn solid_of<'s>(feature: &Feature<'_, '_>, id: Option<u32>, solids: &'s [Arc<Solids>]) -> Option<Solid<'s>> {
+    let of = |id: &str| solids.iter().find_map(|tile| tile.of(id));
+    match feature.attribute(id) {
+        _ if solids.is_empty() => None,
+        Some(mvt::Attribute::Text(id)) => of(id),
+        _ => of(&feature.id.to_string()),
     }
 }
 
@@ -384,7 +442,7 @@ mod tests {
     fn demo() -> TileGeometry {
         let tile = TileId { z: 15, x: 27_050, y: 12_510 };
         let mut builder = TileBuilder::new(tile, CityPlane::around(117.2, 39.125), None);
-        builder.add(&LayerInput { collection: "buildings", role: Role::Building, bytes: TILE }).unwrap();
+        builder.add(&LayerInput { collection: "buildings", role: Role::Building, bytes: TILE, solids: &[] }).unwrap();
         builder.finish()
     }
 
@@ -430,7 +488,7 @@ mod tests {
         let pixels: Vec<f32> = (0..across * across).map(|at| 420.0 + 3.0 * (at % across) as f32).collect();
         let samples = Samples::of_pixels(&pixels, across);
         let mut builder = TileBuilder::new(tile, CityPlane::around(117.2, 39.125), Some(&samples));
-        builder.add(&LayerInput { collection: "buildings", role: Role::Building, bytes: TILE }).unwrap();
+        builder.add(&LayerInput { collection: "buildings", role: Role::Building, bytes: TILE, solids: &[] }).unwrap();
         let built = builder.finish();
         let relief = built.relief.as_ref().unwrap();
         let ground = |word: u32| relief.above_floor_m(relief.cell_of(relief::corner(word)));

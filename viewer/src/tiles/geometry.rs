@@ -1,4 +1,4 @@
-//! One tile as the GPU reads it: records of 16 bytes, four kinds, one buffer.
+//! One tile as the GPU reads it: records of 16 bytes, five kinds, one buffer.
 //!
 //! The vertex shaders pull the records from a storage buffer and make the triangles, so that a
 //! wall of a building costs 16 bytes and not four vertices. Positions are 16-bit, in units of
@@ -14,6 +14,8 @@ pub type Record = [u32; 4];
 /// The kinds of record, in the order of the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DrawKind {
+    /// A triangle of a solid, in two records ([`super::faces::add`]). First, so that the records of each are even.
+    Face,
     /// A triangle on the ground: three corners, style.
     Fill,
     /// A line's segment: two ends, style, the ends' heights above the tile's floor in decimetres.
@@ -28,7 +30,7 @@ pub enum DrawKind {
 
 impl DrawKind {
     /// In the order of the buffer.
-    pub const ALL: [Self; 4] = [Self::Fill, Self::Line, Self::Wall, Self::Roof];
+    pub const ALL: [Self; 5] = [Self::Face, Self::Fill, Self::Line, Self::Wall, Self::Roof];
 
     /// True if a record is a quad, false if it is a triangle.
     #[must_use]
@@ -50,7 +52,7 @@ pub struct TileGeometry {
     /// Every record, kind by kind.
     pub records: Vec<Record>,
     /// How many records each kind has.
-    pub counts: [u32; 4],
+    pub counts: [u32; 5],
     /// The ground; `None` where it is level, at 0 m.
     pub relief: Option<Arc<Relief>>,
     /// True if the whole ground is inside the city.
@@ -61,6 +63,8 @@ pub struct TileGeometry {
     pub states: Vec<u32>,
     /// Buildings that begin in this tile (none is counted in two tiles).
     pub buildings: u32,
+    /// Those of them that are drawn as solids.
+    pub solids: u32,
 }
 
 impl TileGeometry {
@@ -102,7 +106,7 @@ mod tests {
 
     #[test]
     fn the_kinds_lie_one_after_the_other() {
-        let tile = TileGeometry { counts: [3, 5, 7, 2], ..Default::default() };
-        assert_eq!(DrawKind::ALL.map(|k| tile.range(k)), [0..3, 3..8, 8..15, 15..17]);
+        let tile = TileGeometry { counts: [4, 3, 5, 7, 2], ..Default::default() };
+        assert_eq!(DrawKind::ALL.map(|k| tile.range(k)), [0..4, 4..7, 7..12, 12..19, 19..21]);
     }
 }

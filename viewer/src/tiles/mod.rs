@@ -2,6 +2,7 @@
 
 mod build;
 mod drape;
+mod faces;
 mod geometry;
 mod mvt;
 mod relief;

@@ -1,32 +1,5 @@
 // Buildings: walls lit from below and along their edges, roofs in a calm tone.
 
-@group(1) @binding(0) var<storage, read> records: array<vec4u>;
-// Of each building: bits 0 to 7 the seed of its tone, 8 to 11 its class (0: none), 12 to 31 where it stands,
-// centimetres above the tile's floor.
-@group(1) @binding(1) var<storage, read> states: array<u32>;
-@group(2) @binding(0) var<uniform> tile: Tile;
-
-// A building's tone, and how it differs from its neighbours'.
-struct Paint {
-    low: vec3f,
-    high: vec3f,
-    roof: vec3f,
-    own: f32,
-    stands: f32,
-}
-
-fn paint_of(building: u32) -> Paint {
-    let state = states[min(building, arrayLength(&states) - 1u)];
-    let group = (state >> 8u) & 15u;
-    var out = Paint(frame.wall_low.rgb, frame.wall_high.rgb, frame.roof.rgb, f32(state & 255u) / 255.0 - 0.5, f32(state >> 12u) * 0.01);
-    if group > 0u {
-        // Roofs are what is seen most of from above: they have the class's colour, walls are its shade.
-        let colour = frame.classes[group - 1u].rgb;
-        out = Paint(colour * 0.70, colour * 0.55, colour * frame.classes[0].a, out.own, out.stands);
-    }
-    return out;
-}
-
 struct WallVaryings {
     @builtin(position) position: vec4f,
     // Metres along the wall and above its foot; its length and height.
@@ -52,13 +25,11 @@ fn wall_vertex(@builtin(vertex_index) index: u32) -> WallVaryings {
     let way = q - p;
     let len = max(length(way), 0.01);
     let outward = vec2f(way.y, -way.x) / len;
-    let facing = dot(outward, vec2f(-0.80, -0.60)) * 0.5 + 0.5;
     var out: WallVaryings;
     out.position = clip_of(relative);
     out.place = vec2f(corner.x * len, corner.y * (high - low));
     out.size = vec2f(len, high - low);
-    let tall = sqrt(clamp(high / 220.0, 0.0, 1.0));
-    out.tone = vec2f((1.0 - frame.haze_reach.w * (1.0 - facing)) * (0.80 + 0.10 * paint.own + 0.55 * tall), haze_at(length(relative)));
+    out.tone = vec2f(wall_tone(outward, paint, high), haze_at(length(relative)));
     out.low = paint.low;
     out.high = paint.high;
     return out;
@@ -68,15 +39,7 @@ fn wall_vertex(@builtin(vertex_index) index: u32) -> WallVaryings {
 fn wall_fragment(in: WallVaryings) -> @location(0) vec4f {
     let step = max(fwidth(in.place), vec2f(1e-4));
     let px = in.size / step;
-    var colour = mix(in.low, in.high, clamp(in.place.y / 45.0, 0.0, 1.0)) * in.tone.x;
-    // Light from the street.
-    colour += in.low * (frame.haze_reach.z * exp2(-in.place.y / 7.0));
-    // Storeys, once they are wide enough to be seen as lines.
-    let storey = 3.3 / step.y;
-    if storey > 4.0 {
-        let at = abs(fract(in.place.y / 3.3) - 0.5) * storey;
-        colour *= 1.0 - 0.16 * (1.0 - clamp(at - 0.2, 0.0, 1.0)) * clamp(storey * 0.25 - 1.0, 0.0, 1.0);
-    }
+    var colour = wall_colour(in.low, in.high, in.tone.x, in.place.y, step.y);
     // Edges: the top, and the corners more faintly; only where the wall is large enough to have them.
     let top = (1.0 - clamp((in.size.y - in.place.y) / step.y - 0.5, 0.0, 1.0)) * clamp(px.y * 0.125 - 0.25, 0.0, 1.0);
     let corner = (1.0 - clamp(min(in.place.x, in.size.x - in.place.x) / step.x - 0.3, 0.0, 1.0)) * clamp(px.x * 0.08 - 0.4, 0.0, 1.0);
@@ -99,10 +62,9 @@ fn roof_vertex(@builtin(vertex_index) index: u32) -> RoofVaryings {
     // Without a number its top is told from the tile's floor.
     let stands = select(paint.stands, 0.0, number == 0xffffu);
     let relative = tile.origin.xyz + vec3f(xy(record[index % 3u]) * tile.origin.w, stands + top);
-    let tall = sqrt(clamp(top / 220.0, 0.0, 1.0));
     var out: RoofVaryings;
     out.position = clip_of(relative);
-    out.colour = mix(paint.roof * (0.78 + 0.10 * paint.own + 0.85 * tall), frame.haze.rgb, haze_at(length(relative)));
+    out.colour = mix(roof_colour(paint, top), frame.haze.rgb, haze_at(length(relative)));
     return out;
 }
 
