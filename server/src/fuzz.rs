@@ -49,7 +49,7 @@ fn cql2_text(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data)
         && let Ok(filter) = Filter::from_text(text)
     {
-        check_filter(&filter);
+        check_filter(&filter, true);
     }
 }
 
@@ -57,17 +57,18 @@ fn cql2_json(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data)
         && let Ok(filter) = Filter::from_json(text)
     {
-        check_filter(&filter);
+        check_filter(&filter, false);
     }
 }
 
-/// A filter means the same in both forms, and can be asked of any item.
-fn check_filter(filter: &Filter) {
+/// A filter means the same in both forms, and can be asked of any item. Only JSON tells an array of one value from
+/// that value in parentheses, so that one that came as JSON may be simpler as text.
+fn check_filter(filter: &Filter, is_from_text: bool) {
     let (text, json) = (filter.to_text(), filter.to_json().to_string());
     // What is written is longer than what was read where operators are words and names are quoted.
     if text.len().max(json.len()) <= limits::FILTER_BYTES_MAX {
         let again = Filter::from_text(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
-        assert_eq!(again.to_text(), text);
+        assert!(again.to_text() == text || !is_from_text, "{} was {text}", again.to_text());
         let again = Filter::from_json(&json).unwrap_or_else(|error| panic!("{json}: {error}"));
         assert_eq!(again.to_text(), text);
     }

@@ -426,6 +426,11 @@ impl<'a> Walker<'a> {
     }
 
     fn geometry(&mut self, walk: &mut impl Walk, depth: usize) -> Result<(), GeometryError> {
+        self.member(walk, depth, None)
+    }
+
+    /// A geometry that has to be of a type, as the parts of multi-geometries are.
+    fn member(&mut self, walk: &mut impl Walk, depth: usize, wanted: Option<u32>) -> Result<(), GeometryError> {
         if depth > limits::GEOMETRY_DEPTH_MAX {
             return Err(GeometryError::TooLarge { name: "GEOMETRY_DEPTH_MAX", max: limits::GEOMETRY_DEPTH_MAX });
         }
@@ -438,6 +443,9 @@ impl<'a> Walker<'a> {
             1 => true,
             _ => return Err(self.malformed("measured coordinates")),
         };
+        if wanted.is_some_and(|wanted| wanted != code % 1000) {
+            return Err(self.malformed("a part of another type than its multi-geometry has"));
+        }
         match code % 1000 {
             1 => self.vertices(Part::Point, 1, has_z, walk),
             2 => {
@@ -451,9 +459,11 @@ impl<'a> Walker<'a> {
                 }
                 Ok(())
             }
-            4..=7 => {
+            kind @ 4..=7 => {
+                // Only a collection has parts of any type.
+                let wanted = (kind < 7).then_some(kind - 3);
                 for _ in 0..self.count()? {
-                    self.geometry(walk, depth + 1)?;
+                    self.member(walk, depth + 1, wanted)?;
                 }
                 Ok(())
             }
@@ -502,6 +512,16 @@ mod tests {
         assert_eq!(refused, format!("not well-known binary: a ring that does not close at byte {last}"));
         let line = Geometry::LineString(line_string![(x: 1.0, y: 2.0)]);
         assert!(matches!(Wkb::from_geo(&line), Err(GeometryError::Malformed { offset: 9, .. })));
+    }
+
+    #[test]
+    fn the_parts_of_a_multi_geometry_are_of_its_type() {
+        let point = encode(&geo::Point::new(1.0, 2.0).into());
+        let lines = [&[1, 5, 0, 0, 0, 1, 0, 0, 0][..], &point[..]].concat();
+        let refused = Wkb::new(lines).expect_err("a point is no line").to_string();
+        assert!(refused.contains("another type"), "{refused}");
+        let any = [&[1, 7, 0, 0, 0, 1, 0, 0, 0][..], &point[..]].concat();
+        assert!(Wkb::new(any).is_ok());
     }
 
     #[test]
