@@ -191,14 +191,14 @@ impl<'o> Feet<'o> {
         }
     }
 
-    /// Counts an edge at the height of the place that passes east of it (M. Shimrat, “Algorithm 112”,
-    /// CACM 5(8), 1962), exactly.
+    /// Counts an edge of a polygon at the height of the place that passes east of it (M. Shimrat,
+    /// “Algorithm 112”, CACM 5(8), 1962), exactly.
     fn beside(&mut self, a: Coord, b: Coord) {
         let place = self.origin.place;
         let side = <f64 as GeoNum>::Ker::orient2d(a, b, coord! { x: place.x(), y: place.y() });
         if side == Orientation::Collinear {
             self.is_met |= (a.x.min(b.x)..=a.x.max(b.x)).contains(&place.x());
-        } else if (a.y > place.y()) != (b.y > place.y()) {
+        } else if self.polygon.is_some() && (a.y > place.y()) != (b.y > place.y()) {
             let is_up = b.y > a.y;
             self.is_around ^= is_up == (side == Orientation::CounterClockwise);
         }
@@ -308,5 +308,16 @@ mod tests {
         let metres = |x: f64, y: f64| Origin::new(Point::new(x, y)).to_wkb_m(&wkb).unwrap();
         assert!(metres(0.0, 0.0) > 1_000.0 && metres(0.03, 0.0) > 1_000.0);
         assert_eq!([metres(0.015, 0.0), metres(0.01, 0.01), metres(0.02, 0.005), metres(0.0, -0.02)], [0.0; 4]);
+    }
+
+    #[test]
+    fn a_line_that_passes_east_of_a_place_is_as_far_as_it_is() {
+        let line = LineString::from(vec![(0.01, -0.01), (0.01, 0.01)]);
+        let exact = Geodesic.distance(Point::new(0.0, 0.0), Point::new(0.01, 0.0));
+        let origin = Origin::new(Point::new(0.0, 0.0));
+        let metres = origin.to_wkb_m(&geometry::encode(&line.clone().into())).unwrap();
+        assert!((metres - exact).abs() < 1e-5, "{metres} {exact}");
+        let metres = origin.to_edges_m(line.lines()).unwrap();
+        assert!((metres - exact).abs() < 1e-5, "{metres} {exact}");
     }
 }
