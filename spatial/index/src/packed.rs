@@ -1,12 +1,13 @@
 //! The packed Hilbert R-tree of a layer.
 
-use crate::{
-    Inside, NearestIndex, Vantage, WindowIndex,
-    nearest::{Child, Tell, best_first},
-};
+use crate::{Inside, NearestIndex, Vantage, WindowIndex};
 use citywall_model::{Area, Bbox};
 use geo_index::rtree::{RTree, RTreeBuilder, RTreeIndex, sort::HilbertSort};
-use std::ops::Range;
+use std::{cmp::Reverse, collections::BinaryHeap, ops::Range};
+
+/// The most children of a node, and the bits that number them.
+const CHILDREN: usize = 16;
+const CHILD: u64 = CHILDREN as u64 - 1;
 
 /// A packed Hilbert R-tree over the rows of a layer that have a geometry. Immutable.
 ///
@@ -24,7 +25,8 @@ impl PackedIndex {
     /// O(n log n).
     pub fn new(envelopes: impl Iterator<Item = Bbox> + Clone) -> Self {
         let with_geometry = || (0u32..).zip(envelopes.clone()).filter(|(_, b)| !b.is_empty());
-        let mut builder = RTreeBuilder::new(u32::try_from(with_geometry().count()).unwrap_or(u32::MAX));
+        let count = u32::try_from(with_geometry().count()).unwrap_or(u32::MAX);
+        let mut builder = RTreeBuilder::new_with_node_size(count, CHILDREN as u16);
         let mut entries = Vec::new();
         for (row, envelope) in with_geometry() {
             builder.add(envelope.x_min, envelope.y_min, envelope.x_max, envelope.y_max);
@@ -120,30 +122,82 @@ impl WindowIndex for PackedIndex {
     }
 }
 
+/// A node that is open.
+struct Open {
+    /// The level of its children; 0 is that of the leaves.
+    level: usize,
+    /// Of each child a row, or where its own first child stands.
+    children: [u32; CHILDREN],
+    /// How far away each child is that is still to be looked at: the bits of an angle in radians, the
+    /// last ones of which say which child it is. Numbers that are not negative are in the order of
+    /// their bits, so that the least one is found without a branch. [`u64::MAX`] where there is none.
+    keys: [u64; CHILDREN],
+}
+
+impl Open {
+    /// The key of the nearest child that is left.
+    #[inline]
+    fn nearest(&self) -> u64 {
+        let mut least = self.keys;
+        for half in [8, 4, 2, 1] {
+            for at in 0..half {
+                least[at] = least[at].min(least[at + half]);
+            }
+        }
+        least[0]
+    }
+}
+
+impl PackedIndex {
+    /// Opens the node whose first child's box has this number.
+    #[inline]
+    fn open(&self, first: usize, level: usize, from: &Vantage) -> Open {
+        let end = (first + CHILDREN).min(self.tree.level_bounds()[level] / 4);
+        let indices = self.tree.indices();
+        let mut open = Open { level, children: [0; CHILDREN], keys: [u64::MAX; CHILDREN] };
+        for (child, at) in open.children.iter_mut().zip(first..end) {
+            *child = if level == 0 { self.rows[at] } else { (indices.get(at) / 4) as u32 };
+        }
+        let mut angles = [0.0; CHILDREN];
+        from.all_at_least(&self.tree.boxes().as_chunks::<4>().0[first..end], &mut angles);
+        for ((key, angle), child) in open.keys.iter_mut().zip(angles).zip(0..(end - first) as u64) {
+            *key = angle.to_bits() & !CHILD | child;
+        }
+        open
+    }
+}
+
 impl NearestIndex for PackedIndex {
-    fn nearest(&self, from: &Vantage, farthest: f64, visit: impl FnMut(u64) -> f64) {
-        let (boxes, indices, levels) = (self.tree.boxes(), self.tree.indices(), self.tree.level_bounds());
+    /// What waits in the queue is no child but an open node, with the nearest of its children: far fewer.
+    fn nearest(&self, from: &Vantage, mut farthest: f64, mut visit: impl FnMut(u64) -> f64) {
         if self.is_empty() {
             return;
         }
-        let node_floats = self.tree.node_size() as usize * 4;
-        let leaf_end = self.len() * 4;
-        // As in a search, (offset of a node's first child, level of the children); what waits is kept small.
-        let node = |start: usize, level: usize| (start as u32, level as u32);
-        let open = |(start, level): (u32, u32), tell: &mut Tell<'_, (u32, u32)>| {
-            let (start, level) = (start as usize, level as usize);
-            let end = (start + node_floats).min(levels[level]);
-            for (at, child) in (start..end).step_by(4).zip(boxes[start..end].as_chunks::<4>().0) {
-                let [x_min, y_min, x_max, y_max] = *child;
-                let child = if at < leaf_end {
-                    Child::Entry(u64::from(self.rows[at / 4]))
-                } else {
-                    Child::Node(node(indices.get(at / 4), level - 1))
-                };
-                tell(&Bbox::new(x_min, y_min, x_max, y_max), child);
+        let root = self.open(self.tree.boxes().len() / 4 - 1, self.tree.level_bounds().len() - 1, from);
+        // About what the first few rows take.
+        let (mut queue, mut nodes) = (BinaryHeap::with_capacity(CHILDREN), Vec::with_capacity(CHILDREN));
+        queue.push(Reverse((root.nearest(), 0)));
+        nodes.push(root);
+        loop {
+            let Some(mut next) = queue.peek_mut() else { return };
+            let Reverse((key, node)) = *next;
+            if f64::from_bits(key & !CHILD) > farthest || key == u64::MAX {
+                return;
             }
-        };
-        best_first([node(boxes.len() - 4, levels.len() - 1)], from, farthest, open, visit);
+            let child = (key & CHILD) as usize;
+            let open = &mut nodes[node];
+            open.keys[child] = u64::MAX;
+            *next = Reverse((open.nearest(), node));
+            drop(next);
+            let (child, level) = (open.children[child], open.level);
+            if level == 0 {
+                farthest = visit(u64::from(child));
+            } else {
+                let open = self.open(child as usize, level - 1, from);
+                queue.push(Reverse((open.nearest(), nodes.len())));
+                nodes.push(open);
+            }
+        }
     }
 }
 

@@ -336,37 +336,34 @@ impl Walk for Check {
 /// bounds, counted from 0; `None` for an edge of a line. A point is an edge from itself to itself, and
 /// so is a line of one vertex; an empty point has none. O(vertices), no allocation.
 pub fn each_edge(bytes: &[u8], visit: impl FnMut(Option<u32>, [f64; 2], [f64; 2])) {
-    let mut edges = Edges { visit, polygons: 0, part: Part::Point, last: None };
-    let walked = Walker::new(bytes).geometry(&mut edges, 0);
+    let walked = Walker::new(bytes).geometry(&mut Edges { visit, polygons: 0, polygon: None }, 0);
     debug_assert!(walked.is_ok());
 }
 
 struct Edges<F> {
     visit: F,
     polygons: u32,
-    part: Part,
-    last: Option<[f64; 2]>,
+    polygon: Option<u32>,
 }
 
 impl<F: FnMut(Option<u32>, [f64; 2], [f64; 2])> Walk for Edges<F> {
-    fn part(&mut self, _: usize, part: Part, vertices: u32) -> Result<(), GeometryError> {
+    fn part(&mut self, _: usize, part: Part, _: u32) -> Result<(), GeometryError> {
         self.polygons += u32::from(matches!(part, Part::Ring { is_outer: true }));
-        self.part = part;
-        // What has one vertex alone has it at both ends.
-        self.last = None;
-        if vertices == 1 {
-            self.part = Part::Point;
-        }
+        self.polygon = matches!(part, Part::Ring { .. }).then(|| self.polygons - 1);
         Ok(())
     }
 
     #[inline]
-    fn vertex(&mut self, _: usize, [x, y, _]: [f64; 3]) -> Result<(), GeometryError> {
-        let polygon = matches!(self.part, Part::Ring { .. }).then(|| self.polygons - 1);
-        match (self.part, self.last.replace([x, y])) {
-            (Part::Point, _) if x.is_finite() => (self.visit)(polygon, [x, y], [x, y]),
-            (_, Some(last)) => (self.visit)(polygon, last, [x, y]),
-            _ => {}
+    fn vertices<const N: usize>(&mut self, _: usize, vertices: &[[[u8; 8]; N]]) -> Result<(), GeometryError> {
+        let polygon = self.polygon;
+        let mut places = vertices.iter().map(|vertex| [f64::from_le_bytes(vertex[0]), f64::from_le_bytes(vertex[1])]);
+        let Some(first) = places.next() else { return Ok(()) };
+        let mut last = first;
+        // What has one vertex alone has it at both ends.
+        let only = std::iter::once(first).filter(|[x, _]| vertices.len() == 1 && x.is_finite());
+        for place in only.chain(places) {
+            (self.visit)(polygon, last, place);
+            last = place;
         }
         Ok(())
     }
@@ -386,8 +383,22 @@ trait Walk {
     fn part(&mut self, _: usize, _: Part, _: u32) -> Result<(), GeometryError> {
         Ok(())
     }
+    /// The vertices of a part, of so many numbers each, with where their bytes start.
+    #[inline]
+    fn vertices<const N: usize>(&mut self, at: usize, vertices: &[[[u8; 8]; N]]) -> Result<(), GeometryError> {
+        for (at, vertex) in (at..).step_by(N * 8).zip(vertices) {
+            let mut position = [0.0; 3];
+            for (number, bytes) in position.iter_mut().zip(vertex) {
+                *number = f64::from_le_bytes(*bytes);
+            }
+            self.vertex(at, position)?;
+        }
+        Ok(())
+    }
     /// A vertex, with where its bytes start.
-    fn vertex(&mut self, at: usize, position: [f64; 3]) -> Result<(), GeometryError>;
+    fn vertex(&mut self, _: usize, _: [f64; 3]) -> Result<(), GeometryError> {
+        Ok(())
+    }
 }
 
 impl<F: FnMut(usize, [f64; 3]) -> Result<(), GeometryError>> Walk for F {
@@ -474,18 +485,17 @@ impl<'a> Walker<'a> {
     #[inline]
     fn vertices(&mut self, part: Part, n: u32, has_z: bool, walk: &mut impl Walk) -> Result<(), GeometryError> {
         walk.part(self.at, part, n)?;
-        let size = if has_z { 24 } else { 16 };
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let Some(vertices) = rest.get(..n as usize * size) else {
-            self.at += rest.len() / size * size;
-            return Err(self.malformed("the bytes end"));
-        };
-        for (start, vertex) in (self.at..).step_by(size).zip(vertices.chunks_exact(size)) {
-            let mut numbers = vertex.as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes));
-            walk.vertex(start, std::array::from_fn(|_| numbers.next().unwrap_or(0.0)))?;
-        }
-        self.at += vertices.len();
-        Ok(())
+        if has_z { self.positions::<3>(n, walk) } else { self.positions::<2>(n, walk) }
+    }
+
+    /// Vertices of so many numbers each.
+    #[inline]
+    fn positions<const N: usize>(&mut self, n: u32, walk: &mut impl Walk) -> Result<(), GeometryError> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default().as_chunks::<8>().0.as_chunks::<N>().0;
+        let start = self.at;
+        self.at += rest.len().min(n as usize) * N * 8;
+        let vertices = rest.get(..n as usize).ok_or_else(|| self.malformed("the bytes end"))?;
+        walk.vertices(start, vertices)
     }
 }
 
