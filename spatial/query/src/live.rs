@@ -270,7 +270,7 @@ impl LiveState {
     }
 
     /// Visits items about the nearest first; see [`NearestIndex`].
-    pub(crate) fn nearest(&self, from: &Vantage, farthest: f64, mut visit: impl FnMut(Option<&LiveItem>) -> f64) {
+    pub(crate) fn nearest<'s>(&'s self, from: &Vantage, farthest: f64, mut visit: impl FnMut(Option<&'s LiveItem>) -> f64) {
         self.index.nearest(from, farthest, |fid| visit(get(&self.pages, fid)));
     }
 }

@@ -47,6 +47,9 @@ impl<T> Ord for Near<T> {
     }
 }
 
+/// Room is made for so many items at once.
+const FEW: usize = 64;
+
 /// The nearest so far.
 struct Best<'m, M, T> {
     measure: &'m M,
@@ -55,12 +58,12 @@ struct Best<'m, M, T> {
     found: BinaryHeap<Near<T>>,
     /// The geometry that was measured last, and what came of it: many things stand on one spot, and
     /// what was too far away then is so still.
-    last: (Vec<u8>, Option<f64>),
+    last: (&'m [u8], Option<f64>),
 }
 
 impl<'m, M: Measure, T> Best<'m, M, T> {
     fn new(measure: &'m M, count: usize, farthest: f64) -> Self {
-        Self { measure, count, farthest, found: BinaryHeap::new(), last: (Vec::new(), None) }
+        Self { measure, count, farthest, found: BinaryHeap::with_capacity(count.min(FEW)), last: (&[], None) }
     }
 
     /// The angle beyond which nothing is near enough.
@@ -69,7 +72,7 @@ impl<'m, M: Measure, T> Best<'m, M, T> {
     }
 
     /// Takes an item if it is among the nearest, and answers the angle that is near enough from then on.
-    fn take(&mut self, fid: u64, wkb: Option<&[u8]>, item: impl FnOnce() -> T) -> f64 {
+    fn take(&mut self, fid: u64, wkb: Option<&'m [u8]>, item: impl FnOnce() -> T) -> f64 {
         let Some(distance) = wkb.and_then(|wkb| self.distance(wkb)).filter(|distance| *distance <= self.farthest) else {
             return self.reach();
         };
@@ -87,11 +90,9 @@ impl<'m, M: Measure, T> Best<'m, M, T> {
         self.reach()
     }
 
-    fn distance(&mut self, wkb: &[u8]) -> Option<f64> {
+    fn distance(&mut self, wkb: &'m [u8]) -> Option<f64> {
         if self.last.0 != wkb {
-            self.last.1 = self.measure.to(wkb, self.farthest);
-            self.last.0.clear();
-            self.last.0.extend_from_slice(wkb);
+            self.last = (wkb, self.measure.to(wkb, self.farthest));
         }
         self.last.1
     }
@@ -133,11 +134,10 @@ impl CollectionView {
     fn live_nearest(&self, measure: &impl Measure, count: usize, farthest: f64, cleared_too: bool) -> Vec<(LiveItem, f64)> {
         let Kind::Live(live) = &self.kind else { return Vec::new() };
         let mut best = Best::new(measure, count, farthest);
-        live.state.read().nearest(measure.from(), farthest / measure.radian_m(), |item| {
-            match item.filter(|item| cleared_too || !item.is_cleared()) {
-                Some(item) => best.take(item.fid(), item.geometry(), || item.clone()),
-                None => best.reach(),
-            }
+        let state = live.state.read();
+        state.nearest(measure.from(), farthest / measure.radian_m(), |item| match item.filter(|item| cleared_too || !item.is_cleared()) {
+            Some(item) => best.take(item.fid(), item.geometry(), || item.clone()),
+            None => best.reach(),
         });
         best.sorted().into_iter().map(|near| (near.item, near.distance)).collect()
     }
