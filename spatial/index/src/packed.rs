@@ -56,19 +56,17 @@ impl PackedIndex {
         self.runs(|envelope| area.has(envelope), |leaves, inside| self.rows[leaves].iter().for_each(|row| visit(*row, inside)));
     }
 
-    /// Counts the rows whose envelope lies in an area, and those of the others that `holds`. The first
-    /// are not looked at one by one. O((log n + hits near the border) × edges at their height).
-    pub fn count_area(&self, area: &Area, holds: impl Fn(u32, &Bbox) -> bool) -> usize {
+    /// Counts the rows whose envelope `has` puts inside (`Some(true)`), and of those that it puts neither
+    /// there nor outside (`Some(false)`) the ones that `holds` tells of. The first are not looked at one by
+    /// one. O((log n + hits near the border) × cost of `has`).
+    pub fn count(&self, has: impl Fn(&Bbox) -> Option<bool>, holds: impl Fn(u32, &Bbox) -> bool) -> usize {
         let mut count = 0;
-        self.runs(
-            |envelope| area.has(envelope),
-            |leaves, inside| {
-                count += match inside {
-                    Inside::Whole => leaves.len(),
-                    Inside::Maybe(envelope) => self.rows[leaves].iter().filter(|row| holds(**row, &envelope)).count(),
-                }
-            },
-        );
+        self.runs(has, |leaves, inside| {
+            count += match inside {
+                Inside::Whole => leaves.len(),
+                Inside::Maybe(envelope) => self.rows[leaves].iter().filter(|row| holds(**row, &envelope)).count(),
+            }
+        });
         count
     }
 

@@ -20,6 +20,8 @@ const BANDS_MAX: usize = 512;
 pub struct Area {
     shape: Geometry,
     bounds: Bbox,
+    /// It fills its bounds.
+    is_rectangle: bool,
     /// The extent of each polygon.
     parts: Vec<Bbox>,
     /// Bands per degree.
@@ -89,7 +91,8 @@ impl Area {
         let height = bounds.y_max - bounds.y_min;
         #[expect(clippy::cast_precision_loss, reason = "few")]
         let scale = if height > 0.0 { bands as f64 / height } else { 0.0 };
-        let mut area = Self { shape: shape.clone(), bounds, parts, scale, starts: vec![0; bands + 1], edges: Vec::new() };
+        let is_rectangle = matches!(polygons, [polygon] if is_rectangle(polygon));
+        let mut area = Self { shape: shape.clone(), bounds, is_rectangle, parts, scale, starts: vec![0; bands + 1], edges: Vec::new() };
         let of_bands = |area: &Self, edge: &Edge| area.band(edge.low.y)..=area.band(edge.high.y);
         for edge in &edges {
             of_bands(&area, edge).for_each(|band| area.starts[band + 1] += 1);
@@ -119,6 +122,11 @@ impl Area {
     pub fn has(&self, rectangle: &Bbox) -> Option<bool> {
         if !self.bounds.intersects(rectangle) {
             return Some(false);
+        }
+        if self.is_rectangle {
+            let Bbox { x_min, y_min, x_max, y_max } = self.bounds;
+            let is_inside = x_min < rectangle.x_min && rectangle.x_max < x_max && y_min < rectangle.y_min && rectangle.y_max < y_max;
+            return is_inside.then_some(true);
         }
         if self.edges_between(rectangle.y_min, rectangle.y_max).iter().any(|edge| edge.meets(rectangle)) {
             return None;
@@ -159,13 +167,29 @@ impl Area {
         is_around
     }
 
+    /// Whether a geometry with this envelope shares a point with the area; `None` where the geometry has
+    /// to be asked itself, as in all areas but rectangles. O(1).
+    #[must_use]
+    #[inline]
+    pub fn meets_what_fills(&self, envelope: &Bbox) -> Option<bool> {
+        if self.is_rectangle { self.bounds.meets_what_fills(envelope) } else { None }
+    }
+
     /// True if checked WKB with these bounds shares a point with the area. A copy of it is made only
     /// where its edges do not say: it may be around a polygon, or have several parts. O(its edges ×
     /// those of the area at their height).
     #[must_use]
     pub fn meets(&self, wkb: &[u8], bounds: &Bbox) -> bool {
+        if let Some(known) = self.meets_what_fills(bounds) {
+            return known;
+        }
         if let Some((x, y)) = geometry::as_point(wkb) {
             return self.holds(x, y);
+        }
+        if self.is_rectangle
+            && let Some(known) = self.bounds.meets_what_fills(bounds)
+        {
+            return known;
         }
         let mut meets = None;
         geometry::each_edge(wkb, |_, [ax, ay], [bx, by]| {
@@ -195,6 +219,12 @@ impl Area {
     fn band(&self, y: f64) -> usize {
         (((y - self.bounds.y_min) * self.scale) as usize).min(self.starts.len() - 2)
     }
+}
+
+/// True for four edges along the axes, each across the one before: a ring closes.
+fn is_rectangle(polygon: &Polygon) -> bool {
+    let along: Vec<_> = polygon.exterior().lines().map(|line| (line.dx() != 0.0, line.dy() != 0.0)).collect();
+    polygon.interiors().is_empty() && matches!(*along, [a, b, c, d] if a != b && a == c && b == d && a.0 != a.1 && b.0 != b.1)
 }
 
 #[cfg(test)]
@@ -258,6 +288,45 @@ mod tests {
             assert!(area.holds(corner.x, corner.y) && area.has(&Bbox::new(corner.x, corner.y, corner.x, corner.y)).is_none());
         }
         assert!(decided > 1_000 && met > 1_000, "{decided} {met}");
+    }
+
+    #[test]
+    fn a_rectangle_is_met_as_geo_says() {
+        let mut state = 11u64;
+        // Whole numbers, so that borders lie on each other.
+        let mut random = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            f64::from(u32::try_from((state >> 33) % below).unwrap())
+        };
+        let mut known = 0;
+        for _ in 0..20_000 {
+            let (x, y) = (random(5), random(5));
+            let own = Bbox::new(x, y, x + 1.0 + random(4), y + 1.0 + random(4));
+            let mut shape = Rect::new((own.x_min, own.y_min), (own.x_max, own.y_max)).to_polygon();
+            shape.exterior_mut(|ring| {
+                if x > 2.0 {
+                    ring.0.reverse()
+                }
+            });
+            let area = Area::new(&shape.clone().into()).unwrap();
+            assert!(area.is_rectangle);
+            let mut line = || LineString::from((0..3).map(|_| (random(10), random(10))).collect::<Vec<_>>());
+            let item: Geometry = match (line(), line()) {
+                (one, other) if one.0[0].x > 4.0 => geo_types::MultiLineString(vec![one, other]).into(),
+                (one, _) => one.into(),
+            };
+            let wkb = geometry::encode(&item);
+            let bounds = geometry::bounds(&wkb);
+            assert_eq!(area.meets(&wkb, &bounds), shape.intersects(&item), "{own:?} {item:?}");
+            let envelope = Rect::new((bounds.x_min, bounds.y_min), (bounds.x_max, bounds.y_max)).to_polygon();
+            let is_edge_met = shape.exterior().intersects(&envelope);
+            assert_eq!(area.has(&bounds), if is_edge_met { None } else { Some(own.contains(&bounds)) });
+            known += usize::from(own.meets_what_fills(&bounds) == Some(true));
+        }
+        assert!(known > 500, "{known}");
+        let bent = |corners: &[(f64, f64)]| Area::new(&Polygon::new(corners.to_vec().into(), Vec::new()).into()).unwrap().is_rectangle;
+        assert!(!bent(&[(0.0, 0.0), (2.0, 0.0), (0.0, 0.0), (0.0, 2.0), (0.0, 0.0)]));
+        assert!(!bent(&[(0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (1.0, 2.0), (0.0, 0.0)]));
     }
 
     #[test]

@@ -78,6 +78,21 @@ impl Bbox {
         self.x_min <= o.x_min && o.x_max <= self.x_max && self.y_min <= o.y_min && o.y_max <= self.y_max
     }
 
+    /// Whether a geometry with this envelope shares a point with the rectangle, edges included; `None`
+    /// where the envelope alone does not say. It does where it lies in the rectangle's width and one of its
+    /// ends in the rectangle's height, or the other way round: the vertex at this end lies in both.
+    #[must_use]
+    #[inline]
+    pub fn meets_what_fills(&self, envelope: &Self) -> Option<bool> {
+        if !self.intersects(envelope) {
+            return Some(false);
+        }
+        let (west, east) = (self.x_min <= envelope.x_min, envelope.x_max <= self.x_max);
+        let (south, north) = (self.y_min <= envelope.y_min, envelope.y_max <= self.y_max);
+        let (is_wide, is_high) = (west && east, south && north);
+        (is_wide && (south || north) || is_high && (west || east)).then_some(true)
+    }
+
     /// The centre: longitude, latitude.
     #[must_use]
     #[inline]

@@ -74,10 +74,8 @@ impl CollectionView {
             return None;
         }
         // What meets an area in a window meets the window.
-        let has_window = !windows.is_empty() && !windows.iter().any(|window| window.contains(area.bounds()));
-        let meets = |wkb: &[u8]| windows.iter().any(|window| meets_window(wkb, &geometry::bounds(wkb), window));
-        let in_window = |row: u32| layer.table.geometry(row).is_some_and(meets);
-        Some(layer.count_in_area(area, has_window.then_some(in_window)))
+        let has_window = windows.iter().any(|window| window.contains(area.bounds()));
+        Some(layer.count_in(area, if has_window { &[] } else { windows }))
     }
 
     /// True if a place (longitude, latitude) lies in the extent of a layer, or so many degrees around it.

@@ -350,9 +350,11 @@ impl LiveState {
         };
         let mut items: Vec<LiveItem> = Vec::new();
         for window in windows {
-            let area = rectangle(window);
             self.search(window, |item, inside| {
-                let met = !exact || inside == Inside::Whole || item.geometry().is_some_and(|wkb| meets(wkb, &area));
+                let met = match inside {
+                    Inside::Maybe(envelope) if exact => item.geometry().is_some_and(|wkb| meets_window(wkb, &envelope, window)),
+                    _ => true,
+                };
                 if met && timely(item) {
                     items.push(item.clone());
                 }
@@ -367,7 +369,7 @@ impl LiveState {
 /// True if the geometry shares a point with the window, edges included.
 #[must_use]
 pub fn meets_window(wkb: &[u8], bounds: &Bbox, window: &Bbox) -> bool {
-    window.contains(bounds) || window.intersects(bounds) && meets(wkb, &rectangle(window))
+    window.meets_what_fills(bounds).unwrap_or_else(|| meets(wkb, &rectangle(window)))
 }
 
 fn rectangle(window: &Bbox) -> Rect {

@@ -1,6 +1,6 @@
 //! A layer ready to be asked.
 
-use crate::order::Orders;
+use crate::{items::meets_window, order::Orders};
 use citywall_index::{Inside, NearestIndex, PackedIndex, Vantage, WindowIndex};
 use citywall_model::{Area, Bbox, CollectionMeta, FeatureTable, geometry};
 
@@ -43,16 +43,28 @@ impl Layer {
         rows
     }
 
-    /// How many rows' geometries meet an area, of those for which `holds`, or of all.
-    pub(crate) fn count_in_area(&self, area: &Area, holds: Option<impl Fn(u32) -> bool>) -> usize {
-        match holds {
-            None => self.index.count_area(area, |row, envelope| self.meets(area, row, envelope)),
-            Some(holds) => self.in_area(area).into_iter().filter(|row| holds(*row)).count(),
-        }
+    /// How many rows' geometries meet an area, and one of the windows if there are any.
+    pub(crate) fn count_in(&self, area: &Area, windows: &[Bbox]) -> usize {
+        let of_windows = |envelope: &Bbox| {
+            if windows.is_empty() || windows.iter().any(|window| window.contains(envelope)) {
+                return Some(true);
+            }
+            if windows.iter().any(|window| window.intersects(envelope)) { None } else { Some(false) }
+        };
+        let has = |envelope: &Bbox| match area.has(envelope) {
+            Some(false) => Some(false),
+            inside => of_windows(envelope).map_or(None, |is_inside| if is_inside { inside } else { Some(false) }),
+        };
+        let meets_a_window = |row: u32, envelope: &Bbox| {
+            let meets = |wkb: &[u8]| windows.iter().any(|window| meets_window(wkb, envelope, window));
+            windows.is_empty() || self.table.geometry(row).is_some_and(meets)
+        };
+        self.index.count(has, |row, envelope| self.meets(area, row, envelope) && meets_a_window(row, envelope))
     }
 
     fn meets(&self, area: &Area, row: u32, envelope: &Bbox) -> bool {
-        self.table.geometry(row).is_some_and(|wkb| area.meets(wkb, envelope))
+        let look = || self.table.geometry(row).is_some_and(|wkb| area.meets(wkb, envelope));
+        area.meets_what_fills(envelope).unwrap_or_else(look)
     }
 
     /// Visits rows about the nearest first; see [`NearestIndex`].
