@@ -132,7 +132,7 @@ impl Vantage {
         // The shorter one of the ways east and west.
         let turn = (-east).max(-west).max(0.0).min(360.0 - east.max(west)).to_radians();
         let rise = (-north).max(-south).max(0.0);
-        let is_near = (turn >= 0.0) & (turn <= NEAR) & (rise <= NEAR);
+        let is_near = (0.0..=NEAR).contains(&turn) & (rise <= NEAR);
         // The cosine of no latitude of the envelope is less, nor is sin²(x/2) than x²/4 · (1 - x²/12):
         // the haversine formula with these.
         let reach = north.max(south);

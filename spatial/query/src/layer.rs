@@ -53,7 +53,7 @@ impl Layer {
         };
         let has = |envelope: &Bbox| match area.has(envelope) {
             Some(false) => Some(false),
-            inside => of_windows(envelope).map_or(None, |is_inside| if is_inside { inside } else { Some(false) }),
+            inside => of_windows(envelope).and_then(|is_inside| if is_inside { inside } else { Some(false) }),
         };
         let meets_a_window = |row: u32, envelope: &Bbox| {
             let meets = |wkb: &[u8]| windows.iter().any(|window| meets_window(wkb, envelope, window));
