@@ -26,8 +26,8 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        Arc,
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -218,13 +218,14 @@ fn star() -> [(f64, f64); 13] {
 struct Asked {
     /// Questions per second of two threads.
     rate: f64,
-    /// Microseconds that a question took of a core, which other work on the machine hardly changes.
+    /// Microseconds that a question took of the cores, on whatever thread, which other work on the machine hardly changes.
     core_us: f64,
 }
 
 /// Asks with two threads.
 fn asked(ask: impl Fn(&mut fastrand::Rng) -> usize + Sync) -> Asked {
-    let total = Mutex::new((0, Duration::ZERO));
+    let total = AtomicU32::new(0);
+    let before = common::on_cores(std::process::id());
     let start = Instant::now();
     let end = start + Duration::from_secs(SECONDS.into());
     std::thread::scope(|scope| {
@@ -232,19 +233,17 @@ fn asked(ask: impl Fn(&mut fastrand::Rng) -> usize + Sync) -> Asked {
             let (ask, total) = (&ask, &total);
             scope.spawn(move || {
                 let mut random = fastrand::Rng::with_seed(seed as u64);
-                let (mut count, before) = (0, common::on_core());
+                let mut count = 0;
                 while Instant::now() < end {
                     std::hint::black_box(ask(&mut random));
                     count += 1;
                 }
-                let mut total = total.lock().unwrap();
-                total.0 += count;
-                total.1 += common::on_core() - before;
+                total.fetch_add(count, Ordering::Relaxed);
             });
         }
     });
-    let (count, on_core) = total.into_inner().unwrap();
-    Asked { rate: f64::from(count) / start.elapsed().as_secs_f64(), core_us: on_core.as_secs_f64() * 1e6 / f64::from(count) }
+    let (count, on_cores) = (total.into_inner(), common::on_cores(std::process::id()) - before);
+    Asked { rate: f64::from(count) / start.elapsed().as_secs_f64(), core_us: on_cores.as_secs_f64() * 1e6 / f64::from(count) }
 }
 
 /// Requests over two connections that stay open, by a client that costs as little as pgbench; the

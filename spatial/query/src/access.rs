@@ -65,7 +65,7 @@ impl CollectionView {
     /// How many of the items that a query asks for meet an area. `None` where they are rather looked at
     /// one by one: in a live collection, or with more conditions than windows.
     ///
-    /// O((log n + items near the border) × edges at their height) where the windows hold the area.
+    /// O((log n + items near the borders) × (edges at their height + windows)).
     #[must_use]
     pub fn count_in(&self, query: &ItemsQuery, area: &Area) -> Option<usize> {
         let Kind::Layer(layer) = &self.kind else { return None };
@@ -74,8 +74,8 @@ impl CollectionView {
             return None;
         }
         // What meets an area in a window meets the window.
-        let has_window = windows.iter().any(|window| window.contains(area.bounds()));
-        Some(layer.count_in(area, if has_window { &[] } else { windows }))
+        let is_held = windows.iter().any(|window| window.contains(area.bounds()));
+        Some(layer.count_in(area, if is_held { &[] } else { windows }))
     }
 
     /// True if a place (longitude, latitude) lies in the extent of a layer, or so many degrees around it.
