@@ -328,6 +328,22 @@ mod tests {
         }
 
         #[test]
+        fn a_line_is_as_far_as_the_nearest_of_many_points_on_it(
+            (lon, lat) in (-179.9..179.9f64, -79.0..79.0f64),
+            corners in prop::collection::vec((-1.0..1.0f64, -1.0..1.0f64), 2..12),
+            reach in prop::sample::select(vec![1e-4, 0.01, 0.1, 0.4]),
+        ) {
+            let place = Point::new(lon, lat);
+            let line: LineString = corners.iter().map(|(x, y)| ((lon + x * reach).clamp(-180.0, 180.0), lat + y * reach)).collect();
+            let metres = Origin::new(place).to_wkb_m(&geometry::encode(&line.clone().into())).unwrap();
+            let steps = 500;
+            let points = line.lines().flat_map(|line| (0..=steps).map(move |n| Point(line.start + line.delta() * (f64::from(n) / f64::from(steps)))));
+            let nearest = points.map(|point| Geodesic.distance(place, point)).fold(f64::INFINITY, f64::min);
+            prop_assert!(metres <= nearest * (1.0 + 1e-8), "{metres} {nearest}");
+            prop_assert!(metres >= nearest - reach * 2.0 * 111_700.0 * 1.5 / f64::from(steps), "{metres} {nearest}");
+        }
+
+        #[test]
         fn an_area_is_as_far_as_the_nearest_of_many_points_on_its_border(
             (lon, lat) in (-179.9..179.9f64, -79.0..79.0f64),
             corners in prop::collection::vec((-1.0..1.0f64, -1.0..1.0f64), 3..30),
