@@ -186,11 +186,6 @@ impl Area {
         if let Some((x, y)) = geometry::as_point(wkb) {
             return self.holds(x, y);
         }
-        if self.is_rectangle
-            && let Some(known) = self.bounds.meets_what_fills(bounds)
-        {
-            return known;
-        }
         let mut meets = None;
         geometry::each_edge(wkb, |_, [ax, ay], [bx, by]| {
             let known = *meets.get_or_insert_with(|| self.holds(ax, ay));
