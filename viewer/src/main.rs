@@ -26,6 +26,10 @@ mod ui;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// Messages and tiles are taken apart on one thread and let go on another.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     match app::run(&args::Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -63,7 +63,7 @@ pub const DISK_FREE_BYTES_MIN: u64 = 256 << 20;
 /// Most deltas kept in memory for a subscriber that resumes.
 pub const PUSH_HISTORY_MAX: usize = 65_536;
 /// Deltas that may wait for one subscriber before it is cut off.
-pub const SUBSCRIBER_QUEUE_MAX: usize = 8_192;
+pub const SUBSCRIBER_QUEUE_MAX: usize = 32_768;
 /// Most subscribers at once.
 pub const SUBSCRIBERS_MAX: usize = 4_096;
 /// Most different texts (sources, areas) that are kept once for all items.

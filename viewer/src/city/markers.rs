@@ -4,8 +4,8 @@
 use crate::{
     city::{City, CityFeed, WallClock},
     geo::CityPlane,
-    live::{Followed, Incident, LiveState, Track},
-    render::{BUCKETS, Glyph, Marker, Picture, bucket},
+    live::{Changes, Followed, Incident, LiveState, Track},
+    render::{Glyph, Marker, Picture, bucket},
     scene::{SceneIncidents, SceneMoving, Scenes},
 };
 use bevy::prelude::*;
@@ -20,14 +20,18 @@ type Key = (String, String);
 #[derive(Resource, Default, Debug, PartialEq)]
 pub struct Chosen(pub Option<Key>);
 
-/// The buckets that are kept here: the levels of incidents, and what moves.
-const OWN: [usize; 6] = [0, 1, 2, 3, 4, bucket::MOVING];
+/// The buckets of incidents.
+const LEVELS: [usize; 5] = [0, 1, 2, 3, 4];
 
 /// Which incident or object is in which slot of which bucket.
 #[derive(Resource, Default)]
 pub struct MarkerBook {
     slots: FxHashMap<Key, (usize, u32)>,
-    keys: [Vec<Key>; BUCKETS],
+    keys: [Vec<Key>; LEVELS.len()],
+    /// By the number of an object.
+    moving_slots: Vec<Option<u32>>,
+    /// By slot.
+    moving_numbers: Vec<u32>,
     plane: Option<CityPlane>,
     chosen: Option<Key>,
     /// The version of the scene, and the epoch of the clock.
@@ -42,7 +46,7 @@ impl MarkerBook {
     /// The number of markers.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.slots.len() + self.moving_numbers.len()
     }
 
     fn put(&mut self, key: &Key, marker: Marker, bucket: usize, picture: &mut Picture) {
@@ -52,7 +56,7 @@ impl MarkerBook {
                 let slot = self.keys[bucket].len() as u32;
                 self.keys[bucket].push(key.clone());
                 self.slots.insert(key.clone(), (bucket, slot));
-                if let (Some(arrivals), true) = (&mut self.arrivals, bucket != bucket::MOVING) {
+                if let Some(arrivals) = &mut self.arrivals {
                     arrivals.push(key.clone());
                 }
                 slot
@@ -61,18 +65,48 @@ impl MarkerBook {
         picture.marker_changes[bucket].push((slot, marker));
     }
 
-    /// The marker of an incident or an object, and its bucket; `None` if the scene does not show it.
+    /// The marker of an incident, and its bucket; `None` if the scene does not show it.
     fn marker(&self, state: &LiveState, key: &Key, plane: CityPlane, clock: &WallClock) -> Option<(Marker, usize)> {
-        let is_chosen = self.chosen.as_ref() == Some(key);
-        if let Some(incident) = state.get(key) {
-            let incident = Some(incident).filter(|i| self.incidents.shown && self.incidents.includes(&i.class))?;
-            let at = plane.forward_f32(incident.place?);
-            let level = usize::from(incident.level.min(4));
-            let arrived_s = if clock.is_fixed() { LONG_AGO_S } else { incident.arrived.map_or(LONG_AGO_S, |a| clock.seconds_at(a)) };
-            return Some((Marker::still(at, arrived_s, level as u32 | chosen_bit(is_chosen)), level));
+        let incident = state.get(key).filter(|i| self.incidents.shown && self.incidents.includes(&i.class))?;
+        let at = plane.forward_f32(incident.place?);
+        let level = usize::from(incident.level.min(4));
+        let arrived_s = if clock.is_fixed() { LONG_AGO_S } else { incident.arrived.map_or(LONG_AGO_S, |a| clock.seconds_at(a)) };
+        Some((Marker::still(at, arrived_s, level as u32 | chosen_bit(self.chosen.as_ref() == Some(key))), level))
+    }
+
+    /// The marker of an object; `None` if the scene does not show it, or it is gone.
+    fn moving_marker(&self, state: &LiveState, number: u32, clock: &WallClock) -> Option<Marker> {
+        let known = state.tracks().numbered(number).filter(|known| self.moving.includes(&known.collection))?;
+        let is_chosen = self.chosen.as_ref().is_some_and(|(collection, id)| *collection == *known.collection && *id == *known.id);
+        Some(moving(&known.track, clock, is_chosen))
+    }
+
+    /// Writes an object's marker as it now is. The last one moves into the slot of one that is gone.
+    fn write_moving(&mut self, state: &LiveState, number: u32, clock: &WallClock, picture: &mut Picture) {
+        let changes = &mut picture.marker_changes[bucket::MOVING];
+        let at = number as usize;
+        if at >= self.moving_slots.len() {
+            self.moving_slots.resize(at + 1, None);
         }
-        let track = state.track(key).filter(|_| self.moving.includes(&key.0))?;
-        Some((moving(track, plane, clock, is_chosen), bucket::MOVING))
+        match (self.moving_marker(state, number, clock), self.moving_slots[at]) {
+            (Some(marker), Some(slot)) => changes.push((slot, marker)),
+            (Some(marker), None) => {
+                let slot = self.moving_numbers.len() as u32;
+                self.moving_slots[at] = Some(slot);
+                self.moving_numbers.push(number);
+                changes.push((slot, marker));
+            }
+            (None, Some(slot)) => {
+                self.moving_slots[at] = None;
+                self.moving_numbers.swap_remove(slot as usize);
+                if let Some(&last) = self.moving_numbers.get(slot as usize) {
+                    self.moving_slots[last as usize] = Some(slot);
+                    // One that is gone as well is taken out in its own turn.
+                    changes.extend(self.moving_marker(state, last, clock).map(|marker| (slot, marker)));
+                }
+            }
+            (None, None) => {}
+        }
     }
 
     /// Takes a marker out; the last one of its bucket moves into its slot.
@@ -102,33 +136,44 @@ pub(super) fn update(
     let Some(plane) = city.plane else { return };
     let book = &mut *book;
     let mut state = feed.live.state();
+    state.on(plane);
     let changes = state.take_changes();
     let written_for = (scenes.version, clock.epoch);
     if changes.is_none() || book.plane != Some(plane) || book.written_for != written_for {
         let (incidents, moving) = (scenes.current().incidents.clone(), scenes.current().moving.clone());
         let arrivals = book.arrivals.take();
         *book = MarkerBook { arrivals, plane: Some(plane), chosen: chosen.0.clone(), written_for, incidents, moving, ..Default::default() };
-        let objects = state.followed().keys().flat_map(|c| state.tracks(c).map(|(id, _)| (c.clone(), id.clone())));
-        let mut keys: Vec<Key> = state.incidents().map(key_of).chain(objects).collect();
+        let mut keys: Vec<Key> = state.incidents().map(key_of).collect();
+        let mut objects: Vec<_> = state.tracks().all().collect();
         // The same state is the same picture, whatever the order of its maps.
         keys.sort_unstable();
+        objects.sort_unstable_by(|(_, a), (_, b)| (&a.collection, &a.id).cmp(&(&b.collection, &b.id)));
         for key in keys {
             write(book, &state, &key, plane, &clock, &mut picture);
         }
-    } else {
-        for key in changes.unwrap_or_default() {
-            write(book, &state, &key, plane, &clock, &mut picture);
+        for (number, _) in objects {
+            book.write_moving(&state, number, &clock, &mut picture);
         }
+    } else {
+        let Changes { mut incidents, mut tracks } = changes.unwrap_or_default();
         if book.chosen != chosen.0 {
             let before = std::mem::replace(&mut book.chosen, chosen.0.clone());
-            for key in before.into_iter().chain(chosen.0.clone()) {
-                write(book, &state, &key, plane, &clock, &mut picture);
+            for (collection, id) in before.into_iter().chain(chosen.0.clone()) {
+                tracks.extend(state.tracks().number(&collection, &id));
+                incidents.push((collection, id));
             }
         }
+        for key in incidents {
+            write(book, &state, &key, plane, &clock, &mut picture);
+        }
+        for number in tracks {
+            book.write_moving(&state, number, &clock, &mut picture);
+        }
     }
-    for bucket in OWN {
+    for bucket in LEVELS {
         picture.marker_counts[bucket] = book.keys[bucket].len() as u32;
     }
+    picture.marker_counts[bucket::MOVING] = book.moving_numbers.len() as u32;
 }
 
 fn chosen_bit(is_chosen: bool) -> u32 {
@@ -136,15 +181,14 @@ fn chosen_bit(is_chosen: bool) -> u32 {
 }
 
 /// The marker of an object on its way. Under a stopped clock it stands where it was last known.
-fn moving(track: &Track, plane: CityPlane, clock: &WallClock, is_chosen: bool) -> Marker {
+fn moving(track: &Track, clock: &WallClock, is_chosen: bool) -> Marker {
     let glyph = if track.is == Followed::Moving { Glyph::Arrow } else { Glyph::Sensor };
     let bits = Marker::glyph_bits(glyph, track.heading_deg) | chosen_bit(is_chosen);
-    let to = plane.forward_f32(track.place);
+    let [from, to] = track.way_m;
     if clock.is_fixed() {
         let start_s = track.time.map_or(0.0, |t| t.duration_since(clock.time()).as_secs_f32().min(0.0));
         return Marker { start_s, ..Marker::still(to, LONG_AGO_S, bits) };
     }
-    let from = plane.forward_f32(track.from);
     Marker { from, to, start_s: clock.seconds_at(track.set_out), travel_s: track.travel.as_secs_f32(), arrived_s: LONG_AGO_S, bits }
 }
 
@@ -170,6 +214,7 @@ fn write(book: &mut MarkerBook, state: &LiveState, key: &Key, plane: CityPlane, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::BUCKETS;
     use citywall_wire::LiveMessage;
     use serde_json::json;
     use std::time::Instant;
@@ -180,14 +225,14 @@ mod tests {
 
     impl Mirror {
         fn take(&mut self, picture: &mut Picture, book: &MarkerBook) {
-            for bucket in OWN {
+            for bucket in LEVELS.into_iter().chain([bucket::MOVING]) {
                 for (slot, marker) in picture.marker_changes[bucket].drain(..) {
                     if self.0[bucket].len() <= slot as usize {
                         self.0[bucket].resize(slot as usize + 1, Marker::default());
                     }
                     self.0[bucket][slot as usize] = marker;
                 }
-                self.0[bucket].truncate(book.keys[bucket].len());
+                self.0[bucket].truncate(book.keys.get(bucket).map_or(book.moving_numbers.len(), Vec::len));
             }
         }
     }
@@ -263,42 +308,49 @@ mod tests {
     }
 
     #[test]
-    fn after_any_changes_the_slots_hold_exactly_the_open_incidents() {
+    fn after_any_changes_the_slots_hold_exactly_what_is_there() {
         let (mut app, live) = app();
+        live.state().follow(&[("vehicles".to_owned(), Followed::Moving), ("events".to_owned(), Followed::Incidents)].into());
         live.state().apply(
             message(json!({"type": "snapshot", "revision": 0, "collection": "events", "features": [], "last": true})),
             Instant::now(),
         );
         let mut mirror = Mirror::default();
-        let mut seed = 12_345u64;
-        for revision in 1..400u64 {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            let (id, level) = ((seed >> 33) as u32 % 40, (seed >> 40) as u32 % 5);
-            let status = if seed >> 62 == 0 { "cleared" } else { "open" };
-            let delta = json!({"type": "delta", "after": revision - 1, "revision": revision,
-                "changes": [{"collection": "events", "revision": revision, "feature": feature(id, level, status)}]});
+        let mut random = fastrand::Rng::with_seed(12_345);
+        let mut look = |app: &mut App| {
+            app.update();
+            app.world_mut().resource_scope(|world, book: Mut<MarkerBook>| mirror.take(&mut world.resource_mut::<Picture>(), &book));
+        };
+        for revision in 1..800u64 {
+            let status = if random.u8(..4) == 0 { "cleared" } else { "open" };
+            let collection = if random.bool() { "events" } else { "vehicles" };
+            let feature = feature(random.u32(..40), random.u32(..5), status);
+            let delta = if random.u8(..8) == 0 {
+                json!({"type": "delta", "after": revision - 1, "revision": revision, "changes": [],
+                    "gone": [{"collection": collection, "revision": revision, "id": feature["id"]}]})
+            } else {
+                json!({"type": "delta", "after": revision - 1, "revision": revision,
+                    "changes": [{"collection": collection, "revision": revision, "feature": feature}]})
+            };
             live.state().apply(message(delta), Instant::now());
-            if seed >> 61 & 1 == 0 {
-                app.update();
-                app.world_mut().resource_scope(|world, book: Mut<MarkerBook>| mirror.take(&mut world.resource_mut::<Picture>(), &book));
+            if random.bool() {
+                look(&mut app);
             }
         }
-        app.update();
-        app.world_mut().resource_scope(|world, book: Mut<MarkerBook>| mirror.take(&mut world.resource_mut::<Picture>(), &book));
+        look(&mut app);
         let plane = CityPlane::around(117.2, 39.1);
         let state = live.state();
-        for level in 0..5 {
-            let place = |m: &Marker| (m.to[0].to_bits(), m.to[1].to_bits());
-            let mut shown: Vec<_> = mirror.0[level].iter().map(place).collect();
-            let mut open: Vec<_> = state
-                .incidents()
-                .filter(|i| usize::from(i.level) == level)
-                .map(|i| plane.forward(i.place.unwrap().0, i.place.unwrap().1))
-                .map(|at| ((at.x as f32).to_bits(), (at.y as f32).to_bits()))
-                .collect();
+        let bits = |at: [f32; 2]| at.map(f32::to_bits);
+        let incidents = |level| state.incidents().filter(move |i| usize::from(i.level) == level).map(|i| i.place.unwrap());
+        let vehicles: Vec<_> = state.tracks().of("vehicles").map(|known| known.track.place).collect();
+        assert!(vehicles.len() > 10);
+        let there = LEVELS.map(|level| (level, incidents(level).collect::<Vec<_>>())).into_iter().chain([(bucket::MOVING, vehicles)]);
+        for (bucket, places) in there {
+            let mut shown: Vec<_> = mirror.0[bucket].iter().map(|m| bits(m.to)).collect();
+            let mut places: Vec<_> = places.into_iter().map(|place| bits(plane.forward_f32(place))).collect();
             shown.sort_unstable();
-            open.sort_unstable();
-            assert_eq!(shown, open, "level {level}");
+            places.sort_unstable();
+            assert_eq!(shown, places, "bucket {bucket}");
         }
     }
 }

@@ -157,10 +157,9 @@ fn marker_at(
     let live = feed.live.state();
     let now = Instant::now();
     for collection in live.followed().keys().filter(|c| scenes.current().moving.includes(c)) {
-        for (id, track) in live.tracks(collection) {
-            let (lon, lat) = track.at(now);
-            if let Some(d) = away(plane.forward(lon, lat), 0.0) {
-                offer(d, &|| (collection.clone(), id.clone()));
+        for known in live.tracks().of(collection) {
+            if let Some(d) = away(known.track.at_m(now), 0.0) {
+                offer(d, &|| (collection.clone(), known.id.to_string()));
             }
         }
     }

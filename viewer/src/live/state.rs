@@ -4,9 +4,10 @@
 //! follows the revision that is known, else a new snapshot is asked for. So the state on the wall
 //! is always one that the city was in.
 
-use super::{Followed, Track};
+use super::{Followed, Track, Tracks};
+use crate::geo::CityPlane;
 use citywall_wire::{Change, Feature, LiveMessage};
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxHashMap;
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -62,8 +63,9 @@ pub enum Link {
 #[derive(Debug)]
 pub struct LiveState {
     incidents: FxHashMap<(String, String), Incident>,
-    /// By collection, then by id.
-    tracks: FxHashMap<String, FxHashMap<String, Track>>,
+    tracks: Tracks,
+    /// The city's plane, once known.
+    plane: Option<CityPlane>,
     followed: BTreeMap<String, Followed>,
     /// Goes up whenever an incident changes.
     pub incidents_version: u64,
@@ -76,8 +78,8 @@ pub struct LiveState {
     pub replay: Option<String>,
     /// When the last message came.
     pub heard: Option<Instant>,
-    /// What has changed since the wall last looked: keys to be drawn anew; all, if the flag is set.
-    changed: Vec<(String, String)>,
+    /// What has changed since the wall last looked; all, if the flag is set.
+    changed: Changes,
     replaced: bool,
     /// Messages that could not be applied.
     pub refused: u64,
@@ -85,8 +87,14 @@ pub struct LiveState {
     pub overflow: u64,
 }
 
-/// The objects of a collection that has none.
-static NO_TRACKS: FxHashMap<String, Track> = FxHashMap::with_hasher(FxBuildHasher);
+/// What is to be drawn anew.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Incidents, by collection and id.
+    pub incidents: Vec<(String, String)>,
+    /// Objects, by their numbers.
+    pub tracks: Vec<u32>,
+}
 
 /// A feature of a snapshot's part, with its collection.
 type Arriving = (String, Feature);
@@ -116,7 +124,8 @@ impl Default for LiveState {
     fn default() -> Self {
         Self {
             incidents: FxHashMap::default(),
-            tracks: FxHashMap::default(),
+            tracks: Tracks::default(),
+            plane: None,
             followed: BTreeMap::new(),
             incidents_version: 0,
             arriving: Vec::new(),
@@ -124,7 +133,7 @@ impl Default for LiveState {
             link: Link::Down { since: None, reason: String::new() },
             replay: None,
             heard: None,
-            changed: Vec::new(),
+            changed: Changes::default(),
             replaced: false,
             refused: 0,
             overflow: 0,
@@ -148,7 +157,7 @@ impl LiveState {
                     for (collection, feature) in std::mem::take(&mut self.arriving) {
                         self.put(&collection, &feature, revision, now, false);
                     }
-                    self.changed.clear();
+                    self.changed = Changes::default();
                     self.replaced = true;
                     self.revision = Some(revision);
                 }
@@ -203,18 +212,15 @@ impl LiveState {
 
     fn change(&mut self, change: Change, now: Instant) {
         self.put(&change.collection, &change.feature, change.revision, now, true);
-        self.changed.push((change.collection, change.feature.id));
     }
 
     /// Takes out what is no longer seen.
     fn remove(&mut self, key: (String, String)) {
-        let track = self.tracks.get_mut(&key.0).and_then(|tracks| tracks.remove(&key.1));
+        self.changed.tracks.extend(self.tracks.remove(&key.0, &key.1));
         if self.incidents.remove(&key).is_some() {
             self.incidents_version += 1;
-        } else if track.is_none() {
-            return;
+            self.changed.incidents.push(key);
         }
-        self.changed.push(key);
     }
 
     /// Takes an item in; `is_news` is true of one that changes while the wall looks.
@@ -226,22 +232,24 @@ impl LiveState {
     }
 
     fn put_track(&mut self, is: Followed, collection: &str, feature: &Feature, now: Instant, is_news: bool) {
-        if !self.tracks.contains_key(collection) {
-            self.tracks.insert(collection.to_owned(), FxHashMap::default());
-        }
-        let Some(tracks) = self.tracks.get_mut(collection) else { return };
-        let is_full = tracks.len() >= TRACKS_MAX;
-        match (Track::read(is, feature, tracks.get(&feature.id), now, is_news), tracks.get_mut(&feature.id)) {
-            (Some(track), Some(known)) => *known = track,
-            (Some(_), None) if is_full => self.overflow += 1,
-            (Some(track), None) => drop(tracks.insert(feature.id.clone(), track)),
-            (None, _) => drop(tracks.remove(&feature.id)),
-        }
+        let known = self.tracks.get(collection, &feature.id);
+        let number = match Track::read(is, feature, known, now, is_news, self.plane.as_ref()) {
+            Some(_) if known.is_none() && self.tracks.count(collection) >= TRACKS_MAX => {
+                self.overflow += 1;
+                return;
+            }
+            Some(track) => Some(self.tracks.put(collection, &feature.id, track)),
+            None => self.tracks.remove(collection, &feature.id),
+        };
+        self.changed.tracks.extend(number);
     }
 
     fn put_incident(&mut self, collection: &str, feature: &Feature, revision: u64, arrived: Option<Instant>) {
         self.incidents_version += 1;
         let key = (collection.to_owned(), feature.id.clone());
+        if arrived.is_some() {
+            self.changed.incidents.push(key.clone());
+        }
         let text = |name: &str| feature.properties.get(name).and_then(|v| v.as_str()).unwrap_or_default();
         if matches!(text("status"), "cleared" | "closed") {
             self.incidents.remove(&key);
@@ -299,15 +307,19 @@ impl LiveState {
         &self.followed
     }
 
-    /// The objects of a collection with their ids, in no order.
-    pub fn tracks(&self, collection: &str) -> impl ExactSizeIterator<Item = (&String, &Track)> {
-        self.tracks.get(collection).unwrap_or(&NO_TRACKS).iter()
+    /// What moves, and devices.
+    #[must_use]
+    pub fn tracks(&self) -> &Tracks {
+        &self.tracks
     }
 
-    /// One object.
-    #[must_use]
-    pub fn track(&self, key: &(String, String)) -> Option<&Track> {
-        self.tracks.get(&key.0)?.get(&key.1)
+    /// Puts what moves on the city's plane; all is to be drawn anew if it is another than before.
+    pub fn on(&mut self, plane: CityPlane) {
+        if self.plane != Some(plane) {
+            self.plane = Some(plane);
+            self.tracks.each_mut(|track| *track = track.clone().on(Some(&plane)));
+            self.replaced = true;
+        }
     }
 
     /// Every open incident.
@@ -339,7 +351,8 @@ impl LiveState {
     }
 
     /// What changed since the last call: `None` if everything did.
-    pub fn take_changes(&mut self) -> Option<Vec<(String, String)>> {
+    pub fn take_changes(&mut self) -> Option<Changes> {
+        self.tracks.settle();
         let changed = std::mem::take(&mut self.changed);
         if std::mem::take(&mut self.replaced) { None } else { Some(changed) }
     }
@@ -404,7 +417,7 @@ mod tests {
         assert_eq!(state.apply(delta(7, 8, feature("b", 3, "open")), now), Reply::Go);
         assert_eq!(state.by_level(), [0, 1, 0, 1, 0]);
         let key = ("events".to_owned(), "b".to_owned());
-        assert_eq!(state.take_changes(), Some(vec![key.clone()]));
+        assert_eq!(state.take_changes(), Some(Changes { incidents: vec![key.clone()], tracks: Vec::new() }));
         assert_eq!(state.get(&key).unwrap().arrived, Some(now));
         state.apply(delta(8, 9, feature("a", 1, "cleared")), now);
         assert_eq!((state.len(), state.revision), (1, Some(9)));
@@ -438,12 +451,11 @@ mod tests {
         let delta = json!({"type": "delta", "after": 1, "revision": 2,
             "changes": [{"collection": "vehicles", "revision": 2, "feature": report(117.001)}]});
         state.apply(message(delta), now + Duration::from_secs(5));
-        let key = ("vehicles".to_owned(), "v1".to_owned());
-        let track = state.track(&key).unwrap();
+        let track = state.tracks().get("vehicles", "v1").unwrap();
         assert_eq!((track.from.0, track.place.0, state.len(), state.incidents_version), (117.0, 117.001, 0, before));
         let gone = json!({"type": "delta", "after": 2, "revision": 3, "changes": [], "gone": [{"collection": "vehicles", "id": "v1", "revision": 3}]});
         state.apply(message(gone), now + Duration::from_secs(6));
-        assert_eq!((state.track(&key), state.tracks("vehicles").len()), (None, 0));
+        assert_eq!((state.tracks().get("vehicles", "v1"), state.tracks().count("vehicles")), (None, 0));
     }
 
     #[test]

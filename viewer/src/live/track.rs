@@ -3,6 +3,8 @@
 //! A vehicle is drawn on the straight way from where it was seen to where it reported last, at such
 //! a pace that it arrives when the next report is due. It is never drawn beyond what was reported.
 
+use crate::geo::CityPlane;
+use bevy::math::DVec2;
 use citywall_wire::Feature;
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
@@ -47,6 +49,8 @@ pub struct Track {
     pub from: (f64, f64),
     /// Its last position.
     pub place: (f64, f64),
+    /// Both on the city's plane, metres; at its home while that is not known.
+    pub way_m: [[f32; 2]; 2],
     /// When it set out for it; for one that was known before the wall looked, when it was there.
     pub set_out: Instant,
     /// How long it is on its way; zero for one that stands.
@@ -67,7 +71,14 @@ const WORD_BYTES_MAX: usize = 32;
 impl Track {
     /// An object as a message has it, given what was known; `None` if it has no place or is gone.
     #[must_use]
-    pub fn read(is: Followed, feature: &Feature, known: Option<&Self>, now: Instant, is_news: bool) -> Option<Self> {
+    pub fn read(
+        is: Followed,
+        feature: &Feature,
+        known: Option<&Self>,
+        now: Instant,
+        is_news: bool,
+        plane: Option<&CityPlane>,
+    ) -> Option<Self> {
         let status = feature.properties.get("status").and_then(|s| s.as_str());
         if matches!(status, Some("cleared" | "closed" | "removed")) {
             return None;
@@ -85,7 +96,9 @@ impl Track {
         let Some(known) = known.filter(|_| is_news) else {
             let age = time.map_or(Duration::ZERO, |t| Duration::try_from(Timestamp::now().duration_since(t)).unwrap_or_default());
             let (heading_deg, set_out) = (reported.unwrap_or(0.0), now.checked_sub(age).unwrap_or(now));
-            return Some(Self { is, from: place, place, set_out, travel: Duration::ZERO, heading_deg, time, words: words() });
+            let still =
+                Self { is, from: place, place, way_m: [[0.0; 2]; 2], set_out, travel: Duration::ZERO, heading_deg, time, words: words() };
+            return Some(still.on(plane));
         };
         let from = known.at(now);
         let way = (place.0 - from.0, place.1 - from.1);
@@ -96,16 +109,28 @@ impl Track {
         let reported_way = (place.0 - known.place.0, place.1 - known.place.1);
         let moved = reported_way.0.abs().max(reported_way.1.abs()) > STILL_DEG;
         let direction = || (reported_way.0 * place.1.to_radians().cos()).atan2(reported_way.1).to_degrees();
-        Some(Self {
+        let track = Self {
             is,
             from: if jumps { place } else { from },
             place,
+            way_m: [[0.0; 2]; 2],
             set_out: now,
             travel: if jumps { Duration::ZERO } else { pace.clamp(TRAVEL.0, TRAVEL.1) },
             heading_deg: reported.unwrap_or_else(|| if moved { direction() } else { known.heading_deg }),
             time,
             words: words(),
-        })
+        };
+        Some(track.on(plane))
+    }
+
+    /// The same on a city's plane.
+    #[must_use]
+    pub fn on(mut self, plane: Option<&CityPlane>) -> Self {
+        if let Some(plane) = plane {
+            let to = plane.forward_f32(self.place);
+            self.way_m = [if self.from == self.place { to } else { plane.forward_f32(self.from) }, to];
+        }
+        self
     }
 
     /// A property by which it is counted.
@@ -114,13 +139,25 @@ impl Track {
         self.words.iter().find(|(known, _)| *known == name).map(|(_, word)| word.as_str())
     }
 
+    /// The share of its way that it has gone at a moment.
+    fn gone(&self, now: Instant) -> f64 {
+        if self.travel.is_zero() {
+            return 1.0;
+        }
+        (now.saturating_duration_since(self.set_out).as_secs_f64() / self.travel.as_secs_f64()).min(1.0)
+    }
+
+    /// Where it is on the wall at a moment: metres on the city's plane.
+    #[must_use]
+    pub fn at_m(&self, now: Instant) -> DVec2 {
+        let [from, to] = self.way_m.map(|[x, y]| DVec2::new(f64::from(x), f64::from(y)));
+        from.lerp(to, self.gone(now))
+    }
+
     /// Where it is on the wall at a moment: longitude, latitude in degrees.
     #[must_use]
     pub fn at(&self, now: Instant) -> (f64, f64) {
-        if self.travel.is_zero() {
-            return self.place;
-        }
-        let gone = (now.saturating_duration_since(self.set_out).as_secs_f64() / self.travel.as_secs_f64()).min(1.0);
+        let gone = self.gone(now);
         (self.from.0 + (self.place.0 - self.from.0) * gone, self.from.1 + (self.place.1 - self.from.1) * gone)
     }
 }
@@ -140,7 +177,7 @@ mod tests {
     }
 
     fn read(feature: &Feature, known: Option<&Track>, now: Instant) -> Track {
-        Track::read(Followed::Moving, feature, known, now, true).unwrap()
+        Track::read(Followed::Moving, feature, known, now, true, None).unwrap()
     }
 
     #[test]
@@ -174,6 +211,6 @@ mod tests {
         let leap = read(&report(118.0, 39.0, json!({})), Some(&first), start + Duration::from_secs(5));
         assert_eq!((leap.from, leap.travel), (leap.place, Duration::ZERO));
         let gone = report(118.0, 39.0, json!({"status": "removed"}));
-        assert_eq!(Track::read(Followed::Moving, &gone, Some(&leap), start, true), None);
+        assert_eq!(Track::read(Followed::Moving, &gone, Some(&leap), start, true, None), None);
     }
 }

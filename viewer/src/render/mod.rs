@@ -19,7 +19,9 @@ mod pipelines;
 
 pub use adapters::{AdapterNeed, adapters};
 pub use frame::FrameUniform;
-pub use marker::{BUCKETS, Glyph, Marker, bucket};
+#[cfg(test)]
+pub use marker::BUCKETS;
+pub use marker::{Glyph, Marker, bucket};
 pub use picture::{Overlay, Picture, Spot, TileDraw};
 
 use bevy::{

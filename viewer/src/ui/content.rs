@@ -4,7 +4,7 @@
 use super::words::{LEVEL_GLYPHS, LEVEL_NAMES, collection_title, cut, grouped, when};
 use crate::{
     city::{City, ThingBook},
-    live::{Followed, Incident, LiveState},
+    live::{Followed, Incident, LiveState, Track},
     net::{Answer, Desk, encode, items_path},
     render::Glyph,
     scene::{ClassColour, Colouring, Group, PanelKind, SERIES, Scene, ScenePanel},
@@ -146,11 +146,11 @@ impl Sources<'_> {
 
     /// How many objects of a collection have some properties.
     fn objects(&self, id: &str, filter: &BTreeMap<String, String>) -> u64 {
-        let tracks = self.live.tracks(id);
         if filter.is_empty() {
-            return tracks.len() as u64;
+            return self.live.tracks().count(id) as u64;
         }
-        tracks.filter(|(_, track)| filter.iter().all(|(k, v)| track.word(k) == Some(v))).count() as u64
+        let fits = |track: &Track| filter.iter().all(|(k, v)| track.word(k) == Some(v));
+        self.live.tracks().of(id).filter(|known| fits(&known.track)).count() as u64
     }
 
     /// The incidents of a panel: those of its collection that fit its filter and the scene's classes.
@@ -322,8 +322,8 @@ fn legend(s: &Sources<'_>) -> Body {
     }
     for (id, is) in s.live.followed().iter().filter(|(id, _)| s.scene.moving.includes(id)) {
         let (count, tone, glyph) = match is {
-            Followed::Moving => (s.live.tracks(id).len(), Tone::Moving, Glyph::Arrow),
-            Followed::Things => (s.live.tracks(id).len(), Tone::Thing, Glyph::Sensor),
+            Followed::Moving => (s.live.tracks().count(id), Tone::Moving, Glyph::Arrow),
+            Followed::Things => (s.live.tracks().count(id), Tone::Thing, Glyph::Sensor),
             Followed::Incidents => continue,
         };
         if let (Some(c), true) = (s.collection(id), count > 0) {
@@ -501,7 +501,7 @@ fn groups(panel: &ScenePanel, s: &Sources<'_>) -> Content {
 /// The groups of objects: those that the panel names, or all that occur.
 fn objects_by(panel: &ScenePanel, by: &str, s: &Sources<'_>) -> Vec<(String, u64)> {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for (_, track) in s.live.tracks(panel.collection.as_deref().unwrap_or_default()) {
+    for track in s.live.tracks().of(panel.collection.as_deref().unwrap_or_default()).map(|known| &known.track) {
         if panel.filter.iter().all(|(k, v)| track.word(k) == Some(v)) {
             *counts.entry(track.word(by).unwrap_or("未知")).or_default() += 1;
         }
