@@ -26,6 +26,16 @@ pub fn picture(server: &str, arguments: &[&str], picture: &Path) -> Value {
     serde_json::from_str(line).unwrap()
 }
 
+/// A PNG of 8-bit colours: its width, its height, and the colours from the upper left.
+#[must_use]
+pub fn pixels(path: &Path) -> (usize, usize, Vec<u8>) {
+    let mut reader = png::Decoder::new(BufReader::new(fs::File::open(path).unwrap())).read_info().unwrap();
+    let mut data = vec![0; reader.output_buffer_size().unwrap()];
+    let frame = reader.next_frame(&mut data).unwrap();
+    assert_eq!((frame.color_type, frame.bit_depth), (png::ColorType::Rgb, png::BitDepth::Eight), "{}", path.display());
+    (frame.width as usize, frame.height as usize, data)
+}
+
 /// Takes a picture of every scene into a folder; returns each with what the wall says that it drew, by the
 /// scene's name. Panics if it does not end well.
 #[must_use]

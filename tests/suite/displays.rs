@@ -3,22 +3,15 @@
 
 use citywall_tests::{
     Server, citywall_ok, pictures,
-    wall::{picture, put},
+    wall::{picture, pixels, put},
 };
 use serde_json::{Value, json};
-use std::{fs::File, io::BufReader, net::UdpSocket, path::Path, thread};
+use std::{net::UdpSocket, thread};
 
 const TIME: &str = "2026-03-01T04:00:00Z";
 /// Pixels of a display, and of what the frames hide between two: 12 of 1200 mm.
 const SIZE: (usize, usize) = (480, 270);
 const GAP: usize = 5;
-
-fn pixels(path: &Path) -> (usize, usize, Vec<u8>) {
-    let mut reader = png::Decoder::new(BufReader::new(File::open(path).unwrap())).read_info().unwrap();
-    let mut data = vec![0; reader.output_buffer_size().unwrap()];
-    let frame = reader.next_frame(&mut data).unwrap();
-    (frame.width as usize, frame.height as usize, data)
-}
 
 #[test]
 fn a_leader_and_its_followers_show_one_picture_to_the_pixel() {

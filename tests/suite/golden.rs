@@ -7,12 +7,12 @@
 
 use citywall_tests::{
     Server, citywall_ok, pictures, root, run,
-    wall::{every_scene, picture, put},
+    wall::{every_scene, picture, pixels, put},
 };
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -83,13 +83,9 @@ fn serve(folder: &Path) -> Server {
 }
 
 /// Red, green, blue of a picture that GDAL can read.
-fn pixels(path: &Path) -> (usize, usize, Vec<u8>) {
+fn decoded(path: &Path) -> (usize, usize, Vec<u8>) {
     let plain = if path.extension().is_some_and(|e| e == "png") { path.to_owned() } else { convert(path, "PNG", "png") };
-    let mut reader = png::Decoder::new(std::io::BufReader::new(File::open(&plain).unwrap())).read_info().unwrap();
-    let mut data = vec![0; reader.output_buffer_size().unwrap()];
-    let frame = reader.next_frame(&mut data).unwrap();
-    assert_eq!((frame.color_type, frame.bit_depth), (png::ColorType::Rgb, png::BitDepth::Eight), "{}", path.display());
-    (frame.width as usize, frame.height as usize, data)
+    pixels(&plain)
 }
 
 /// Writes a picture in another format into the folder of the pictures.
@@ -103,7 +99,7 @@ fn convert(path: &Path, format: &str, ending: &str) -> PathBuf {
 
 /// What is wrong with a picture beside the reference, and where; the difference is written as a picture.
 fn difference(reference: &Path, drawn: &Path) -> Option<String> {
-    let ((width, height, golden), (w, h, data)) = (pixels(reference), pixels(drawn));
+    let ((width, height, golden), (w, h, data)) = (decoded(reference), decoded(drawn));
     if (width, height) != (w, h) {
         return Some(format!("it has {w}×{h} pixels instead of {width}×{height}"));
     }
@@ -124,7 +120,7 @@ fn difference(reference: &Path, drawn: &Path) -> Option<String> {
         return None;
     }
     let shown = pictures().join(reference.file_stem().unwrap()).with_extension("difference.png");
-    let mut encoder = png::Encoder::new(File::create(&shown).unwrap(), width as u32, height as u32);
+    let mut encoder = png::Encoder::new(fs::File::create(&shown).unwrap(), width as u32, height as u32);
     encoder.set_color(png::ColorType::Rgb);
     encoder.write_header().unwrap().write_image_data(&map.apply_color_lut(&nv_flip::magma_lut()).to_vec()).unwrap();
     Some(format!(
@@ -190,7 +186,7 @@ fn every_scene_and_an_alarm_look_as_they_did() {
         data[(y * width + 290) * 3..(y * width + 350) * 3].fill(10);
     }
     let spoilt = pictures().join("golden-spoilt.png");
-    let mut encoder = png::Encoder::new(File::create(&spoilt).unwrap(), width as u32, height as u32);
+    let mut encoder = png::Encoder::new(fs::File::create(&spoilt).unwrap(), width as u32, height as u32);
     encoder.set_color(png::ColorType::Rgb);
     encoder.write_header().unwrap().write_image_data(&data).unwrap();
     let what = difference(&folder().join("energy.jpg"), &spoilt).expect("a difference");

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use citywall_tests::{
-    Server, binary, citywall_ok, pictures, shared,
-    wall::{picture, put},
+    Server, binary, citywall_ok, pictures, post, shared,
+    wall::{picture, pixels, put},
 };
 use serde_json::{Value, json};
 use std::{
@@ -139,6 +139,31 @@ fn a_server_that_is_killed_leaves_the_picture_which_is_marked_old() {
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&said["current"], &said["incidents_open"]), (&json!(false), &json!(1)), "{said}");
     assert!(said["buildings"].as_u64().unwrap() > 1000, "the picture is kept: {said}");
+}
+
+#[test]
+fn a_graphics_device_that_is_lost_is_opened_anew_and_shows_what_it_showed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&demo(folder.path()), &[]);
+    let place = json!({"type": "Point", "coordinates": [117.2, 39.13]});
+    let properties = json!({"source": "test", "time": "2026-03-01T00:00:00Z", "title": "路面塌陷", "level": 1, "status": "open"});
+    put(&server, "events", &json!({"type": "Feature", "id": "kept", "geometry": place, "properties": properties}));
+    let fleet = json!({"id": "vehicles", "kind": "moving_objects", "title": {"zh": "车辆", "en": "Vehicles"}});
+    let (status, body) = post(&format!("{}/collections", server.url), "application/json", &fleet.to_string());
+    assert!((200..300).contains(&status), "{status} {body}");
+    let vehicle = json!({"source": "test", "time": "2026-03-01T00:00:00Z", "heading": 90});
+    put(&server, "vehicles", &json!({"type": "Feature", "id": "a", "geometry": place, "properties": vehicle}));
+    let arguments = ["--size", "640x360", "--time", "2026-03-01T00:10:00Z", "--scene", "traffic", "--view", "117.2,39.13,3000"];
+    let before = folder.path().join("before.png");
+    let _ = picture(&server.url, &arguments, &before);
+    let after = folder.path().join("after.png");
+    let said = picture(&server.url, &[&arguments[..], &["--lose-device"]].concat(), &after);
+    assert!(complaints(&said).contains("图形设备"), "{said}");
+    let ((width, height, before), (w, h, after)) = (pixels(&before), pixels(&after));
+    assert_eq!((width, height), (w, h));
+    // The complaint itself stands near the foot.
+    let upper = 3 * width * height * 4 / 5;
+    assert!(before[..upper] == after[..upper], "the picture is another one");
 }
 
 #[test]

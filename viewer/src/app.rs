@@ -3,7 +3,7 @@
 use crate::{
     args::{Args, Command, QualityArg},
     camera::CameraPlugin,
-    city::{CityFeed, CityPlugin, Colours, CurrentScheme, PictureSize, ThingBook, Tiles, WallClock, Wish},
+    city::{self, CityFeed, CityPlugin, Colours, CurrentScheme, PictureSize, ThingBook, Tiles, WallClock, Wish},
     displays::Displays,
     doctor, measure,
     net::{Desk, Follower, Leader, Server, StyleReader, ThingsReader, TileLoader, spawn_city_watch, spawn_live},
@@ -11,6 +11,7 @@ use crate::{
     scene::{Scenes, Scheme},
     shot,
     ui::{PanelDesk, WallUiPlugin},
+    window::{self, Outputs, WallWindowPlugin},
 };
 use anyhow::Context;
 use bevy::{
@@ -20,9 +21,10 @@ use bevy::{
     log::LogPlugin,
     prelude::*,
     render::{
-        RenderApp, RenderPlugin, pipelined_rendering::PipelinedRenderingPlugin, render_resource::TextureFormat, renderer::RenderAdapterInfo,
+        RenderApp, RenderPlugin, error_handler::RenderErrorHandler, pipelined_rendering::PipelinedRenderingPlugin,
+        render_resource::TextureFormat,
     },
-    window::{ExitCondition, PrimaryWindow, WindowResolution},
+    window::ExitCondition,
     winit::{UpdateMode, WinitPlugin, WinitSettings},
 };
 use std::{sync::Mutex, thread, time::Duration};
@@ -53,10 +55,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let server = Server::at(&args.server, args.token.clone()).context("--server")?;
     let scenes = Scenes::open(args.scene.as_deref()).context("--scene")?;
     args.displays()?;
-    if args.is_headless() { shot::run(build(args, scenes, server)?, args) } else { window(args, scenes, server) }
+    if args.is_headless() { shot::run(build(args, scenes, server)?, args) } else { in_window(args, scenes, server) }
 }
 
-fn window(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<()> {
+fn in_window(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<()> {
     if ["DISPLAY", "WAYLAND_DISPLAY"].iter().all(|v| std::env::var_os(v).is_none_or(|v| v.is_empty())) {
         anyhow::bail!("there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set); --screenshot FILE.png renders without one");
     }
@@ -71,7 +73,8 @@ fn build(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<App> {
     let high = match args.quality {
         QualityArg::High => true,
         QualityArg::Low => false,
-        QualityArg::Auto => args.screenshot.is_some() || args.pictures.is_some() || args.record.is_some() || !headless,
+        // A picture has time; a wall that moves has what its adapter can give.
+        QualityArg::Auto => args.screenshot.is_some() || args.pictures.is_some() || args.record.is_some() || !render::is_software(),
     };
     let displays = args.displays()?;
     let scheme = Scheme::of(scenes.current().scheme);
@@ -88,6 +91,7 @@ fn build(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<App> {
     };
     let mut app = App::new();
     plugins(&mut app, args, headless);
+    app.insert_resource(RenderErrorHandler(city::recover));
     let quality = Quality { msaa: if high { Msaa::Sample4 } else { Msaa::Off } };
     app.insert_resource(feed)
         .insert_resource(Wish { args: args.clone() })
@@ -122,8 +126,7 @@ fn build(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<App> {
             .add_systems(Startup, |mut commands: Commands| {
                 commands.spawn((render::camera(), IsDefaultUiCamera));
             })
-            .add_systems(PreUpdate, follow_window)
-            .add_systems(Update, say_what_draws);
+            .add_plugins(WallWindowPlugin { outputs: Outputs::of(args), kiosk: args.kiosk });
     }
     wait_for_plugins(&mut app);
     run_in_order(&mut app);
@@ -176,38 +179,11 @@ fn plugins(app: &mut App, args: &Args, headless: bool) {
                 .disable::<PipelinedRenderingPlugin>(),
         );
     } else {
-        let window = Window {
-            title: "Citywall · 一屏观全市".to_owned(),
-            name: Some("citywall-viewer".to_owned()),
-            resolution: WindowResolution::new(args.size.0, args.size.1),
-            ..default()
-        };
-        app.add_plugins(defaults.set(WindowPlugin { primary_window: Some(window), ..default() }));
+        app.add_plugins(defaults.set(window::plugin(args)));
     }
 }
 
 /// Standard output is for what was asked for; the log goes beside it.
 fn log_to_stderr(_: &mut App) -> Option<bevy::log::BoxedFmtLayer> {
     Some(Box::new(bevy::log::tracing_subscriber::fmt::Layer::default().with_writer(std::io::stderr)))
-}
-
-fn follow_window(windows: Query<&Window, With<PrimaryWindow>>, mut displays: ResMut<Displays>, mut size: ResMut<PictureSize>) {
-    let Ok(window) = windows.single() else { return };
-    let mut now = UVec2::new(window.physical_width().max(64), window.physical_height().max(64));
-    if displays.shown.is_none() {
-        // The window is the whole wall: its displays share it.
-        now = (now - ((displays.grid - UVec2::ONE) * displays.gap).min(now / 2)) / displays.grid;
-    }
-    if displays.size != now {
-        displays.size = now;
-        size.0 = displays.whole();
-    }
-}
-
-/// Says once, in the log, what the wall is drawn on.
-fn say_what_draws(adapter: Option<Res<RenderAdapterInfo>>, mut done: Local<bool>) {
-    if let (Some(adapter), false) = (adapter, *done) {
-        *done = true;
-        info!("drawing on {} ({:?})", adapter.name, adapter.device_type);
-    }
 }

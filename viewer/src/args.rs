@@ -1,6 +1,9 @@
 //! The command line.
 
-use crate::displays::{DISPLAYS_MAX, Displays};
+use crate::{
+    displays::{DISPLAYS_MAX, Displays},
+    window::Outputs,
+};
 use bevy::math::UVec2;
 use citywall_wire::Replay;
 use clap::Parser;
@@ -16,7 +19,8 @@ use std::{net::SocketAddr, path::PathBuf};
 /// the list flies there, a click on the city tells what stands there. Keys: W A S D or arrows move, Q E turn, R F tilt, + - zoom, Home goes
 /// home, 1–9 fly to bookmarks, Space starts and stops the tour of them, N and P go to the next and
 /// previous incident, M opens the menu of
-/// scenes (then a key or a click shows one), F3 the diagnostics, F11 full screen, Esc closes what is open.
+/// scenes (then a key or a click shows one), F3 the diagnostics, F11 full screen, Esc closes what is
+/// open, Ctrl+Q ends the wall.
 #[derive(Parser, Debug, Clone)]
 #[command(name = "citywall-viewer", version, verbatim_doc_comment)]
 pub struct Args {
@@ -61,6 +65,13 @@ pub struct Args {
     /// The picture's size, or the window's: that of one display.
     #[arg(long, value_name = "WxH", default_value = "1920x1080", value_parser = size)]
     pub size: (u32, u32),
+    /// Fill an output, show no pointer, and end neither by a key nor by Escape: for a wall that nobody sits at.
+    #[arg(long)]
+    pub kiosk: bool,
+    /// The output of this machine that the window fills, counted from 1 from the left, or all of them as one
+    /// picture; with --kiosk the first if absent. When an output goes or comes, the window follows.
+    #[arg(long, value_name = "N|all", value_parser = output)]
+    pub output: Option<Outputs>,
     /// Columns and rows of displays that together are the wall.
     #[arg(long, value_name = "COLSxROWS", default_value = "1x1", value_parser = grid)]
     pub grid: (u32, u32),
@@ -96,6 +107,10 @@ pub struct Args {
     /// also the ids of the open incidents).
     #[arg(long, hide = true)]
     pub hold: bool,
+    /// Without a window: once the picture is whole, lose the graphics device as a driver's reset does, and go on once
+    /// the picture is whole again.
+    #[arg(long, hide = true)]
+    pub lose_device: bool,
     /// Show what is drawn, how fast, and how far a follower is behind its leader (F3 shows and hides it).
     #[arg(long)]
     pub diagnostics: bool,
@@ -134,7 +149,7 @@ pub enum Command {
 /// What a picture may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum QualityArg {
-    /// High for pictures and windows, low for --frames alone.
+    /// High for pictures and on a graphics card, low where the processor draws.
     Auto,
     /// One sample per pixel, coarser tiles.
     Low,
@@ -167,6 +182,17 @@ fn size(text: &str) -> Result<(u32, u32), String> {
     };
     Ok((side(w)?, side(h)?))
 }
+
+fn output(text: &str) -> Result<Outputs, String> {
+    let one = |n: &usize| (1..=OUTPUTS_MAX).contains(n);
+    match text {
+        "all" => Ok(Outputs::All),
+        _ => text.parse().ok().filter(one).map(Outputs::One).ok_or(format!("write a number, 1 to {OUTPUTS_MAX}, or all")),
+    }
+}
+
+/// More outputs than this has no machine.
+const OUTPUTS_MAX: usize = 64;
 
 fn view(text: &str) -> Result<View, String> {
     let numbers: Vec<f64> =
@@ -282,6 +308,8 @@ mod tests {
         assert!(replay("yesterday").is_err() && replay("2026-03-01T00:00:00Z,0").is_err() && seconds("-1").is_err());
         assert_eq!((grid("3x2"), display("3,1")), (Ok((3, 2)), Ok((3, 1))));
         assert!(grid("0x2").is_err() && display("0,1").is_err() && bezel("3,3,1200").is_err() && bezel("3,3,1200,-1").is_err());
+        assert_eq!((output("2"), output("all")), (Ok(Outputs::One(2)), Ok(Outputs::All)));
+        assert!(output("0").is_err() && output("left").is_err());
         assert!(view("117.2,39.1").is_err() && view("500,39.1,20").is_err() && view("a,b,c").is_err());
     }
 }

@@ -42,6 +42,12 @@ impl Displays {
         self.shown.map_or(URect { min: UVec2::ZERO, max: self.whole() }, |at| self.display(at))
     }
 
+    /// Where the pointer is on the wall's picture; `None` outside the window.
+    #[must_use]
+    pub fn pointer(&self, window: &Window) -> Option<Vec2> {
+        window.physical_cursor_position().map(|at| at + self.pane().min.as_vec2())
+    }
+
     /// The part of the wall that a display shows.
     #[must_use]
     pub fn display(&self, at: UVec2) -> URect {

@@ -22,6 +22,7 @@ mod shot;
 mod solids;
 mod tiles;
 mod ui;
+mod window;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -18,8 +18,9 @@ use bevy::{
     image::Image,
     prelude::*,
     render::{
+        RenderApp,
         render_resource::TextureFormat,
-        renderer::RenderAdapterInfo,
+        renderer::{RenderAdapterInfo, RenderDevice},
         view::screenshot::{Screenshot, ScreenshotCaptured},
     },
 };
@@ -70,6 +71,14 @@ pub fn run(mut app: App, args: &Args) -> anyhow::Result<()> {
     let whole_after = started.elapsed();
     if let (Some(missing), false) = (&missing, args.incomplete) {
         anyhow::bail!("the picture is not whole after {} s: {missing}", args.wait);
+    }
+    if args.lose_device {
+        render_device(&app).context("no device")?.wgpu_device().destroy();
+        wait_for_device(&app);
+        // Until the loss is noticed the picture still seems to be whole.
+        until(&mut app, Duration::from_secs(args.wait), |world| !world.resource::<Picture>().stats.is_ready());
+        let missing = settle(&mut app, Duration::from_secs(args.wait));
+        missing.map_or(Ok(()), |missing| Err(anyhow::anyhow!("after the loss of the device the picture is not whole: {missing}")))?;
     }
     if args.until_lost {
         eprintln!("the picture is whole");
@@ -295,10 +304,13 @@ fn missing(app: &App) -> Option<String> {
     (!areas_named).then(|| "the names of the areas".to_owned())
 }
 
+fn render_device(app: &App) -> Option<&RenderDevice> {
+    app.get_sub_app(RenderApp)?.world().get_resource::<RenderDevice>()
+}
+
 /// Without this, a frame's time would be that of writing it down.
 pub fn wait_for_device(app: &App) {
-    if let Some(device) =
-        app.get_sub_app(bevy::render::RenderApp).and_then(|r| r.world().get_resource::<bevy::render::renderer::RenderDevice>())
+    if let Some(device) = render_device(app)
         && let Err(error) = device.poll(bevy::render::render_resource::PollType::wait_indefinitely())
     {
         warn!("the graphics device does not finish: {error}");

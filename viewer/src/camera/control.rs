@@ -2,6 +2,7 @@
 
 use super::{Eye, Flight, Orbit};
 use crate::city::{City, Ground, PictureSize, Tour, WallSystems, orbit_of};
+use crate::displays::Displays;
 use crate::scene::Scenes;
 use bevy::{
     input::mouse::{AccumulatedMouseMotion, AccumulatedMouseScroll, MouseScrollUnit},
@@ -125,7 +126,7 @@ fn steer(
     buttons: Res<ButtonInput<MouseButton>>,
     motion: Res<AccumulatedMouseMotion>,
     scroll: Res<AccumulatedMouseScroll>,
-    (size, ground): (Res<PictureSize>, Res<Ground>),
+    (size, displays, ground): (Res<PictureSize>, Res<Displays>, Res<Ground>),
     windows: Query<&Window>,
     interactions: Query<&Interaction>,
 ) {
@@ -158,7 +159,7 @@ fn steer(
         rig.take();
         let factor = ZOOM_PER_NOTCH.powf(-notches.clamp(-5.0, 5.0));
         // What is under the pointer stays there.
-        let cursor = windows.iter().next().and_then(Window::physical_cursor_position);
+        let cursor = windows.iter().next().and_then(|window| displays.pointer(window));
         if let Some(under) = cursor.and_then(|c| ground.under(&rig.goal_eye(size.0), c)) {
             let towards = under.truncate() - rig.goal.target;
             if towards.length() < rig.goal.distance * 4.0 {
@@ -177,7 +178,6 @@ fn keys(
     city: Res<City>,
     scenes: Res<Scenes>,
     mut tour: ResMut<Tour>,
-    mut exit: MessageWriter<AppExit>,
 ) {
     let held = |codes: [KeyCode; 2]| f64::from(u8::from(keys.any_pressed(codes)));
     let axis = |plus: [KeyCode; 2], minus: [KeyCode; 2]| held(plus) - held(minus);
@@ -212,8 +212,5 @@ fn keys(
     if keys.just_pressed(K::Space) {
         tour.playing = !tour.playing;
         rig.touched = None;
-    }
-    if keys.just_pressed(K::Escape) {
-        exit.write(AppExit::Success);
     }
 }

@@ -26,6 +26,13 @@ pub struct Drawings {
     shown: Option<(Vec<Drawing>, CityPlane, bool)>,
 }
 
+impl Drawings {
+    /// All are handed on again.
+    pub(super) fn draw_again(&mut self) {
+        self.shown = None;
+    }
+}
+
 pub(super) fn update(mut drawings: ResMut<Drawings>, city: Res<City>, ground: Res<Ground>, mut picture: ResMut<Picture>) {
     let Some(plane) = city.plane else { return };
     let has_relief = ground.has_relief();

@@ -9,18 +9,41 @@ use crate::{
 };
 use bevy::prelude::*;
 use rustc_hash::FxHashMap;
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Between two attempts to read things.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// The things of the scene.
 #[derive(Resource)]
 pub struct ThingBook {
     reader: ThingsReader,
-    read: FxHashMap<ThingsKey, Result<Arc<Vec<Thing>>, String>>,
+    read: FxHashMap<Kind, Read>,
+    /// Goes up with every answer.
+    answers: u64,
     waiting: Vec<ThingsKey>,
     /// What the scene marks, and what of it is there.
     pub shown: Vec<ShownThings>,
-    seen: Option<(u32, u64, CityPlane, usize)>,
+    seen: Option<(u32, CityPlane, u64)>,
     chosen: Option<(String, String)>,
+}
+
+/// Things of one kind: a collection, and the properties that they have.
+type Kind = (String, BTreeMap<String, String>);
+
+/// What was read of a kind.
+#[derive(Default)]
+struct Read {
+    /// The revision for which it was asked last.
+    revision: u64,
+    /// When it is asked again though nothing has changed, since there was no answer.
+    retry: Option<Instant>,
+    /// They, as they were when an answer came last.
+    list: Option<Arc<Vec<Thing>>>,
 }
 
 /// One kind of thing on the wall.
@@ -40,7 +63,12 @@ impl ThingBook {
     /// Nothing yet.
     #[must_use]
     pub fn new(reader: ThingsReader) -> Self {
-        Self { reader, read: FxHashMap::default(), waiting: Vec::new(), shown: Vec::new(), seen: None, chosen: None }
+        Self { reader, read: FxHashMap::default(), answers: 0, waiting: Vec::new(), shown: Vec::new(), seen: None, chosen: None }
+    }
+
+    /// All markers are written again.
+    pub(super) fn write_again(&mut self) {
+        self.seen = None;
     }
 
     /// True while something that the scene marks is still being read.
@@ -70,7 +98,12 @@ pub(super) fn update(
             Err(error) => city.complain(format!("“{}”读取失败：{error}", key.collection)),
             Ok(_) => {}
         }
-        book.read.insert(key, list);
+        book.answers += 1;
+        let known = book.read.entry((key.collection, key.filter)).or_default();
+        known.revision = key.revision;
+        known.retry = list.is_err().then(|| Instant::now() + RETRY);
+        // What was known stays until there is a better answer.
+        known.list = list.ok().or_else(|| known.list.take());
     }
     let (Some(plane), Some(document)) = (city.plane, &city.document) else { return };
     let wanted: Vec<(SceneMarkers, String, Option<ThingsKey>)> = scenes
@@ -92,18 +125,21 @@ pub(super) fn update(
     for (spec, _, key) in &wanted {
         match key {
             None => missing.push(format!("场景要标注的“{}”不在城市中", spec.collection)),
-            Some(key) if !book.read.contains_key(key) && !book.waiting.contains(key) && book.reader.ask(key) => {
-                book.waiting.push(key.clone());
+            Some(key) => {
+                let is_answer = |read: &Read| read.revision == key.revision && read.retry.is_none_or(|at| Instant::now() < at);
+                let is_known = book.read.get(&kind_of(key)).is_some_and(is_answer);
+                let is_asked = book.waiting.iter().any(|w| (&w.collection, &w.filter) == (&key.collection, &key.filter));
+                if !is_known && !is_asked && book.reader.ask(key) {
+                    book.waiting.push(key.clone());
+                }
             }
-            Some(_) => {}
         }
     }
-    let revisions = wanted.iter().filter_map(|w| w.2.as_ref()).fold(0, |sum: u64, k| sum.wrapping_mul(31).wrapping_add(k.revision));
-    let seen = Some((scenes.version, revisions, plane, book.read.len()));
+    let seen = Some((scenes.version, plane, book.answers));
     if book.seen != seen {
         book.seen = seen;
         book.chosen.clone_from(&chosen.0);
-        book.shown = wanted.into_iter().filter_map(|(spec, title, key)| shown(&book.read, spec, title, key?, plane)).collect();
+        book.shown = wanted.into_iter().filter_map(|(spec, title, key)| shown(&book.read, spec, title, key.as_ref()?, plane)).collect();
         write(book, &mut picture);
     } else if book.chosen != chosen.0 {
         book.chosen.clone_from(&chosen.0);
@@ -112,14 +148,12 @@ pub(super) fn update(
     missing.into_iter().for_each(|m| city.complain(m));
 }
 
-fn shown(
-    read: &FxHashMap<ThingsKey, Result<Arc<Vec<Thing>>, String>>,
-    spec: SceneMarkers,
-    title: String,
-    key: ThingsKey,
-    plane: CityPlane,
-) -> Option<ShownThings> {
-    let list = Arc::clone(read.get(&key)?.as_ref().ok()?);
+fn kind_of(key: &ThingsKey) -> Kind {
+    (key.collection.clone(), key.filter.clone())
+}
+
+fn shown(read: &FxHashMap<Kind, Read>, spec: SceneMarkers, title: String, key: &ThingsKey, plane: CityPlane) -> Option<ShownThings> {
+    let list = read.get(&kind_of(key))?.list.clone()?;
     let place = |t: &Thing| {
         let at = plane.forward(t.place.0, t.place.1);
         [at.x as f32, at.y as f32]

@@ -99,6 +99,13 @@ impl Tiles {
         }
     }
 
+    /// No tile is on the GPU any more.
+    pub(super) fn lose(&mut self) {
+        self.cache = TileCache::new(TILE_BYTES_MAX);
+        self.tables.clear();
+        self.selection = Selection::default();
+    }
+
     /// Every tile is fetched again; what is there stays until then.
     pub(super) fn expire(&mut self) {
         self.cache.expire();

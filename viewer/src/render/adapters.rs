@@ -26,6 +26,12 @@ pub struct Adapter {
     pub lacks: AdapterNeed,
 }
 
+/// True if the best adapter that can draw the wall is the processor itself.
+#[must_use]
+pub fn is_software() -> bool {
+    adapters().iter().find(|adapter| adapter.lacks == AdapterNeed::Nothing).is_some_and(|adapter| adapter.is_software)
+}
+
 /// The adapters of this machine, the best first.
 #[must_use]
 pub fn adapters() -> Vec<Adapter> {

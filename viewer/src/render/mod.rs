@@ -17,7 +17,7 @@ mod pass;
 mod picture;
 mod pipelines;
 
-pub use adapters::{AdapterNeed, adapters};
+pub use adapters::{AdapterNeed, adapters, is_software};
 pub use frame::FrameUniform;
 #[cfg(test)]
 pub use marker::BUCKETS;
@@ -68,6 +68,12 @@ impl Plugin for CityRenderPlugin {
             .add_schedule(Schedule::new(CityGraph))
             .add_systems(CityGraph, (pass::count_pass, pass::city_pass, pass::happening_pass, ui_pass, upscaling).chain());
     }
+}
+
+/// Forgets what was on a device that is lost, in the render world.
+pub fn forget(world: &mut World) {
+    world.insert_resource(gpu::GpuCity::default());
+    world.insert_resource(picture::Extracted::default());
 }
 
 /// The components of the wall's camera, besides its target.

@@ -112,6 +112,24 @@ pub struct Picture {
     pub stats: Arc<PictureStats>,
 }
 
+impl Picture {
+    /// Forgets what was to be handed to a device that is lost.
+    pub fn lose(&mut self) {
+        *self = Self {
+            frame: std::mem::take(&mut self.frame),
+            classes: std::mem::take(&mut self.classes),
+            eye: self.eye,
+            lines: self.lines,
+            always_anew: self.always_anew,
+            overlay: self.overlay,
+            stats: Arc::clone(&self.stats),
+            forget: true,
+            ..Self::default()
+        };
+        self.stats.ready.store(false, Ordering::Relaxed);
+    }
+}
+
 /// The picture as the render world has it.
 #[derive(Resource, Default)]
 pub struct Extracted {

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     camera::Rig,
     city::{Card, Chosen, City, CityFeed, CurrentScheme, Ground, Pick, PictureSize, ThingBook, Tiles, WallClock, click},
+    displays::Displays,
     net::encode,
     scene::Scenes,
 };
@@ -167,17 +168,18 @@ pub(super) fn picks(
     windows: Query<&Window>,
     interactions: Query<&Interaction>,
     (mut pick, mut chosen): (ResMut<Pick>, ResMut<Chosen>),
-    (rig, size, tiles, ground): (Res<Rig>, Res<PictureSize>, Res<Tiles>, Res<Ground>),
+    (rig, size, displays): (Res<Rig>, Res<PictureSize>, Res<Displays>),
+    (tiles, ground): (Res<Tiles>, Res<Ground>),
     (feed, city, scenes, things): (Res<CityFeed>, Res<City>, Res<Scenes>, Res<ThingBook>),
     mut pressed: Local<Option<Vec2>>,
 ) {
     if pick.card.is_some() && keys.just_pressed(KeyCode::Escape) {
         pick.close();
         chosen.0 = None;
-        // It closes the card, not the wall.
+        // It closes the card alone.
         keys.reset(KeyCode::Escape);
     }
-    let Some(pointer) = windows.iter().next().and_then(Window::physical_cursor_position) else { return };
+    let Some(pointer) = windows.iter().next().and_then(|window| displays.pointer(window)) else { return };
     if buttons.just_pressed(MouseButton::Left) {
         *pressed = interactions.iter().all(|i| *i == Interaction::None).then_some(pointer);
     }

@@ -45,7 +45,8 @@ impl Sheet {
                 [c.red(), c.green(), c.blue(), c.alpha()]
             })
             .collect();
-        Image::new(size, TextureDimension::D2, bytes, TextureFormat::Rgba8Unorm, RenderAssetUsages::RENDER_WORLD)
+        // It is kept beside the graphics device, which may be lost.
+        Image::new(size, TextureDimension::D2, bytes, TextureFormat::Rgba8Unorm, RenderAssetUsages::default())
     }
 }
 

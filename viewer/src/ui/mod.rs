@@ -66,7 +66,7 @@ impl Plugin for WallUiPlugin {
         if self.interactive {
             app.add_systems(PreUpdate, menu::choose.after(bevy::input::InputSystems))
                 .add_systems(Update, card::picks.before(WallSystems::Move).after(WallSystems::Receive))
-                .add_systems(Update, (sync::clicks, sync::keys, sync::diagnose, sync::full_screen).in_set(WallSystems::Move));
+                .add_systems(Update, (sync::clicks, sync::keys, sync::diagnose).in_set(WallSystems::Move));
         }
     }
 }

@@ -10,10 +10,7 @@ use crate::{
     camera::{Orbit, Rig},
     city::{Chosen, City, CityFeed, CurrentScheme, Pick},
 };
-use bevy::{
-    prelude::*,
-    window::{MonitorSelection, WindowMode},
-};
+use bevy::prelude::*;
 
 /// How near an incident is looked at, metres.
 const EVENT_DISTANCE_M: f64 = 1_400.0;
@@ -125,17 +122,5 @@ pub(super) fn keys(
 pub(super) fn diagnose(keys: Res<ButtonInput<KeyCode>>, mut diagnosed: ResMut<Diagnosed>) {
     if keys.just_pressed(KeyCode::F3) {
         diagnosed.0 = !diagnosed.0;
-    }
-}
-
-/// F11 fills the screen.
-pub(super) fn full_screen(keys: Res<ButtonInput<KeyCode>>, mut windows: Query<&mut Window>) {
-    if keys.just_pressed(KeyCode::F11) {
-        for mut window in &mut windows {
-            window.mode = match window.mode {
-                WindowMode::Windowed => WindowMode::BorderlessFullscreen(MonitorSelection::Current),
-                _ => WindowMode::Windowed,
-            };
-        }
     }
 }
