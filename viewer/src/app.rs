@@ -82,8 +82,8 @@ fn build(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<App> {
     let loader = TileLoader::start(&server, workers);
     anyhow::ensure!(loader.workers() > 0, "no thread could be started");
     let things = ThingBook::new(ThingsReader::start(server.clone()));
-    let colours = Colours::new(StyleReader::start(server.clone()));
-    let desk = PanelDesk(Desk::start(server.clone()));
+    let desk = Desk::start(server.clone());
+    let colours = Colours::new(StyleReader::start(server.clone()), desk.clone());
     let feed = CityFeed {
         updates: Mutex::new(spawn_city_watch(server.clone())),
         live: spawn_live(server.clone(), args.name.clone(), args.replay.clone()),
@@ -97,7 +97,7 @@ fn build(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<App> {
         .insert_resource(Wish { args: args.clone() })
         .insert_resource(scenes)
         .insert_resource(things)
-        .insert_resource(desk)
+        .insert_resource(PanelDesk(desk))
         .insert_resource(colours)
         .insert_resource(WallClock::new(args.time))
         .insert_resource(CurrentScheme(scheme))

@@ -217,6 +217,16 @@ fn plan_layers(document: &CityDocument, scenes: &Scenes, city: &mut City) -> Vec
             }
         }
     }
+    if let Some(colour) = scenes.current().colour.as_ref().map(|colour| colour.get_ref()) {
+        // What is coloured is seen from afar, whatever it is.
+        match layers.iter_mut().find(|layer: &&mut LayerPlan| layer.collection == colour.collection) {
+            Some(layer) => layer.level_min = 0,
+            None => match find(&colour.collection) {
+                Some(c) => layers.push(plan_layer(c, Role::SubArea, 0)),
+                None => city.complain(format!("场景着色的图层“{}”不在城市中", colour.collection)),
+            },
+        }
+    }
     layers.retain(|layer: &LayerPlan| !scenes.hidden().contains(&layer.collection));
     layers
 }

@@ -1,6 +1,6 @@
 //! The desk: panels leave their questions, a thread keeps the answers fresh.
 //!
-//! A question is a path of the server whose answer is a page of items, or one item. Questions that nobody has
+//! A question is a path of the server whose answer is a page of items, one item, or the groups of an aggregate. Questions that nobody has
 //! repeated for a while are forgotten. An answer that could not be renewed stays, and is old.
 
 use super::{HttpError, Server};
@@ -41,6 +41,15 @@ pub struct Page {
 enum Said {
     Page(Page),
     Item(Feature),
+    Groups { groups: Vec<Group> },
+}
+
+/// A group of an aggregate: its code, and what was measured.
+#[derive(Deserialize)]
+struct Group {
+    code: Option<String>,
+    #[serde(flatten)]
+    measures: serde_json::Map<String, serde_json::Value>,
 }
 
 impl From<Said> for Page {
@@ -49,6 +58,14 @@ impl From<Said> for Page {
             Said::Page(page) => page,
             // An item by itself is a page of one.
             Said::Item(feature) => Self { matched: 1, features: vec![feature] },
+            // What lies in no area has no code, and no place on the wall.
+            Said::Groups { groups } => {
+                let feature = |group: Group| {
+                    Some(Feature { kind: "Feature".to_owned(), id: group.code?, geometry: None, properties: group.measures })
+                };
+                let features: Vec<Feature> = groups.into_iter().filter_map(feature).collect();
+                Self { matched: features.len() as u64, features }
+            }
         }
     }
 }

@@ -1,24 +1,32 @@
-//! Buildings coloured by one of their attributes: as a scene says, or as the layer's style on the server does.
+//! Buildings and areas coloured by one of their attributes, or by what is measured of them now: as a scene says, or
+//! as the layer's style on the server does.
 
 use super::{Group, SERIES, Scheme};
-use crate::tiles::Value;
+use crate::{net::encode, tiles::Value};
+use citywall_wire::Feature;
+use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// Classes of a colouring, at most.
 pub const CLASSES_MAX: usize = 8;
+/// Items that tell of something, at most: the most that the server gives in one answer.
+const ITEMS_MAX: usize = 10_000;
 /// A colour nearer than this to an alarm level's would be taken for one (Euclidean distance in sRGB).
 const ALARM_NEAR: f32 = 0.22;
 
-/// Buildings in the colours of one of their attributes. Colours are the scheme's: groups differ in hue and
-/// lightness, numbers in lightness alone, and none is that of an alarm.
+/// Buildings or areas in the colours of one of their attributes, or of a measure of them. Colours are the scheme's:
+/// groups differ in hue and lightness, numbers in lightness alone, and none is that of an alarm.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct SceneColour {
-    /// The collection of the buildings.
+    /// The collection of the buildings or areas.
     pub collection: String,
-    /// The attribute.
+    /// The attribute; with a measure, the one by which the measure names them.
     pub by: String,
+    /// What is measured of each, as it is now, in the place of the attribute's value.
+    pub measure: Option<SceneMeasure>,
     /// What it is called in the legend; the attribute's name if absent.
     pub title: Option<String>,
     /// The unit of a number.
@@ -32,9 +40,87 @@ pub struct SceneColour {
     pub values: Vec<Group>,
 }
 
+/// What is measured: in areas (`areas`), or by items that each name what they tell of (`key`).
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct SceneMeasure {
+    /// The collection of the items.
+    pub of: String,
+    /// In which areas they are counted, as `/query/aggregate` has it: district, street, community, grid.
+    pub areas: Option<String>,
+    /// The property of an item that names what it tells of.
+    pub key: Option<String>,
+    /// In areas: count, open, sum(p), mean(p) and what else `/query/aggregate` measures, open if absent; by a key:
+    /// the property whose number counts.
+    pub what: Option<String>,
+    /// Only items for which this holds (CQL2).
+    pub filter: Option<String>,
+}
+
+impl SceneMeasure {
+    /// The measure in areas.
+    fn name(&self) -> &str {
+        self.what.as_deref().unwrap_or("open")
+    }
+
+    /// What to ask the server for it.
+    #[must_use]
+    pub fn path(&self) -> String {
+        let filter = self.filter.as_ref().map_or_else(String::new, |filter| format!("&filter={}", encode(filter)));
+        match &self.areas {
+            Some(areas) => {
+                format!("/query/aggregate?collection={}&by={}&measures={}{filter}", encode(&self.of), encode(areas), encode(self.name()))
+            }
+            None => format!("/collections/{}/items?limit={ITEMS_MAX}{filter}", encode(&self.of)),
+        }
+    }
+
+    /// The numbers in its answer, by what they are of. Of two items that tell of the same, the later one counts.
+    #[must_use]
+    pub fn numbers(&self, features: &[Feature]) -> Numbers {
+        let of = |feature: &Feature| {
+            let property = |name: &str| feature.properties.get(name);
+            Some(match &self.key {
+                Some(key) => (plain(property(key)?).into(), property(self.what.as_deref()?)?.as_f64()?),
+                None => (feature.id.as_str().into(), property(self.name())?.as_f64()?),
+            })
+        };
+        let numbers = features.iter().filter_map(of).collect();
+        // Where nothing is, nothing is counted.
+        let others = (self.areas.is_some() && matches!(self.name(), "open" | "count")).then_some(0.0);
+        Numbers { numbers, others }
+    }
+}
+
+/// What was measured.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Numbers {
+    numbers: FxHashMap<Box<str>, f64>,
+    /// Of what is not named.
+    others: Option<f64>,
+}
+
+impl Numbers {
+    fn of(&self, name: &Value) -> Option<f64> {
+        let known = match name {
+            Value::Text(text) => self.numbers.get(&**text),
+            Value::Number(number) => self.numbers.get(number.to_string().as_str()),
+        };
+        known.copied().or(self.others)
+    }
+}
+
 impl SceneColour {
     /// What is wrong with it, if something is.
     pub(super) fn fault(&self) -> Option<String> {
+        if let Some(measure) = &self.measure {
+            if self.steps.is_empty() {
+                return Some("a measure needs `steps`".to_owned());
+            }
+            if measure.areas.is_some() == measure.key.is_some() || (measure.key.is_some() && measure.what.is_none()) {
+                return Some("a measure needs either `areas`, or `key` and `what`".to_owned());
+            }
+        }
         if self.steps.is_empty() == self.values.is_empty() {
             return Some("a colour needs either `steps` (of a number) or `values` (of a text)".to_owned());
         }
@@ -65,14 +151,14 @@ impl SceneColour {
         };
         let title = self.title.clone().unwrap_or_else(|| self.by.clone());
         let title = if self.unit.is_empty() { title } else { format!("{title}（{}）", self.unit) };
-        Colouring { collection: self.collection.clone(), by: Some(self.by.clone()), title, rule, classes }
+        Colouring { collection: self.collection.clone(), by: Some(self.by.clone()), title, rule, classes, numbers: None }
     }
 }
 
-/// How buildings are coloured.
+/// How buildings or areas are coloured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Colouring {
-    /// The collection of the buildings.
+    /// The collection of the buildings or areas.
     pub collection: String,
     /// The attribute; without one all are of the first class.
     pub by: Option<String>,
@@ -81,6 +167,8 @@ pub struct Colouring {
     rule: Rule,
     /// The classes in the order of the legend.
     pub classes: Vec<Class>,
+    /// What was measured: the attribute only names whose number counts.
+    pub numbers: Option<Arc<Numbers>>,
 }
 
 /// A class of buildings.
@@ -115,9 +203,23 @@ enum Rule {
 }
 
 impl Colouring {
+    /// The same by what was measured.
+    #[must_use]
+    pub fn by_numbers(self, numbers: Numbers) -> Self {
+        Self { numbers: Some(Arc::new(numbers)), ..self }
+    }
+
     /// The class of a value, counted from 1; 0 if it has none.
     #[must_use]
     pub fn class(&self, value: Option<&Value>) -> u8 {
+        let measured;
+        let value = match &self.numbers {
+            Some(numbers) => {
+                measured = value.and_then(|name| numbers.of(name)).map(Value::Number);
+                measured.as_ref()
+            }
+            None => value,
+        };
         let class = match (&self.rule, value) {
             (Rule::All, _) => Some(0),
             (Rule::Values(_, others), None) => return *others,
@@ -162,7 +264,7 @@ impl Colouring {
         }
         let title = style["name"].as_str().map(str::to_owned).or_else(|| by.clone()).unwrap_or_default();
         let classes = colours.into_iter().map(|(label, own)| Class { label, colour: ClassColour::Own(own) }).collect();
-        Ok(Some(Self { collection: collection.to_owned(), by, title, rule, classes }))
+        Ok(Some(Self { collection: collection.to_owned(), by, title, rule, classes, numbers: None }))
     }
 }
 
@@ -263,6 +365,45 @@ mod tests {
         assert_eq!(colour.colouring().class(Some(&Value::Text("shed".into()))), 0);
         let wrong: SceneColour = toml::from_str("collection = \"b\"\nby = \"height\"\nsteps = [2.0, 1.0]").unwrap();
         assert!(wrong.fault().unwrap().contains("ascending"));
+    }
+
+    #[test]
+    fn what_is_measured_is_found_by_the_name_that_the_attribute_has() {
+        let text = "collection = \"streets\"\nby = \"code\"\nsteps = [1, 5]\nmeasure = { of = \"events\", areas = \"street\", filter = \"level <= 2\" }";
+        let colour: SceneColour = toml::from_str(text).unwrap();
+        let measure = colour.measure.as_ref().unwrap();
+        assert_eq!(measure.path(), "/query/aggregate?collection=events&by=street&measures=open&filter=level%20%3C%3D%202");
+        let feature = |id: &str, properties: serde_json::Value| Feature {
+            kind: "Feature".into(),
+            id: id.into(),
+            geometry: None,
+            properties: serde_json::from_value(properties).unwrap(),
+        };
+        let numbers = measure.numbers(&[feature("120101001", json!({"open": 7})), feature("120101002", json!({"open": 3}))]);
+        let colouring = colour.colouring().by_numbers(numbers);
+        let class = |code: &str| colouring.class(Some(&Value::Text(code.into())));
+        assert_eq!((class("120101001"), class("120101002"), class("elsewhere"), colouring.class(None)), (3, 2, 1, 0));
+
+        let text = "collection = \"buildings\"\nby = \"name\"\nsteps = [18]\nmeasure = { of = \"meters\", key = \"building\", what = \"celsius\" }";
+        let colour: SceneColour = toml::from_str(text).unwrap();
+        let measure = colour.measure.as_ref().unwrap();
+        assert_eq!(measure.path(), "/collections/meters/items?limit=10000");
+        let items = [
+            feature("1", json!({"building": 12, "celsius": 17.5})),
+            feature("2", json!({"building": "A", "celsius": 20})),
+            feature("3", json!({})),
+        ];
+        let colouring = colour.colouring().by_numbers(measure.numbers(&items));
+        let class = |value: Value| colouring.class(Some(&value));
+        assert_eq!((class(number(12.0)), class(Value::Text("A".into())), class(Value::Text("B".into()))), (1, 2, 0));
+        for wrong in [
+            "measure = { of = \"e\", areas = \"street\" }",
+            "steps = [1]\nmeasure = { of = \"e\" }",
+            "steps = [1]\nmeasure = { of = \"e\", key = \"k\" }",
+        ] {
+            let colour: SceneColour = toml::from_str(&format!("collection = \"b\"\nby = \"code\"\n{wrong}")).unwrap();
+            assert!(colour.fault().unwrap().contains("measure"));
+        }
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl TileBuilder {
             let base = layer.key("min_height");
             let ground = layer.key("ground_height").or_else(|| layer.key("base_height"));
             let id = layer.key("_id");
-            let part = (input.role == Role::Building).then(|| self.table.begin(&layer));
+            let part = input.role.is_coloured().then(|| self.table.begin(&layer));
             let class = ["fclass", "class", "highway", "kind", "level"].into_iter().find_map(|k| layer.key(k));
             for feature in layer.features() {
                 let feature = feature?;
@@ -150,7 +150,10 @@ impl TileBuilder {
                             self.building(&paths, extent, [foot, base, top + stilts], number);
                         }
                         (Role::Building, _) => {}
-                        (role, Shape::Polygon) => self.polygon(role, &paths, extent),
+                        (role, Shape::Polygon) => {
+                            let number = part.as_ref().map(|part| self.table.push(part, &feature));
+                            self.polygon(role, &paths, extent, number);
+                        }
                         (role, Shape::Line) => {
                             let style = role.line(feature.attribute(class));
                             for path in paths.iter() {
@@ -175,11 +178,20 @@ impl TileBuilder {
         let mut is_land = false;
         if let Some(relief) = &self.relief {
             is_land = self.is_all_land();
-            self.fills.retain(|fill| !is_land || fill[3] != u32::from(id::LAND));
+            if is_land {
+                // The ground is land already, unless it is coloured.
+                for fill in self.fills.iter_mut().filter(|fill| style_of(fill) == id::LAND) {
+                    fill[3] += u32::from(id::TINT - id::LAND);
+                }
+            }
             self.fills = drape::areas(&self.fills, relief);
             self.lines = drape::lines(&self.lines, relief);
         }
-        self.fills.sort_by_key(|r| r[3]);
+        self.fills.sort_by_key(|fill| match style_of(fill) {
+            // Colours lie over land and green, and water over them.
+            id::TINT => (id::GREEN, 1),
+            style => (style, 0),
+        });
         self.lines.sort_by_key(|r| r[2]);
         let counts = [&self.faces, &self.fills, &self.lines, &self.walls, &self.roofs].map(|v| v.len() as u32);
         debug_assert_eq!(DrawKind::ALL.len(), counts.len());
@@ -204,7 +216,7 @@ impl TileBuilder {
 
     /// True if areas cover the whole tile, so that its ground has their colour.
     fn is_all_land(&self) -> bool {
-        let land: f64 = self.fills.iter().filter(|fill| fill[3] == u32::from(id::LAND)).map(relief::area).sum();
+        let land: f64 = self.fills.iter().filter(|fill| style_of(fill) == id::LAND).map(relief::area).sum();
         let corners = [(0.0, 1.0), (1.0, 1.0), (1.0, 0.0), (0.0, 0.0)].map(|(fx, fy)| pack(self.quantise(fx, fy, 1.0)));
         let whole = relief::area(&[corners[0], corners[1], corners[2], 0]) + relief::area(&[corners[0], corners[2], corners[3], 0]);
         land >= whole * LAND_SHARE
@@ -231,7 +243,8 @@ impl TileBuilder {
         [at.x, at.y].map(|v| v.round().clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16)
     }
 
-    fn polygon(&mut self, role: Role, paths: &Paths, extent: f64) {
+    /// `number` is the feature's, if it can be coloured.
+    fn polygon(&mut self, role: Role, paths: &Paths, extent: f64, number: Option<u32>) {
         if let Some(style) = role.border() {
             for ring in paths.iter().filter(|r| r.len() > 2) {
                 for (i, &a) in ring.iter().enumerate() {
@@ -239,10 +252,9 @@ impl TileBuilder {
                 }
             }
         }
-        if let Some(style) = role.fill() {
-            self.triangulate(paths, extent, true, |b, corners| {
-                b.fills.push([corners[0], corners[1], corners[2], u32::from(style)]);
-            });
+        if let Some(style) = role.fill().or(number.map(|_| id::TINT)) {
+            let look = u32::from(style) | number.map_or(0, |number| number + 1) << 8;
+            self.triangulate(paths, extent, true, |b, corners| b.fills.push([corners[0], corners[1], corners[2], look]));
         }
     }
 
@@ -361,6 +373,11 @@ impl TileBuilder {
         }
         self.scratch = s;
     }
+}
+
+/// The style of a triangle on the ground.
+fn style_of(fill: &Record) -> StyleId {
+    (fill[3] & 0xff) as StyleId
 }
 
 /// The solid of a building by its item's id, which a tile has apart where it is not the feature's number.

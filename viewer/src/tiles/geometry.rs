@@ -16,7 +16,7 @@ pub type Record = [u32; 4];
 pub enum DrawKind {
     /// A triangle of a solid, in two records ([`super::faces::add`]). First, so that the records of each are even.
     Face,
-    /// A triangle on the ground: three corners, style.
+    /// A triangle on the ground: three corners; style, and from bit 8 on the number of its feature and 1, or 0.
     Fill,
     /// A line's segment: two ends, style, the ends' heights above the tile's floor in decimetres.
     Line,
@@ -57,7 +57,7 @@ pub struct TileGeometry {
     pub relief: Option<Arc<Relief>>,
     /// True if the whole ground is inside the city.
     pub is_land: bool,
-    /// What is known of the buildings, by their numbers in this tile.
+    /// What is known of the buildings and areas, by their numbers in this tile.
     pub table: BuildingTable,
     /// The states of the buildings, as [`BuildingTable::states`] has them.
     pub states: Vec<u32>,

@@ -64,6 +64,8 @@ pub mod id {
     pub const DRAWN: StyleId = 13;
     /// The inside of what is drawn.
     pub const DRAWN_AREA: StyleId = 14;
+    /// An area that is seen only while its layer is coloured; it has no row in a scheme.
+    pub const TINT: StyleId = 15;
 }
 
 /// How many styles there are; schemes have a row for each.
@@ -102,6 +104,12 @@ impl Role {
             Self::Green => Some(id::GREEN),
             _ => None,
         }
+    }
+
+    /// True if the features of a layer can be coloured one by one.
+    #[must_use]
+    pub fn is_coloured(self) -> bool {
+        matches!(self, Self::Building | Self::Area | Self::SubArea | Self::Outline)
     }
 
     /// The style that draws a polygon's border, if the role has one.

@@ -1,5 +1,5 @@
-//! What is known of each building of a tile besides its geometry: its attributes, column by column, as the
-//! vector tile has them. By it buildings are coloured without being built again.
+//! What is known of each building and area of a tile besides its geometry: its attributes, column by column, as the
+//! vector tile has them. By it they are coloured without being built again.
 
 use super::mvt::{Attribute, Feature, Layer};
 use std::ops::Range;
@@ -28,7 +28,7 @@ impl From<Attribute<'_>> for Value {
     }
 }
 
-/// The buildings of a tile in the order of their numbers.
+/// The buildings and areas of a tile in the order of their numbers.
 #[derive(Debug, Default)]
 pub struct BuildingTable {
     /// A number for each, that does not change from tile to tile.
@@ -52,7 +52,7 @@ pub struct Part {
 }
 
 impl BuildingTable {
-    /// Begins with a layer of buildings.
+    /// Begins with a layer.
     pub fn begin(&mut self, layer: &Layer<'_>) -> Part {
         let values_from = self.values.len();
         self.values.extend(layer.values().iter().map(|value| Value::from(*value)));
@@ -73,7 +73,7 @@ impl BuildingTable {
         known
     }
 
-    /// Takes in a building; returns its number.
+    /// Takes in a feature; returns its number.
     pub fn push(&mut self, part: &Part, feature: &Feature<'_, '_>) -> u32 {
         let row = self.len();
         // Fibonacci hashing: buildings that are numbered one after the other differ.

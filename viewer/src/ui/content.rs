@@ -307,7 +307,8 @@ fn plain_title(c: &CollectionDocument) -> String {
 fn legend(s: &Sources<'_>) -> Body {
     let mut rows: Vec<Row> = Vec::new();
     if let Some(colouring) = s.colouring.filter(|c| !c.title.is_empty()) {
-        rows.push(row(format!("建筑颜色：{}", colouring.title), ""));
+        let is_area = s.city.document.iter().flat_map(|d| &d.area_levels).any(|level| level.collection == colouring.collection);
+        rows.push(row(format!("{}颜色：{}", if is_area { "区域" } else { "建筑" }, colouring.title), ""));
         let classes = colouring.classes.iter().filter(|c| !c.label.is_empty());
         rows.extend(classes.map(|class| Row { mark: Some((Mark::Char("■"), Tone::Class(class.colour))), ..row(class.label.clone(), "") }));
     }

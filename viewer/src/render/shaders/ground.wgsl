@@ -1,11 +1,17 @@
 // What lies on the ground: areas and lines.
 
 @group(1) @binding(0) var<storage, read> records: array<vec4u>;
+// Of each building and area of the tile; bits 8 to 11 are its class (0: none).
+@group(1) @binding(1) var<storage, read> states: array<u32>;
 @group(1) @binding(2) var<storage, read> nodes: array<Node>;
 @group(2) @binding(0) var<uniform> tile: Tile;
 
 // Bits of a line's style: it goes on before its first end, after its second one.
 const GOES_ON: vec2u = vec2u(256u, 512u);
+// The style of an area that is seen only while it is coloured.
+const TINT: u32 = 15u;
+// How much of its class's colour an area has: what stands on it is to be seen.
+const TINT_SHARE: f32 = 0.65;
 // A line that covers more than this is not seen through.
 const OPAQUE: f32 = 0.9;
 
@@ -25,8 +31,17 @@ struct FillVaryings {
 fn filled(index: u32) -> FillVaryings {
     let record = records[index / 3u];
     let ground = on_ground(xy(record[index % 3u]));
-    let colour = frame.styles[record.w & 15u].colour;
+    let style = record.w & 255u;
+    let number = record.w >> 8u;
+    var class_of = 0u;
+    if number > 0u { class_of = (states[min(number, arrayLength(&states)) - 1u] >> 8u) & 15u; }
     var out: FillVaryings;
+    if style == TINT && class_of == 0u {
+        out.position = vec4f(0.0, 0.0, 2.0, 1.0);
+        return out;
+    }
+    var colour = frame.styles[min(style, TINT - 1u)].colour;
+    if class_of > 0u { colour = vec4f(mix(frame.styles[0].colour.rgb, frame.classes[class_of - 1u].rgb, TINT_SHARE), 1.0); }
     out.position = clip_of(ground.xyz);
     if tile.relief.x > 0.0 { out.position.z *= 1.0 + NEARER; }
     // Large triangles: the distance is taken per pixel.
