@@ -1,7 +1,8 @@
 //! Real cities come in whole, and come out as other programs see them.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use citywall_tests::{Server, citywall, citywall_ok, run, shared, small_city};
+use citywall_tests::{Server, citywall, citywall_ok, pictures, run, shared, small_city, wall::picture};
+use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path};
 
 fn import(city: &Path, source: &Path, more: &[&str]) {
@@ -58,6 +59,15 @@ for _ in range(1000):
         seen += 1;
     }
     assert_eq!(seen, 1000);
+
+    // On the wall: from afar what is large enough to be seen, from near every building around the place looked at.
+    let said = picture(&server.url, &["--size", "640x360"], &pictures().join("new-york.png"));
+    let number = |said: &Value, key: &str| said[key].as_u64().unwrap_or_else(|| panic!("{key}: {said}"));
+    assert!((20_000..115_436).contains(&number(&said, "buildings")) && number(&said, "tile_faults") == 0, "{said}");
+    let said = picture(&server.url, &["--size", "640x360", "--view", "-73.983,40.752,2600,29,38"], &pictures().join("midtown.png"));
+    let around = server.json("/collections/buildings/items?limit=1&bbox=-73.988,40.748,-73.978,40.756")["numberMatched"].as_u64().unwrap();
+    assert!(around > 1_000, "{around}");
+    assert!((around..115_436).contains(&number(&said, "buildings")) && number(&said, "tile_faults") == 0, "{around}: {said}");
 
     let oapif = run("ogrinfo", &["-ro", "-so", &format!("OAPIF:{}", server.url), "buildings"]);
     assert!(oapif.contains("115436"), "GDAL's OAPIF driver: {oapif}");
