@@ -1,6 +1,7 @@
 //! Keeps the markers of the open incidents and of what moves in step with the live state, slot by
 //! slot: only what changes is handed on.
 
+use super::stage::alarm_collections;
 use crate::{
     city::{City, CityFeed, WallClock},
     geo::CityPlane,
@@ -38,6 +39,8 @@ pub struct MarkerBook {
     written_for: (u32, u32),
     incidents: SceneIncidents,
     moving: SceneMoving,
+    /// The collections of alarms, which are shown whatever the scene says of incidents.
+    alarms: Vec<String>,
     /// Incidents that got a marker since somebody last asked, if anybody does.
     pub arrivals: Option<Vec<Key>>,
 }
@@ -67,7 +70,7 @@ impl MarkerBook {
 
     /// The marker of an incident, and its bucket; `None` if the scene does not show it.
     fn marker(&self, state: &LiveState, key: &Key, plane: CityPlane, clock: &WallClock) -> Option<(Marker, usize)> {
-        let incident = state.get(key).filter(|i| self.incidents.shown && self.incidents.includes(&i.class))?;
+        let incident = state.get(key).filter(|i| is_marked(i, &self.incidents, &self.alarms))?;
         let at = plane.forward_f32(incident.place?);
         let level = usize::from(incident.level.min(4));
         let arrived_s = if clock.is_fixed() { LONG_AGO_S } else { incident.arrived.map_or(LONG_AGO_S, |a| clock.seconds_at(a)) };
@@ -124,6 +127,12 @@ impl MarkerBook {
     }
 }
 
+/// True if an incident has a marker: the scene shows its class, or it is an alarm, which no scene hides.
+#[must_use]
+pub fn is_marked(incident: &Incident, wanted: &SceneIncidents, alarms: &[String]) -> bool {
+    alarms.contains(&incident.collection) || wanted.shown && wanted.includes(&incident.class)
+}
+
 pub(super) fn update(
     mut book: ResMut<MarkerBook>,
     feed: Res<CityFeed>,
@@ -134,15 +143,17 @@ pub(super) fn update(
     mut picture: ResMut<Picture>,
 ) {
     let Some(plane) = city.plane else { return };
+    let alarms = alarm_collections(&city);
     let book = &mut *book;
     let mut state = feed.live.state();
     state.on(plane);
     let changes = state.take_changes();
     let written_for = (scenes.version, clock.epoch);
-    if changes.is_none() || book.plane != Some(plane) || book.written_for != written_for {
+    if changes.is_none() || book.plane != Some(plane) || book.written_for != written_for || book.alarms != alarms {
         let (incidents, moving) = (scenes.current().incidents.clone(), scenes.current().moving.clone());
         let arrivals = book.arrivals.take();
-        *book = MarkerBook { arrivals, plane: Some(plane), chosen: chosen.0.clone(), written_for, incidents, moving, ..Default::default() };
+        let chosen = chosen.0.clone();
+        *book = MarkerBook { arrivals, plane: Some(plane), chosen, written_for, incidents, moving, alarms, ..Default::default() };
         let mut keys: Vec<Key> = state.incidents().map(key_of).collect();
         let mut objects: Vec<_> = state.tracks().all().collect();
         // The same state is the same picture, whatever the order of its maps.
@@ -277,6 +288,28 @@ mod tests {
         let picture = app.world().resource::<Picture>();
         assert_eq!(picture.marker_counts, [0, 1, 0, 0, 0, 0, 0]);
         assert_eq!(picture.marker_changes[1].len(), 1);
+    }
+
+    #[test]
+    fn an_alarm_has_a_marker_whatever_the_scene_shows_of_incidents() {
+        let (mut app, live) = app();
+        let collection = |id: &str, kind: &str| {
+            json!({"id": id, "kind": kind, "title": {"zh": "", "en": ""}, "category": "", "generated": false, "source": "",
+                "geometry_type": "POINT", "extent": null, "count": 1, "open": 1, "open_by_level": null, "revision": 1, "fields": []})
+        };
+        let document = json!({"name": {"zh": "", "en": ""}, "time_zone": "UTC", "extent": null, "home": null, "notice": null, "area_levels": [],
+            "revision": 1, "version": "", "collections": [collection("alarms", "alarms"), collection("events", "incidents")]});
+        app.world_mut().resource_mut::<City>().document = Some(serde_json::from_value(document).unwrap());
+        for (collection, last) in [("alarms", false), ("events", true)] {
+            let part =
+                json!({"type": "snapshot", "revision": 1, "collection": collection, "features": [feature(1, 1, "raised")], "last": last});
+            live.state().apply(message(part), Instant::now());
+        }
+        for scene in ["emergency", "vehicles", "video"] {
+            app.world_mut().resource_mut::<Scenes>().show_named(scene);
+            app.update();
+            assert_eq!(app.world().resource::<Picture>().marker_counts[1], 1, "the alarm alone in {scene}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What stands under the pointer: a marker, a building, an area. Its card has what the server
 //! knows of it.
 
+use super::{markers::is_marked, stage::alarm_collections};
 use crate::{
     camera::{Eye, Rig},
     city::{Chosen, City, CityFeed, Ground, Stage, ThingBook, Tiles},
@@ -105,7 +106,7 @@ fn height_of(feature: &Feature) -> f64 {
 }
 
 /// The outlines of a GeoJSON polygon or multipolygon, without their holes.
-fn outlines(geometry: &serde_json::Value) -> Vec<Polygon> {
+pub fn outlines(geometry: &serde_json::Value) -> Vec<Polygon> {
     let ring = |ring: &serde_json::Value| -> Option<Polygon> {
         let places: Option<Vec<(f64, f64)>> = ring.as_array()?.iter().map(|p| Some((p.get(0)?.as_f64()?, p.get(1)?.as_f64()?))).collect();
         Some(Polygon::new(LineString::from(places?), Vec::new()))
@@ -136,7 +137,7 @@ fn marker_at(
     eye: &Eye,
     pointer: Vec2,
     (plane, ground): (CityPlane, &Ground),
-    feed: &CityFeed,
+    (feed, city): (&CityFeed, &City),
     scenes: &Scenes,
     things: &ThingBook,
 ) -> Option<(String, String)> {
@@ -163,13 +164,12 @@ fn marker_at(
             }
         }
     }
-    if wanted.shown {
-        for i in live.incidents().filter(|i| wanted.includes(&i.class)) {
-            let Some((lon, lat)) = i.place else { continue };
-            let lift = [0.0, 126.0, 84.0, 44.0, 0.0][usize::from(i.level.min(4))] * eye.size.y as f32 / 1080.0;
-            if let Some(d) = away(plane.forward(lon, lat), lift) {
-                offer(d, &|| (i.collection.clone(), i.id.clone()));
-            }
+    let alarms = alarm_collections(city);
+    for i in live.incidents().filter(|i| is_marked(i, wanted, &alarms)) {
+        let Some((lon, lat)) = i.place else { continue };
+        let lift = [0.0, 126.0, 84.0, 44.0, 0.0][usize::from(i.level.min(4))] * eye.size.y as f32 / 1080.0;
+        if let Some(d) = away(plane.forward(lon, lat), lift) {
+            offer(d, &|| (i.collection.clone(), i.id.clone()));
         }
     }
     for shown in &things.shown {
@@ -194,7 +194,7 @@ pub fn click(
 ) {
     let Some(plane) = city.plane else { return };
     let eye = rig.eye(size);
-    if let Some((collection, id)) = marker_at(&eye, pointer, (plane, ground), feed, scenes, things) {
+    if let Some((collection, id)) = marker_at(&eye, pointer, (plane, ground), (feed, city), scenes, things) {
         pick.open(&collection, &id);
         chosen.0 = Some((collection, id));
         return;

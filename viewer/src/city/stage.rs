@@ -72,6 +72,13 @@ impl Stage {
     }
 }
 
+/// The collections of the city whose items are alarms.
+#[must_use]
+pub fn alarm_collections(city: &City) -> Vec<String> {
+    let collections = city.document.iter().flat_map(|d| &d.collections);
+    collections.filter(|c| c.kind == "alarms").map(|c| c.id.clone()).collect()
+}
+
 /// The alarms that nobody has acknowledged: the graver first, then the older.
 fn raised(state: &LiveState, collections: &[String]) -> Vec<StageAlarm> {
     let is_raised = |i: &&Incident| collections.contains(&i.collection) && i.status == "raised";
@@ -103,8 +110,7 @@ pub(super) fn direct(
     let seen = state.revision.map(|_| (state.incidents_version, document.collections.len()));
     if stage.seen != seen {
         stage.seen = seen;
-        let alarms: Vec<String> = document.collections.iter().filter(|c| c.kind == "alarms").map(|c| c.id.clone()).collect();
-        stage.queue = raised(&state, &alarms);
+        stage.queue = raised(&state, &alarm_collections(&city));
     }
     drop(state);
     let caller = stage.on().filter(|a| CALLS_CAMERA.contains(&a.level)).and_then(|a| Some((a.key.clone(), a.place?)));
