@@ -77,7 +77,7 @@ fn build(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<App> {
         QualityArg::Auto => args.screenshot.is_some() || args.pictures.is_some() || args.record.is_some() || !render::is_software(),
     };
     let displays = args.displays()?;
-    let scheme = Scheme::of(scenes.current().scheme);
+    let scheme = Scheme::of(scenes.current().scheme, scenes.mode());
     let workers = thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(*TILE_WORKERS.start(), *TILE_WORKERS.end());
     let loader = TileLoader::start(&server, workers);
     anyhow::ensure!(loader.workers() > 0, "no thread could be started");

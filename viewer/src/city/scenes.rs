@@ -37,7 +37,7 @@ pub(super) fn follow(
         return;
     }
     let before = shown.replace(now_shown);
-    let wanted = Scheme::of(scene.scheme);
+    let wanted = Scheme::of(scene.scheme, scenes.mode());
     if scheme.0 != wanted {
         scheme.0 = wanted;
     }

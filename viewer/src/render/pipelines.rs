@@ -323,7 +323,7 @@ mod tests {
         };
         let frame = crate::render::FrameUniform::new(
             &Orbit::default().eye(1920, 1080),
-            &Scheme::of(SchemeName::Night),
+            &Scheme::of(SchemeName::Night, crate::scene::Mode::Ordinary),
             &crate::render::Overlay::default(),
             &[],
             true,

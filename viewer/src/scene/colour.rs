@@ -408,7 +408,7 @@ mod tests {
 
     #[test]
     fn a_style_of_the_server_colours_by_an_attribute_and_never_as_an_alarm_does() {
-        let scheme = Scheme::of(SchemeName::Night);
+        let scheme = Scheme::of(SchemeName::Night, crate::scene::Mode::Ordinary);
         let style = |paint: serde_json::Value| {
             let layer = json!({"id": "a", "type": "fill-extrusion", "source": "b", "source-layer": "buildings", "paint": {"fill-extrusion-color": paint}});
             Colouring::of_style(&json!({"version": 8, "layers": [layer]}), "buildings", &scheme)

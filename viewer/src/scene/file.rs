@@ -235,15 +235,20 @@ impl Scene {
         Ok(scene)
     }
 
-    /// The panels of one side, in order.
+    /// The panels of one side in a mode, in order. In an emergency every scene has a list of events.
     #[must_use]
-    pub fn panels(&self, side: Side) -> Vec<ScenePanel> {
+    pub fn panels(&self, side: Side, mode: Mode) -> Vec<ScenePanel> {
         let default = || {
             let panel = ScenePanel::plain;
             vec![panel(PanelKind::Levels, Side::Left), panel(PanelKind::Collections, Side::Left), panel(PanelKind::Events, Side::Right)]
         };
-        let panels = self.panels.as_ref().map_or_else(default, |panels| panels.iter().map(|p| p.get_ref().clone()).collect());
-        panels.into_iter().filter(|p| p.side == side).collect()
+        let panels: Vec<_> = self.panels.as_ref().map_or_else(default, |panels| panels.iter().map(|p| p.get_ref().clone()).collect());
+        let mut panels: Vec<_> = panels.into_iter().filter_map(|panel| panel.in_mode(mode)).collect();
+        if mode == Mode::Emergency && !panels.iter().any(|p| p.kind == PanelKind::Events) {
+            panels.insert(0, ScenePanel::plain(PanelKind::Events, Side::Right));
+        }
+        panels.retain(|p| p.side == side);
+        panels
     }
 }
 
@@ -271,7 +276,19 @@ mod tests {
     fn an_empty_scene_is_the_overview() {
         let scene = Scene::parse("", "empty.toml").unwrap();
         assert_eq!(scene.scheme, SchemeName::Night);
-        assert_eq!(scene.panels(Side::Left).len(), 2);
+        assert_eq!(scene.panels(Side::Left, Mode::Ordinary).len(), 2);
+    }
+
+    #[test]
+    fn an_emergency_leaves_what_tells_of_events_and_gives_it_room() {
+        let text = "[[panels]]\nkind = \"figure\"\nside = \"left\"\ncollection = \"x\"\n[[panels]]\nkind = \"levels\"\nside = \"left\"\n";
+        let scene = Scene::parse(text, "wall.toml").unwrap();
+        let kinds = |side, mode| scene.panels(side, mode).into_iter().map(|p| p.kind).collect::<Vec<_>>();
+        assert_eq!(kinds(Side::Left, Mode::Drill), [PanelKind::Figure, PanelKind::Levels]);
+        assert_eq!(kinds(Side::Left, Mode::Emergency), [PanelKind::Levels]);
+        assert_eq!((kinds(Side::Right, Mode::Ordinary).len(), kinds(Side::Right, Mode::Emergency)), (0, vec![PanelKind::Events]));
+        let overview = Scene::parse("[[panels]]\nkind = \"events\"\nside = \"right\"\nrows = 6", "wall.toml").unwrap();
+        assert_eq!(overview.panels(Side::Right, Mode::Emergency)[0].rows, Some(8));
     }
 
     #[test]

@@ -11,5 +11,5 @@ pub use alarm::{SceneAlarm, SceneQuery};
 pub use colour::{CLASSES_MAX, ClassColour, Colouring, SceneColour};
 pub use file::{Mode, SERIES, Scene, SceneError, SceneIncidents, SceneMarkers, SceneMoving, SceneView};
 pub use library::{Named, Scenes, schema};
-pub use panel::{Group, PanelKind, ScenePanel, Side};
+pub use panel::{EVENT_ROWS, Group, PanelKind, ScenePanel, Side};
 pub use scheme::{Scheme, SchemeName};

@@ -1,5 +1,6 @@
 //! The panels of a scene: what each shows, and the query that it is bound to.
 
+use super::Mode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -98,6 +99,9 @@ pub struct ScenePanel {
     pub hours: Option<u32>,
     /// Of a text: the text.
     pub text: Option<String>,
+    /// The modes in which it is shown. If absent, all of them for what tells of events and of the place
+    /// (levels, events, ticker, camera, legend, inset); the others give room to these in an emergency.
+    pub modes: Option<Vec<Mode>>,
 }
 
 impl ScenePanel {
@@ -118,7 +122,21 @@ impl ScenePanel {
             rows: None,
             hours: None,
             text: None,
+            modes: None,
         }
+    }
+
+    /// The panel as a mode shows it; `None` if that mode leaves it out. In an emergency a list of events is
+    /// longer.
+    #[must_use]
+    pub fn in_mode(mut self, mode: Mode) -> Option<Self> {
+        use PanelKind as K;
+        let is_about_events = matches!(self.kind, K::Levels | K::Events | K::Ticker | K::Camera | K::Legend | K::Inset);
+        let is_shown = self.modes.as_ref().map_or(mode != Mode::Emergency || is_about_events, |modes| modes.contains(&mode));
+        if mode == Mode::Emergency && self.kind == K::Events {
+            self.rows = Some((self.rows.unwrap_or(EVENT_ROWS) + EMERGENCY_ROWS).min(ROWS_MAX));
+        }
+        is_shown.then_some(self)
     }
 
     /// Its heading.
@@ -160,11 +178,17 @@ impl ScenePanel {
         .or_else(|| (self.groups.len() > GROUPS_MAX).then(|| format!("at most {GROUPS_MAX} groups")))
     }
 
-    fn word(&self) -> String {
+    /// Its kind, as scene files have it.
+    #[must_use]
+    pub fn word(&self) -> String {
         format!("{:?}", self.kind).to_lowercase()
     }
 }
 
+/// Rows of a list of events that does not say how many.
+pub const EVENT_ROWS: usize = 6;
+/// Rows that it has more in an emergency.
+pub const EMERGENCY_ROWS: usize = 2;
 /// Rows of a panel, at most.
 pub const ROWS_MAX: usize = 12;
 /// Hours of a course, at most.

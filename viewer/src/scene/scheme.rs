@@ -3,7 +3,7 @@
 //! Colour belongs to state: red, orange, yellow and blue are alarm levels and nothing else.
 //! Everything else is a tone of one cool grey. Colours are sRGB, as the wall composites them.
 
-use super::{ClassColour, SERIES};
+use super::{ClassColour, Mode, SERIES};
 use crate::tiles::ROLE_STYLES;
 use serde::Deserialize;
 
@@ -103,14 +103,79 @@ const fn line(hex: u32, alpha: f32, width_m: f32, px: (f32, f32), fade: f32) -> 
     LineStyle { colour: rgba(hex, alpha), width_m, width_px_min: px.0, width_px_max: px.1, fade }
 }
 
+/// What an emergency leaves of the city's saturation, and of its light.
+const EMERGENCY: (f32, f32) = (0.15, 0.55);
+/// What a drill's paper adds to red, green and blue, and how much of the city's colour it covers.
+const DRILL_TINT: [f32; 3] = [0.075, 0.02, 0.095];
+const DRILL_SHARE: f32 = 0.85;
+/// How light the paper is, a share of the city's light.
+const DRILL_LIGHT: f32 = 0.86;
+
+/// How light a colour looks (Rec. 709 luma).
+fn luma(c: [f32; 3]) -> f32 {
+    0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2]
+}
+
 impl Scheme {
-    /// The scheme of a name.
+    /// The scheme of a name, as a mode has it.
     #[must_use]
-    pub fn of(name: SchemeName) -> Self {
-        match name {
+    pub fn of(name: SchemeName, mode: Mode) -> Self {
+        let own = match name {
             SchemeName::Night => Self::night(),
             SchemeName::Day => Self::day(),
+        };
+        match mode {
+            Mode::Ordinary => own,
+            Mode::Emergency => own.emergency(),
+            Mode::Drill => own.drill(),
         }
+    }
+
+    /// In an emergency the city steps back, without a colour of its own: what carries light are alarms, who
+    /// responds, and the stage.
+    fn emergency(self) -> Self {
+        let moving = self.ink;
+        let back = |c: [f32; 3]| {
+            let grey = luma(c);
+            c.map(|v| (grey + (v - grey) * EMERGENCY.0) * EMERGENCY.1)
+        };
+        let mut scheme = self.with_city(back);
+        scheme.moving = moving;
+        scheme.things = moving;
+        if luma(scheme.roof) > luma(scheme.wall_low) {
+            scheme.roof = scheme.wall_low;
+        }
+        scheme.foot_glow *= 0.4;
+        scheme.edge[3] *= 0.6;
+        scheme
+    }
+
+    /// In a drill the city is a drawing on tinted paper, flat and with strong edges: it is never taken for the
+    /// city itself.
+    fn drill(self) -> Self {
+        let tinted = |c: [f32; 3]| {
+            let grey = luma(c);
+            // What is light has no room for more: it is darkened first.
+            let paper = DRILL_TINT.map(|tint| (grey * DRILL_LIGHT + tint).clamp(0.0, 1.0));
+            std::array::from_fn(|k| c[k] + (paper[k] - c[k]) * DRILL_SHARE)
+        };
+        let mut scheme = self.with_city(tinted);
+        scheme.wall_high = scheme.wall_low;
+        scheme.foot_glow = 0.0;
+        scheme.edge[3] = 1.0;
+        scheme
+    }
+
+    /// The same with other colours of ground, sky, buildings and names.
+    fn with_city(mut self, change: impl Fn([f32; 3]) -> [f32; 3]) -> Self {
+        let three = [&mut self.ground, &mut self.haze, &mut self.zenith, &mut self.wall_low, &mut self.wall_high, &mut self.roof];
+        three.into_iter().for_each(|colour| *colour = change(*colour));
+        let four = [&mut self.edge, &mut self.relief_shadow, &mut self.relief_light, &mut self.label, &mut self.label_shadow];
+        for colour in four.into_iter().chain(self.styles.iter_mut().map(|style| &mut style.colour)) {
+            let [r, g, b] = change([colour[0], colour[1], colour[2]]);
+            *colour = [r, g, b, colour[3]];
+        }
+        self
     }
 
     /// The colour of a class of buildings.
@@ -239,9 +304,31 @@ mod tests {
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
     }
 
+    const NAMES: [SchemeName; 2] = [SchemeName::Night, SchemeName::Day];
+    const MODES: [Mode; 3] = [Mode::Ordinary, Mode::Emergency, Mode::Drill];
+
+    fn every() -> impl Iterator<Item = Scheme> {
+        NAMES.into_iter().flat_map(|name| MODES.map(|mode| Scheme::of(name, mode)))
+    }
+
+    #[test]
+    fn a_mode_is_told_by_the_ground_alone_and_levels_stay_what_they_are() {
+        for name in NAMES {
+            let [ordinary, emergency, drill] = MODES.map(|mode| Scheme::of(name, mode));
+            let tint = |scheme: &Scheme| {
+                let land = scheme.style(0).colour;
+                land[0] - land[1]
+            };
+            let light = |scheme: &Scheme| luma(scheme.roof) + luma(scheme.ground);
+            assert!(light(&emergency) < 0.7 * light(&ordinary), "an emergency is darker");
+            assert!(tint(&drill) > tint(&ordinary) + 0.04 && tint(&drill) > tint(&emergency) + 0.04, "a drill has another hue");
+            assert!(emergency.levels == ordinary.levels && drill.levels == ordinary.levels);
+        }
+    }
+
     #[test]
     fn text_stands_out_from_its_plate_by_day_and_by_night() {
-        for scheme in [Scheme::night(), Scheme::day()] {
+        for scheme in every() {
             let plate = [scheme.plate[0], scheme.plate[1], scheme.plate[2]];
             assert!(contrast(scheme.ink, plate) > 10.0);
             assert!(contrast(scheme.ink_soft, plate) > 7.0);
@@ -255,7 +342,7 @@ mod tests {
             let (max, min) = (c[0].max(c[1]).max(c[2]), c[0].min(c[1]).min(c[2]));
             max - min
         };
-        for scheme in [Scheme::night(), Scheme::day()] {
+        for scheme in every() {
             assert!(scheme.levels[1..].iter().all(|c| saturation(*c) > 0.6));
             assert!(scheme.series.iter().all(|c| saturation(*c) < 0.40));
             assert!(scheme.styles.iter().all(|s| saturation([s.colour[0], s.colour[1], s.colour[2]]) < 0.32));
@@ -264,7 +351,7 @@ mod tests {
 
     #[test]
     fn water_is_darker_than_land_by_night() {
-        let scheme = Scheme::night();
+        let scheme = Scheme::of(SchemeName::Night, Mode::Ordinary);
         let style = |id| {
             let c = scheme.style(id).colour;
             luminance([c[0], c[1], c[2]])

@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_rings_first_share_begins_at_the_top_and_goes_clockwise() {
-        let scheme = Scheme::of(SchemeName::Night);
+        let scheme = Scheme::of(SchemeName::Night, crate::scene::Mode::Ordinary);
         let image = ring(&[0.5, 0.5], &scheme, 1.0).unwrap();
         let is = |p: [u8; 4], c: [f32; 3]| (0..3).all(|k| (f32::from(p[k]) - c[k] * 255.0).abs() < 3.0);
         assert!(is(pixel(&image, 137, 75), scheme.series[0]) && is(pixel(&image, 12, 75), scheme.series[1]));
@@ -298,14 +298,14 @@ mod tests {
 
     #[test]
     fn a_course_without_values_is_no_picture() {
-        let scheme = Scheme::of(SchemeName::Day);
+        let scheme = Scheme::of(SchemeName::Day, crate::scene::Mode::Ordinary);
         assert!(course(&[0.0, 0.0], 100.0, 40.0, &scheme, 1.0).is_none());
         assert!(course(&[1.0, 3.0, 2.0], 100.0, 40.0, &scheme, 2.0).is_some_and(|i| i.width() == 200));
     }
 
     #[test]
     fn the_same_camera_has_the_same_picture_and_another_one_another() {
-        let scheme = Scheme::of(SchemeName::Night);
+        let scheme = Scheme::of(SchemeName::Night, crate::scene::Mode::Ordinary);
         let draw = |id| camera(id, 160.0, 90.0, &scheme, 1.0).unwrap().data;
         assert_eq!(draw("a"), draw("a"));
         assert_ne!(draw("a"), draw("b"));

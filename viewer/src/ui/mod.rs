@@ -51,6 +51,7 @@ impl Plugin for WallUiPlugin {
                     ApplyDeferred,
                     board::update,
                     panel::update,
+                    layout::off_seams,
                     sync::texts,
                     sync::plates,
                     stage::update,

@@ -24,12 +24,16 @@ pub(super) fn load_fonts(mut commands: Commands, mut fonts: ResMut<Assets<Font>>
 /// The interface is laid out for 1080 lines and grows with the picture.
 pub(super) fn scale(size: Res<PictureSize>, windows: Query<&Window>, mut scale: ResMut<UiScale>) {
     let window = windows.iter().next().map_or(1.0, Window::scale_factor);
-    // A narrow picture has less room for the panels at its sides.
-    let fit = (size.0.y as f32 / 1080.0).min(size.0.x as f32 / 1560.0);
-    let wanted = fit / window;
+    let wanted = fit(size.0) / window;
     if (scale.0 - wanted).abs() > 1e-4 {
         scale.0 = wanted;
     }
+}
+
+/// Pixels of the wall in a pixel at 1080 lines. A narrow wall has less room for the panels at its sides.
+#[must_use]
+pub fn fit(size: UVec2) -> f32 {
+    (size.y as f32 / 1080.0).min(size.x as f32 / 1560.0)
 }
 
 /// A colour of the scheme as the interface wants it. The wall composites in sRGB (see
