@@ -9,7 +9,7 @@ use crate::{
     net::{Follower, Leader},
     record,
     render::{self, Picture, bucket},
-    scene::Scenes,
+    scene::{Scenes, Side},
     ui::{PanelDesk, PanelsReady, Placed},
 };
 use anyhow::Context;
@@ -300,6 +300,9 @@ fn missing(app: &App) -> Option<String> {
     if !world.resource::<PanelsReady>().0 {
         return Some(format!("the panels ({} questions)", world.resource::<PanelDesk>().0.waiting()));
     }
+    if world.resource::<Placed>().is_waiting {
+        return Some("what is around the alarm".to_owned());
+    }
     let areas_named = city.document.as_ref().is_some_and(|d| d.area_levels.is_empty()) || city.labels_version > 0;
     (!areas_named).then(|| "the names of the areas".to_owned())
 }
@@ -352,6 +355,12 @@ fn ground(world: &World) -> serde_json::Value {
     })
 }
 
+/// The kinds of the panels, from left to right and from above.
+fn panels(scenes: &Scenes) -> Vec<String> {
+    let of = |side| scenes.current().panels(side, scenes.mode());
+    [Side::Left, Side::Right].into_iter().flat_map(of).map(|panel| panel.word()).collect()
+}
+
 fn stats(app: &App, whole_after: Duration, missing: Option<&str>) -> serde_json::Value {
     let world = app.world();
     let picture = world.resource::<Picture>();
@@ -371,6 +380,9 @@ fn stats(app: &App, whole_after: Duration, missing: Option<&str>) -> serde_json:
         "building_classes": world.resource::<Tiles>().classes(),
         "drawings": world.resource::<Drawings>().list.len(),
         "markers": markers,
+        "markers_by_level": &picture.marker_counts[..5],
+        "panels": panels(world.resource::<Scenes>()),
+        "red_out_of_view": world.resource::<Placed>().hints.len(),
         "moving": picture.marker_counts[bucket::MOVING],
         "markers_known": world.resource::<MarkerBook>().len(),
         "incidents_open": live.len(),
@@ -383,6 +395,7 @@ fn stats(app: &App, whole_after: Duration, missing: Option<&str>) -> serde_json:
         "labels": world.resource::<City>().labels.len(),
         "labels_placed": world.resource::<Placed>().areas,
         "drawing_labels_placed": world.resource::<Placed>().drawn.len(),
+        "alarm_facts": world.resource::<Placed>().facts.told(),
         "alarm_labels_placed": world.resource::<Placed>().around_alarm,
         "revision": live.revision,
         "current": live.is_current(Instant::now()),

@@ -21,10 +21,10 @@ pub use drawings::Drawings;
 pub use feed::{City, CityFeed, Wish, orbit_of};
 pub use ground::Ground;
 pub use lost::recover;
-pub use markers::{Chosen, MarkerBook};
+pub use markers::{Chosen, MarkerBook, is_marked};
 pub use orders::Tour;
-pub use pick::{Card, Pick, click};
-pub use stage::{Stage, StageAlarm};
+pub use pick::{Card, Pick, click, outlines};
+pub use stage::{Stage, StageAlarm, alarm_collections};
 pub use things::ThingBook;
 pub use tiles::Tiles;
 

@@ -11,6 +11,7 @@ use crate::{
     live::{Incident, LiveState},
     render::{Picture, Spot},
     scene::Scenes,
+    ui::StageRoom,
 };
 use bevy::prelude::*;
 
@@ -42,6 +43,7 @@ pub struct StageAlarm {
 #[derive(Resource, Default, Debug)]
 pub struct Stage {
     queue: Vec<StageAlarm>,
+    known: Vec<StageAlarm>,
     seen: Option<(u64, usize)>,
     /// Where the camera was before the first alarm.
     before: Option<Orbit>,
@@ -65,6 +67,12 @@ impl Stage {
         self.queue.first()
     }
 
+    /// Those that somebody has acknowledged and that are not over, the gravest first.
+    #[must_use]
+    pub fn known(&self) -> &[StageAlarm] {
+        &self.known
+    }
+
     /// Those that wait, the gravest first.
     #[must_use]
     pub fn waiting(&self) -> &[StageAlarm] {
@@ -79,9 +87,8 @@ pub fn alarm_collections(city: &City) -> Vec<String> {
     collections.filter(|c| c.kind == "alarms").map(|c| c.id.clone()).collect()
 }
 
-/// The alarms that nobody has acknowledged: the graver first, then the older.
-fn raised(state: &LiveState, collections: &[String]) -> Vec<StageAlarm> {
-    let is_raised = |i: &&Incident| collections.contains(&i.collection) && i.status == "raised";
+/// The alarms that nobody has acknowledged, and those that somebody has: the graver first, then the older.
+fn alarms(state: &LiveState, collections: &[String]) -> [Vec<StageAlarm>; 2] {
     let alarm = |i: &Incident| StageAlarm {
         key: (i.collection.clone(), i.id.clone()),
         title: i.title.clone(),
@@ -89,10 +96,13 @@ fn raised(state: &LiveState, collections: &[String]) -> Vec<StageAlarm> {
         time: i.time.clone(),
         place: i.place,
     };
-    let mut queue: Vec<StageAlarm> = state.incidents().filter(is_raised).map(alarm).collect();
     let rank = |a: &StageAlarm| if a.level == 0 { 5 } else { a.level };
-    queue.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.time.cmp(&b.time)).then_with(|| a.key.cmp(&b.key)));
-    queue
+    [true, false].map(|is_raised| {
+        let of_status = |i: &&Incident| collections.contains(&i.collection) && (i.status == "raised") == is_raised;
+        let mut queue: Vec<StageAlarm> = state.incidents().filter(of_status).map(alarm).collect();
+        queue.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.time.cmp(&b.time)).then_with(|| a.key.cmp(&b.key)));
+        queue
+    })
 }
 
 /// Keeps the queue, and moves the camera for who is on the stage.
@@ -110,7 +120,7 @@ pub(super) fn direct(
     let seen = state.revision.map(|_| (state.incidents_version, document.collections.len()));
     if stage.seen != seen {
         stage.seen = seen;
-        stage.queue = raised(&state, &alarm_collections(&city));
+        [stage.queue, stage.known] = alarms(&state, &alarm_collections(&city));
     }
     drop(state);
     let caller = stage.on().filter(|a| CALLS_CAMERA.contains(&a.level)).and_then(|a| Some((a.key.clone(), a.place?)));
@@ -139,11 +149,11 @@ pub(super) fn direct(
     }
 }
 
-/// The view in which the target is in the middle of a display, and not on the seam between two.
+/// The view in which the target is where the wall has room for an alarm: beside panels, banner and facts, and not
+/// on the seam between two displays.
 fn off_seams(orbit: Orbit, displays: &Displays) -> Orbit {
-    let whole = displays.whole();
-    let middle = displays.middle().as_rect().center();
-    // What is in the middle of the display now, seen from the target, is as far away from there.
+    let (whole, middle) = (displays.whole(), StageRoom::place_px(displays));
+    // What is there now, seen from the target, is as far away from there.
     let there = orbit.eye(whole.x, whole.y).ground(middle);
     there.map_or(orbit, |there| Orbit { target: orbit.target - (there - orbit.target), ..orbit })
 }
@@ -194,8 +204,8 @@ mod tests {
         let place = bevy::math::DVec2::new(2000.0, -700.0);
         let orbit = Orbit { target: place, distance: 5500.0, bearing: 40.0, pitch: PITCH_DEG };
         let (at, _) = off_seams(orbit, &wall).eye(wall.whole().x, wall.whole().y).project(place.extend(0.0)).unwrap();
-        assert!((at - wall.middle().as_rect().center()).length() < 0.1, "{at}");
-        assert!((off_seams(orbit, &Displays::one(size)).target - place).length() < 1e-6, "one display has no seam");
+        assert!((at - StageRoom::place_px(&wall)).length() < 0.1, "{at}");
+        assert!(wall.middle().as_rect().inflate(-100.0).contains(at), "{at}");
     }
 
     #[test]
@@ -206,8 +216,9 @@ mod tests {
             ("red", 1, "2026-01-01T01:00:00Z", "raised"),
             ("seen", 1, "2026-01-01T00:00:00Z", "acknowledged"),
         ];
-        let queue = raised(&state(&alarms), &["alarms".to_owned()]);
+        let [queue, known] = super::alarms(&state(&alarms), &["alarms".to_owned()]);
+        assert_eq!(known.iter().map(|a| a.title.as_str()).collect::<Vec<_>>(), ["seen"], "it is not over");
         assert_eq!(queue.iter().map(|a| a.title.as_str()).collect::<Vec<_>>(), ["red", "late red", "blue"]);
-        assert!(raised(&state(&alarms), &[]).is_empty(), "an incident is no alarm");
+        assert!(super::alarms(&state(&alarms), &[]).iter().all(Vec::is_empty), "an incident is no alarm");
     }
 }

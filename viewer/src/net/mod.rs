@@ -13,11 +13,10 @@ mod loader;
 mod solids;
 mod styles;
 mod things;
+mod ways;
 
 pub use city::{CityUpdate, Label, spawn_city_watch};
-#[cfg(test)]
-pub use desk::Page;
-pub use desk::{Answer, Desk, encode, items_path};
+pub use desk::{Answer, Desk, Page, encode, items_path};
 pub use heights::ElevationPlan;
 pub use http::{HttpError, Server};
 pub use lead::{Follower, LeadFrame, Leader};
@@ -25,3 +24,4 @@ pub use live::{LiveUpdate, spawn_live};
 pub use loader::{LayerPlan, TileLoader, TilePlan};
 pub use styles::{Style, StyleReader};
 pub use things::{THINGS_MAX, Thing, Things, ThingsKey, ThingsReader};
+pub use ways::Ways;

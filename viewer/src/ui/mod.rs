@@ -3,11 +3,14 @@
 //! The layout is made once per scene; after that only what differs is changed. What the panels say
 //! is worked out in [`content`], and what the bar says in [`board`]; both know nothing of the screen.
 
+mod around;
 mod board;
 mod card;
 mod chart;
 mod content;
+mod crowd;
 mod drawn;
+mod edge;
 mod kit;
 mod labels;
 mod layout;
@@ -24,6 +27,8 @@ mod words;
 pub use labels::Placed;
 pub use menu::MenuOpen;
 pub use panel::{PanelDesk, PanelsReady};
+pub use room::StageRoom;
+pub use stage::StageWays;
 
 use crate::city::WallSystems;
 use bevy::prelude::*;
@@ -56,6 +61,7 @@ impl Plugin for WallUiPlugin {
                     sync::plates,
                     stage::update,
                     drawn::update,
+                    edge::update,
                     labels::update,
                     (card::show, menu::show).chain(),
                     style::scale,

@@ -1,53 +1,59 @@
 //! An alarm on the stage: its banner, what waits behind it, the rings' distances, and who is near.
 
 use super::{
+    around::{Around, Asker, Near},
     kit::Kit,
     labels::Placed,
-    layout::{BAR_PX, middle},
     panel::PanelDesk,
-    room::{Room, width_of},
+    room::{Room, StageRoom, width_of},
     style::{FontFaces, ink},
-    words::{LEVEL_GLYPHS, LEVEL_NAMES, cut, grouped, when},
+    words::{LEVEL_GLYPHS, LEVEL_NAMES, cut, grouped, lines, when},
 };
 use crate::{
     camera::{Eye, Rig},
     city::{City, CurrentScheme, Ground, PictureSize, Stage, StageAlarm, WallClock},
     displays::Displays,
-    geo::CityPlane,
-    net::{Desk, encode, items_path},
-    scene::{SceneAlarm, SceneQuery, Scenes},
+    net::Ways,
+    scene::{SceneAlarm, Scenes},
 };
 use bevy::{
     math::{DVec2, Rot2},
     prelude::*,
     ui::UiTransform,
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How often it is asked who is near.
-const EVERY: Duration = Duration::from_secs(60);
-/// Half the sides of the windows in which the nearest is looked for, metres, one after the other.
-const SEARCH_M: [f64; 4] = [1_000.0, 4_000.0, 16_000.0, 64_000.0];
-/// Items of a window that are compared.
-const SEARCH_MAX: usize = 1_000;
-/// Corners of the ring in which things are counted.
-const RING_CORNERS: u32 = 64;
+/// The levels whose surroundings are shown.
+const GRAVE: std::ops::RangeInclusive<u8> = 1..=2;
+/// Between two looks at what is around.
+const LOOK: Duration = Duration::from_millis(300);
 /// Alarms that wait and are named beside the one on the stage.
 const NAMED_MAX: usize = 3;
 /// The box of a name at the end of a line, and the size of its letters, pixels at 1080 lines.
-const NAME_PX: Vec2 = Vec2::new(360.0, 30.0);
+const NAME_PX: Vec2 = Vec2::new(420.0, 34.0);
 const LETTERS_PX: f32 = 22.0;
 /// Characters of full width of such a name.
 const NAME_CHARS: f32 = 10.0;
-/// Where the banner begins, and how high it is; what waits below it; pixels at 1080 lines.
-const BANNER_PX: (f32, f32) = (BAR_PX + 20.0, 124.0);
-const WAITING_PX: Vec2 = Vec2::new(720.0, 52.0);
-/// Characters of full width of the banner's title, the size of its letters, and the room beside them.
-const TITLE: (f32, f32, f32) = (20.0, 40.0, 150.0);
-/// The line under the title is not longer than this.
-const TITLE_PX_MIN: f32 = 540.0;
-/// The facts at the foot: width, height and distance from the lower edge.
-const FACTS_PX: (f32, f32, f32) = (720.0, 190.0, 108.0);
+/// The banner of a grave alarm and of another: its title's letters, its glyph, its border; pixels at 1080 lines.
+const BANNER_PX: [[f32; 3]; 2] = [[40.0, 54.0, 4.0], [28.0, 34.0, 2.0]];
+/// The letters of a title where there is little room.
+const NARROW_PX: f32 = 30.0;
+/// What the banner has beside its title, and above and below its lines; the letters of its second line.
+const BESIDE_PX: f32 = 150.0;
+const PADDING_PX: f32 = 10.0;
+const SMALL_PX: f32 = 24.0;
+/// A line of what waits.
+const WAITING_PX: f32 = 44.0;
+/// A banner is not narrower than this.
+const BANNER_PX_MIN: f32 = 540.0;
+/// A line of text, in sizes of its letters.
+const LINE: f32 = 1.35;
+/// The facts: a row, what surrounds the rows, and the widths of the two plates.
+const FACTS_PX: (f32, f32, [f32; 2]) = (34.0, 50.0, [560.0, 330.0]);
+
+/// Answers how long help takes along the roads.
+#[derive(Resource, Clone)]
+pub struct StageWays(pub Ways);
 
 /// The banner of the alarm.
 #[derive(Component)]
@@ -57,55 +63,59 @@ pub struct StageRoot;
 #[derive(Component)]
 pub struct StageMark;
 
-/// What is near the alarm.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Around {
-    /// What it is, its name, where, and how many metres away.
-    nearest: Vec<(String, String, DVec2, f64)>,
-    /// What it is, and how many.
-    inside: Vec<(String, u64)>,
-    /// Questions without an answer.
-    waiting: usize,
-}
-
 /// What was built, so that it is built anew only when it differs.
 #[derive(Default, PartialEq)]
 pub(super) struct Built {
     alarm: Option<StageAlarm>,
     waiting: Vec<StageAlarm>,
+    known: Vec<StageAlarm>,
     around: Around,
     version: u32,
+    room: Option<StageRoom>,
 }
 
 #[expect(clippy::too_many_arguments, reason = "what a system asks the world for")]
 pub(super) fn update(
     mut commands: Commands,
-    (stage, city, scenes, desk): (Res<Stage>, Res<City>, Res<Scenes>, Res<PanelDesk>),
+    (stage, city, scenes, desk, ways): (Res<Stage>, Res<City>, Res<Scenes>, Res<PanelDesk>, Res<StageWays>),
     (faces, scheme, clock): (Res<FontFaces>, Res<CurrentScheme>, Res<WallClock>),
     (rig, size, scale, windows): (Res<Rig>, Res<PictureSize>, Res<UiScale>, Query<&Window>),
     (displays, ground, mut placed): (Res<Displays>, Res<Ground>, ResMut<Placed>),
     roots: Query<Entity, With<StageRoot>>,
     marks: Query<Entity, With<StageMark>>,
-    mut built: Local<Built>,
+    (mut built, mut looked): (Local<Built>, Local<Option<Instant>>),
     mut drawn: Local<Option<(crate::camera::Orbit, f64, UVec2)>>,
 ) {
     let kit = Kit { faces: &faces, scheme: &scheme.0 };
     let spec = &scenes.current().alarm;
-    let place = stage.on().and_then(|a| a.place).filter(|_| stage.on().is_some_and(|a| (1..=2).contains(&a.level)));
+    let place = stage.on().and_then(|a| a.place);
+    let is_grave = stage.on().is_some_and(|a| GRAVE.contains(&a.level));
+    let is_known = built.alarm.as_ref() == stage.on() && built.version == scenes.version;
     let around = match (place, city.plane) {
-        (Some(place), Some(plane)) => around(place, plane, spec, &city, &desk.0),
+        // What is shown stays until it is time for another look.
+        (Some(_), Some(_)) if is_known && looked.is_some_and(|at| at.elapsed() < LOOK) => built.around.clone(),
+        (Some(place), Some(plane)) => {
+            *looked = Some(Instant::now());
+            let now = clock.time();
+            let asker = Asker { city: &city, desk: &desk.0, ways: Some(&ways.0), spec, plane, place, now };
+            if is_grave { asker.ask() } else { asker.where_it_is() }
+        }
         _ => Around::default(),
     };
-    let next = Built { alarm: stage.on().cloned(), waiting: stage.waiting().to_vec(), around, version: scenes.version };
+    placed.is_waiting = around.waiting > 0;
+    let room = StageRoom::of(&displays);
+    // Of those that are known only the grave ones are named again.
+    let known = stage.known().iter().filter(|a| GRAVE.contains(&a.level)).cloned().collect();
+    let waiting = stage.waiting().to_vec();
+    let next = Built { alarm: stage.on().cloned(), waiting, known, around, version: scenes.version, room: Some(room) };
     let is_new = *built != next;
     if is_new {
         roots.iter().for_each(|root| commands.entity(root).despawn());
-        if let Some(alarm) = &next.alarm {
-            let across = middle(&displays);
-            banner(&mut commands, &kit, across.clone(), alarm, &next.waiting, &when(&alarm.time, city.time_zone(), clock.time()));
-            if place.is_some() {
-                facts(&mut commands, &kit, across, &next.around, spec.ring);
-            }
+        if next.alarm.is_some() || !next.known.is_empty() {
+            banner(&mut commands, &kit, &room, &next, |a| when(&a.time, city.time_zone(), clock.time()));
+        }
+        if place.is_some() && is_grave {
+            facts(&mut commands, &kit, &room, &next.around, spec);
         }
         *built = next;
     }
@@ -114,9 +124,10 @@ pub(super) fn update(
         *drawn = seen;
         marks.iter().for_each(|mark| commands.entity(mark).despawn());
         let factor = (scale.0 * windows.iter().next().map_or(1.0, Window::scale_factor)).max(1e-3);
-        let mut taken = stage.on().map_or_else(Vec::new, |alarm| own_places(&displays, factor, alarm, &stage, place.is_some()));
+        let own = own_places(&room, &built, place.is_some() && is_grave);
+        let mut taken: Vec<Rect> = own.iter().map(|rect| rect.inflate(8.0)).collect();
         let mut names = Vec::new();
-        if let (Some(place), Some(plane)) = (place, city.plane) {
+        if let (Some(place), Some(plane), true) = (place, city.plane, is_grave) {
             let eye = rig.eye(size.0);
             let mut room = Room::beside_panels(&displays, factor, &taken);
             names =
@@ -125,130 +136,165 @@ pub(super) fn update(
         placed.around_alarm = names.len();
         taken.append(&mut names);
         placed.taken = taken;
+        placed.facts = built.around.clone();
     }
-}
-
-/// Who is nearest, and who is inside the inner ring.
-fn around(place: (f64, f64), plane: CityPlane, spec: &SceneAlarm, city: &City, desk: &Desk) -> Around {
-    let here = plane.forward(place.0, place.1);
-    let is_there = |q: &&SceneQuery| city.document.as_ref().is_some_and(|d| d.collections.iter().any(|c| c.id == q.collection));
-    let mut around = Around::default();
-    for query in spec.nearest.iter().filter(is_there) {
-        match nearest(query, here, plane, desk) {
-            Some(Some((name, at))) => around.nearest.push((query.title.clone(), name, at, at.distance(here))),
-            Some(None) => {}
-            None => around.waiting += 1,
-        }
-    }
-    around.nearest.sort_by(|a, b| a.3.total_cmp(&b.3));
-    let ring = ring(here, spec.ring, plane);
-    for query in spec.inside.iter().filter(is_there) {
-        let path = format!("{}&filter={}", items_path(&query.collection, &query.filter, 1), encode(&ring));
-        match desk.ask(&path, EVERY).page {
-            Some(page) => around.inside.push((query.title.clone(), page.matched)),
-            None => around.waiting += 1,
-        }
-    }
-    around
-}
-
-/// The nearest item and where it is; `Some(None)` if there is none, `None` while it is looked for.
-fn nearest(query: &SceneQuery, here: DVec2, plane: CityPlane, desk: &Desk) -> Option<Option<(String, DVec2)>> {
-    for reach in SEARCH_M {
-        let (sw, ne) = (plane.inverse(here - DVec2::splat(reach)), plane.inverse(here + DVec2::splat(reach)));
-        let window = format!("&bbox={:.6},{:.6},{:.6},{:.6}", sw.0, sw.1, ne.0, ne.1);
-        let page = desk.ask(&format!("{}{window}", items_path(&query.collection, &query.filter, SEARCH_MAX)), EVERY).page?;
-        let places = page.features.iter().filter_map(|f| {
-            let (lon, lat) = crate::live::place_of(f.geometry.as_ref()?)?;
-            Some((f, plane.forward(lon, lat)))
-        });
-        let best = places.min_by(|a, b| a.1.distance(here).total_cmp(&b.1.distance(here)));
-        // Beyond the window's half side there may be a nearer one outside it.
-        if let Some((feature, at)) = best.filter(|b| b.1.distance(here) <= reach) {
-            let name = feature.properties.get("name").and_then(|n| n.as_str()).unwrap_or(&feature.id);
-            return Some(Some((name.to_owned(), at)));
-        }
-    }
-    Some(None)
-}
-
-/// A filter that is true inside a ring.
-fn ring(here: DVec2, radius: f64, plane: CityPlane) -> String {
-    let corner = |k: u32| {
-        let (sin, cos) = (f64::from(k % RING_CORNERS) / f64::from(RING_CORNERS) * std::f64::consts::TAU).sin_cos();
-        let (lon, lat) = plane.inverse(here + DVec2::new(cos, sin) * radius);
-        format!("{lon:.7} {lat:.7}")
-    };
-    let corners: Vec<String> = (0..=RING_CORNERS).map(corner).collect();
-    format!("S_INTERSECTS(geometry,POLYGON(({})))", corners.join(","))
 }
 
 fn metres(m: f64) -> String {
     if m < 1000.0 { format!("{m:.0} 米") } else { format!("{:.1} 公里", m / 1000.0) }
 }
 
-/// Where the banner, what waits and the facts are.
-fn own_places(displays: &Displays, factor: f32, alarm: &StageAlarm, stage: &Stage, has_facts: bool) -> Vec<Rect> {
-    let display = displays.middle().as_rect();
-    let (middle, height) = (display.center().x / factor, displays.whole().y as f32 / factor);
-    let at = |width: f32, tall: f32, top: f32| Rect::new(middle - width / 2.0, top, middle + width / 2.0, top + tall);
-    let title = width_of(&cut(in_chinese(&alarm.title), TITLE.0), TITLE.1) + TITLE.2;
-    let banner = at(title.max(TITLE_PX_MIN), BANNER_PX.1, BANNER_PX.0);
-    let waiting = (!stage.waiting().is_empty()).then(|| at(WAITING_PX.x, WAITING_PX.y, banner.max.y));
-    let facts = has_facts.then(|| at(FACTS_PX.0, FACTS_PX.1, height - FACTS_PX.2 - FACTS_PX.1));
-    [Some(banner), waiting, facts].into_iter().flatten().collect()
+/// A drive in whole minutes, rounded up.
+fn minutes(seconds: f64) -> String {
+    format!("{:.0} 分钟", (seconds / 60.0).ceil().max(1.0))
 }
 
-/// In the middle under the bar: what has happened, and how many wait.
-fn banner(commands: &mut Commands, kit: &Kit<'_>, across: Node, alarm: &StageAlarm, waiting: &[StageAlarm], time: &str) {
-    let level = usize::from(alarm.level.min(4));
-    let colour = ink(kit.scheme.levels[level]);
+/// The lines of the banner's title, and its sizes.
+fn title(alarm: &StageAlarm, room: &StageRoom) -> (Vec<String>, [f32; 3]) {
+    let mut sizes = BANNER_PX[usize::from(!GRAVE.contains(&alarm.level))];
+    if room.is_narrow() {
+        sizes[0] = sizes[0].min(NARROW_PX);
+    }
+    (lines(in_chinese(&alarm.title), (room.upper.width() - BESIDE_PX) / sizes[0], 2), sizes)
+}
+
+/// Where the banner, what waits and the facts are.
+fn own_places(room: &StageRoom, built: &Built, has_facts: bool) -> Vec<Rect> {
+    let upper = room.upper;
+    let at = |width: f32, top: f32, tall: f32| {
+        let half = width.min(upper.width()) / 2.0;
+        Rect::new(upper.center().x - half, top, upper.center().x + half, top + tall)
+    };
+    let mut places = Vec::new();
+    let mut top = upper.min.y;
+    if let Some(alarm) = &built.alarm {
+        let (lines, sizes) = title(alarm, room);
+        let width = lines.iter().map(|line| width_of(line, sizes[0])).fold(0.0, f32::max) + BESIDE_PX;
+        let tall = (lines.len() as f32 * sizes[0] + 2.0 * SMALL_PX) * LINE + 2.0 * (PADDING_PX + sizes[2]);
+        places.push(at(width.max(BANNER_PX_MIN), top, tall));
+        top += tall + 8.0;
+    }
+    let rows = [!built.waiting.is_empty(), !built.known.is_empty()].into_iter().filter(|is| *is).count();
+    let rows = if room.is_narrow() { rows.min(1) } else { rows } as f32;
+    if rows > 0.0 {
+        places.push(at(upper.width().min(720.0), top, rows * (WAITING_PX + 8.0)));
+    }
+    if has_facts {
+        let tall = |plate: usize| FACTS_PX.1 + FACTS_PX.0 * rows_of(&built.around)[plate] as f32;
+        places.extend(plates(room, [tall(0), tall(1)]));
+    }
+    places
+}
+
+/// Rows of the two plates of facts.
+fn rows_of(around: &Around) -> [usize; 2] {
+    [around.nearest.len().max(1), around.inside.len() + 2 * usize::from(around.people.is_some())]
+}
+
+/// Where the two plates of facts are, which are so tall: side by side, in two columns of displays, or one above
+/// the other.
+fn plates(room: &StageRoom, tall: [f32; 2]) -> [Rect; 2] {
+    let ([first, second], gap) = (FACTS_PX.2, 16.0);
+    let standing = |middle: f32, foot: f32, width: f32, tall: f32| Rect::new(middle - width / 2.0, foot - tall, middle + width / 2.0, foot);
+    let lower = room.lower;
+    let (middle, foot) = (lower.center().x, lower.max.y);
+    if first + gap + second <= lower.width() {
+        let left = middle - (first + gap + second) / 2.0;
+        return [standing(left + first / 2.0, foot, first, tall[0]), standing(left + first + gap + second / 2.0, foot, second, tall[1])];
+    }
+    let first = first.min(lower.width());
+    match room.beside {
+        Some(beside) => {
+            let second = second.min(beside.width());
+            [standing(middle, foot, first, tall[0]), standing(beside.min.x + second / 2.0, beside.max.y, second, tall[1])]
+        }
+        None => [standing(middle, foot - tall[1] - gap, first, tall[0]), standing(middle, foot, first, tall[1])],
+    }
+}
+
+/// Under the bar: what has happened and where, how many wait, and which are known and not over.
+fn banner(commands: &mut Commands, kit: &Kit<'_>, room: &StageRoom, built: &Built, time: impl Fn(&StageAlarm) -> String) {
     let line = Node {
-        top: px(BANNER_PX.0),
+        position_type: PositionType::Absolute,
+        left: px(room.upper.min.x),
+        width: px(room.upper.width()),
+        top: px(room.upper.min.y),
         flex_direction: FlexDirection::Column,
         align_items: AlignItems::Center,
         row_gap: px(8),
-        justify_content: JustifyContent::Start,
-        ..across
+        ..default()
     };
     commands.spawn((line, GlobalZIndex(10), StageRoot)).with_children(|middle| {
-        let plate = Node {
-            padding: UiRect::axes(px(26), px(12)),
-            column_gap: px(22),
-            align_items: AlignItems::Center,
-            border: UiRect::all(px(4)),
-            border_radius: BorderRadius::all(px(8)),
-            ..default()
-        };
-        // A bundle has a component once: the level's colour is put in the place of the plate's.
-        middle.spawn((plate, kit.plate())).insert(BorderColor::all(colour)).with_children(|plate| {
-            plate.spawn(kit.text(LEVEL_GLYPHS[level], 54.0, true, colour));
-            plate.spawn(Node { flex_direction: FlexDirection::Column, ..default() }).with_children(|text| {
-                text.spawn(kit.text(&cut(in_chinese(&alarm.title), TITLE.0), TITLE.1, true, kit.ink()));
-                let place = if alarm.place.is_none() { "　位置未知" } else { "" };
-                text.spawn(kit.text(&format!("告警　{}　{time}　待确认{place}", LEVEL_NAMES[level]), 24.0, false, kit.soft()));
+        if let Some(alarm) = &built.alarm {
+            let (lines, [letters, glyph, border]) = title(alarm, room);
+            let level = usize::from(alarm.level.min(4));
+            let colour = ink(kit.scheme.levels[level]);
+            let plate = Node {
+                padding: UiRect::axes(px(26), px(PADDING_PX)),
+                column_gap: px(22),
+                align_items: AlignItems::Center,
+                border: UiRect::all(px(border)),
+                border_radius: BorderRadius::all(px(8)),
+                ..default()
+            };
+            // A bundle has a component once: the level's colour is put in the place of the plate's.
+            middle.spawn((plate, kit.plate())).insert(BorderColor::all(colour)).with_children(|plate| {
+                plate.spawn(kit.text(LEVEL_GLYPHS[level], glyph, true, colour));
+                plate.spawn(Node { flex_direction: FlexDirection::Column, ..default() }).with_children(|text| {
+                    for line in &lines {
+                        text.spawn(kit.text(line, letters, true, kit.ink()));
+                    }
+                    text.spawn(kit.text(&format!("告警　{}　{}　待确认", LEVEL_NAMES[level], time(alarm)), SMALL_PX, false, kit.soft()));
+                    let place = match (alarm.place, built.around.place.is_empty()) {
+                        (None, _) => "位置未知".to_owned(),
+                        (Some((longitude, latitude)), true) => format!("{longitude:.4}°, {latitude:.4}°"),
+                        (Some(_), false) => built.around.place.join(" · "),
+                    };
+                    let room = (room.upper.width() - BESIDE_PX) / SMALL_PX;
+                    text.spawn(kit.text(&cut(&place, room), SMALL_PX, false, kit.soft()));
+                });
             });
-        });
-        if waiting.is_empty() {
+        }
+        let named = |middle: &mut ChildSpawnerCommands<'_>, words: &str, list: &[StageAlarm]| {
+            if list.is_empty() {
+                return;
+            }
+            let row = Node {
+                padding: UiRect::axes(px(16), px(4)),
+                column_gap: px(18),
+                border: UiRect::all(px(1)),
+                border_radius: BorderRadius::all(px(6)),
+                ..default()
+            };
+            middle.spawn((row, kit.plate())).with_children(|row| {
+                row.spawn(kit.text(&format!("{words} {} 条", list.len()), 22.0, true, kit.ink()));
+                for next in list.iter().take(NAMED_MAX) {
+                    let level = usize::from(next.level.min(4));
+                    row.spawn(Node { column_gap: px(6), ..default() }).with_children(|one| {
+                        one.spawn(kit.text(LEVEL_GLYPHS[level], 22.0, true, ink(kit.scheme.levels[level])));
+                        one.spawn(kit.text(&cut(in_chinese(&next.title), 8.0), 22.0, false, kit.soft()));
+                    });
+                }
+            });
+        };
+        if room.is_narrow() {
+            // Where there is little room, numbers alone, in one line.
+            let word = |words: &str, list: &[StageAlarm]| (!list.is_empty()).then(|| format!("{words} {} 条", list.len()));
+            let words = [word("还有待确认", &built.waiting), word("已确认未解除", &built.known)];
+            let row = Node {
+                padding: UiRect::axes(px(16), px(4)),
+                border: UiRect::all(px(1)),
+                border_radius: BorderRadius::all(px(6)),
+                ..default()
+            };
+            let words = words.into_iter().flatten().collect::<Vec<_>>().join("　");
+            if !words.is_empty() {
+                middle.spawn((row, kit.plate())).with_child(kit.text(&words, 22.0, true, kit.ink()));
+            }
             return;
         }
-        let row = Node {
-            padding: UiRect::axes(px(16), px(4)),
-            column_gap: px(18),
-            border: UiRect::all(px(1)),
-            border_radius: BorderRadius::all(px(6)),
-            ..default()
-        };
-        middle.spawn((row, kit.plate())).with_children(|row| {
-            row.spawn(kit.text(&format!("还有 {} 条待确认", waiting.len()), 22.0, true, kit.ink()));
-            for next in waiting.iter().take(NAMED_MAX) {
-                let level = usize::from(next.level.min(4));
-                row.spawn(Node { column_gap: px(6), ..default() }).with_children(|one| {
-                    one.spawn(kit.text(LEVEL_GLYPHS[level], 22.0, true, ink(kit.scheme.levels[level])));
-                    one.spawn(kit.text(&cut(in_chinese(&next.title), 8.0), 22.0, false, kit.soft()));
-                });
-            }
-        });
+        named(middle, "还有待确认", &built.waiting);
+        named(middle, "红橙告警已确认、未解除", &built.known);
     });
 }
 
@@ -258,39 +304,74 @@ fn in_chinese(title: &str) -> &str {
 }
 
 /// At the foot: who is nearest, and who is inside the inner ring.
-fn facts(commands: &mut Commands, kit: &Kit<'_>, across: Node, around: &Around, ring_m: f64) {
-    let line = Node { bottom: px(FACTS_PX.2), align_items: AlignItems::End, column_gap: px(16), ..across };
-    let plate = || Node {
+fn facts(commands: &mut Commands, kit: &Kit<'_>, room: &StageRoom, around: &Around, spec: &SceneAlarm) {
+    let tall = rows_of(around).map(|rows| FACTS_PX.1 + FACTS_PX.0 * rows as f32);
+    let plate = |at: Rect| Node {
+        position_type: PositionType::Absolute,
+        left: px(at.min.x),
+        top: px(at.min.y),
+        width: px(at.width()),
+        height: px(at.height()),
         flex_direction: FlexDirection::Column,
         padding: UiRect::axes(px(20), px(10)),
         border: UiRect::all(px(1)),
         border_radius: BorderRadius::all(px(6)),
-        min_width: px(260),
         ..default()
     };
-    let row = |parent: &mut ChildSpawnerCommands<'_>, label: &str, value: &str| {
-        parent.spawn(Node { justify_content: JustifyContent::SpaceBetween, column_gap: px(24), ..default() }).with_children(|line| {
-            line.spawn(kit.text(label, 22.0, false, kit.soft()));
-            line.spawn(kit.text(value, 24.0, true, kit.ink()));
-        });
+    let [nearest, inside] = plates(room, tall);
+    let row = |parent: &mut ChildSpawnerCommands<'_>, label: &str, values: &[String]| {
+        parent.spawn(Node { height: px(FACTS_PX.0), align_items: AlignItems::Center, column_gap: px(12), ..default() }).with_children(
+            |line| {
+                line.spawn(Node { flex_grow: 1.0, ..default() }).with_child(kit.text(label, 22.0, false, kit.soft()));
+                for value in values {
+                    let node = Node { min_width: px(104), justify_content: JustifyContent::End, ..default() };
+                    line.spawn(node).with_child(kit.text(value, 24.0, true, kit.ink()));
+                }
+            },
+        );
     };
-    commands.spawn((line, GlobalZIndex(10), StageRoot)).with_children(|line| {
-        line.spawn((plate(), kit.plate())).with_children(|plate| {
-            plate.spawn(kit.text("最近（直线距离）", 20.0, false, kit.faint()));
-            for (title, name, _, away) in &around.nearest {
-                row(plate, &cut(&format!("{title}　{name}"), 14.0), &metres(*away));
-            }
-            if around.nearest.is_empty() {
-                plate.spawn(kit.text(if around.waiting > 0 { "正在查询 …" } else { "没有" }, 22.0, false, kit.faint()));
-            }
-        });
-        if !around.inside.is_empty() {
-            line.spawn((plate(), kit.plate())).with_children(|plate| {
-                plate.spawn(kit.text(&format!("{}以内", metres(ring_m)), 20.0, false, kit.faint()));
-                around.inside.iter().for_each(|(title, n)| row(plate, title, &grouped(*n)));
-            });
+    commands.spawn((plate(nearest), kit.plate(), GlobalZIndex(10), StageRoot)).with_children(|plate| {
+        plate.spawn(kit.text(&how(around, spec), 20.0, false, kit.faint()));
+        let room = (nearest.width() - 40.0 - 232.0) / 22.0;
+        for Near { title, name, away_m, drive, .. } in &around.nearest {
+            let time = drive.map_or_else(String::new, |drive| minutes(drive.seconds) + if drive.by_road { "" } else { "*" });
+            row(plate, &cut(&format!("{title}　{name}"), room), &[metres(*away_m), time]);
+        }
+        if around.nearest.is_empty() {
+            plate.spawn(kit.text(if around.waiting > 0 { "正在查询 …" } else { "没有" }, 22.0, false, kit.faint()));
         }
     });
+    if around.inside.is_empty() && around.people.is_none() {
+        return;
+    }
+    commands.spawn((plate(inside), kit.plate(), GlobalZIndex(10), StageRoot)).with_children(|plate| {
+        plate.spawn(kit.text(&format!("{}以内", metres(spec.ring)), 20.0, false, kit.faint()));
+        if let Some((people, _)) = &around.people {
+            row(plate, "人口（估算）", &[format!("约 {}", grouped(in_two_figures(*people)))]);
+        }
+        around.inside.iter().for_each(|(title, n)| row(plate, title, &[grouped(*n)]));
+        if let Some((_, source)) = &around.people {
+            plate.spawn(kit.text(&cut(&format!("人口按面积占比，据{source}"), 14.5), 20.0, false, kit.faint()));
+        }
+    });
+}
+
+/// How the distances and times were come by.
+fn how(around: &Around, spec: &SceneAlarm) -> String {
+    let drives = || around.nearest.iter().filter_map(|near| near.drive);
+    let speed = spec.speed;
+    match (drives().any(|d| d.by_road), drives().any(|d| !d.by_road)) {
+        (false, false) => "最近（直线距离）".to_owned(),
+        (true, false) => format!("直线距离　沿路网行驶时间，{speed:.0} 公里/时"),
+        (true, true) => format!("直线距离　行驶 {speed:.0} 公里/时：沿路网，* 为直线"),
+        (false, true) => format!("直线距离　* 按直线、{speed:.0} 公里/时估算"),
+    }
+}
+
+/// An estimate has no more figures than it is worth.
+fn in_two_figures(n: u64) -> u64 {
+    let unit = 10_u64.pow(n.checked_ilog10().unwrap_or(0).saturating_sub(1));
+    (n + unit / 2) / unit * unit
 }
 
 /// Lines from the alarm to the nearest, their names, and the rings' radii; returns where names are.
@@ -308,11 +389,12 @@ fn draw(
     let on_screen = |at: DVec2| eye.project(ground.place(at)).map(|(px, _)| px / factor);
     let Some(start) = on_screen(here) else { return Vec::new() };
     let screen = eye.size.as_vec2() / factor;
-    // The alarm's own marker, from its ring on the ground to its head.
-    room.keep(Rect::new(start.x - 44.0, start.y - 150.0, start.x + 44.0, start.y + 26.0));
+    // The alarm's own marker: its ring on the ground, its column, its head.
+    let own = [(44.0, -26.0, 26.0), (4.0, -90.0, -26.0), (26.0, -150.0, -90.0)];
+    own.iter().for_each(|(half, top, foot)| room.keep(Rect::new(start.x - half, start.y + top, start.x + half, start.y + foot)));
     let mut names = Vec::new();
     let mut name = |commands: &mut Commands, at: &[Vec2], text: &str, colour: Color| {
-        let size = Vec2::new(width_of(text, LETTERS_PX), NAME_PX.y);
+        let size = Vec2::new(width_of(text, LETTERS_PX) + 16.0, NAME_PX.y);
         let Some(rect) = room.take(at.iter().map(|at| Rect::from_center_size(*at, size))) else { return };
         names.push(rect);
         let node = Node {
@@ -323,8 +405,12 @@ fn draw(
             justify_content: JustifyContent::Center,
             ..default()
         };
-        let shadow = TextShadow { offset: Vec2::new(0.0, 2.0), color: ink(kit.scheme.ground) };
-        commands.spawn((node, GlobalZIndex(5), StageMark)).with_child((kit.text(text, LETTERS_PX, true, colour), shadow));
+        // A plate, so that neither rings nor lines strike it through.
+        let plate = Node { padding: UiRect::axes(px(8), px(1)), border_radius: BorderRadius::all(px(4)), ..default() };
+        let ground = BackgroundColor(super::style::ink_alpha(kit.scheme.plate));
+        commands.spawn((node, GlobalZIndex(5), StageMark)).with_children(|line| {
+            line.spawn((plate, ground)).with_child(kit.text(text, LETTERS_PX, true, colour));
+        });
     };
     // The rings first: each has one name, and there is room for it somewhere along the ring.
     let ahead = eye.forward.truncate().normalize_or(DVec2::Y);
@@ -339,7 +425,7 @@ fn draw(
             (0..STEPS).filter_map(|i| on_screen(here - DVec2::from_angle(turn(i)).rotate(ahead) * ring_m * k)).collect();
         name(commands, &places, &metres(ring_m * k), kit.soft());
     }
-    for (title, item, at, away) in &around.nearest {
+    for Near { title, name: item, at, away_m, drive } in &around.nearest {
         let Some(end) = on_screen(*at) else { continue };
         let span = end - start;
         let length = span.length();
@@ -359,12 +445,13 @@ fn draw(
             GlobalZIndex(-1),
             StageMark,
         ));
-        let text = format!("{} {}", cut(if item.is_empty() { title } else { item }, NAME_CHARS), metres(*away));
-        // At the end of the line, then beside it, then nearer and nearer along the line.
-        let aside = width_of(&text, LETTERS_PX) / 2.0 + 14.0;
-        let along = [0.85, 0.7, 0.55, 0.4].map(|share| start + span * share + Vec2::Y * 24.0);
-        let beside = [Vec2::Y * 24.0, Vec2::Y * -24.0, Vec2::X * aside, Vec2::X * -aside].map(|step| end + step);
-        let places: Vec<Vec2> = beside.into_iter().chain(along).collect();
+        let how_far = drive.map_or_else(|| metres(*away_m), |drive| minutes(drive.seconds));
+        let text = format!("{} {how_far}", cut(if item.is_empty() { title } else { item }, NAME_CHARS));
+        // At the end of the line, then nearer and nearer to the alarm: below, above, right, left of it.
+        let aside = width_of(&text, LETTERS_PX) / 2.0 + 22.0;
+        let sides = [Vec2::Y * 26.0, Vec2::Y * -26.0, Vec2::X * aside, Vec2::X * -aside];
+        let places: Vec<Vec2> =
+            [1.0, 0.85, 0.7, 0.55, 0.4].iter().flat_map(|share| sides.map(|side| start + span * *share + side)).collect();
         name(commands, &places, &text, kit.ink());
     }
     names
@@ -373,50 +460,35 @@ fn draw(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Page;
-    use citywall_wire::Feature;
-    use serde_json::json;
 
-    fn page(items: &[(&str, f64, f64)]) -> Page {
-        let feature = |(name, lon, lat): &(&str, f64, f64)| Feature {
-            kind: "Feature".into(),
-            id: (*name).into(),
-            geometry: Some(json!({"type": "Point", "coordinates": [lon, lat]})),
-            properties: serde_json::from_value(json!({ "name": name })).unwrap(),
+    #[test]
+    fn an_estimate_has_two_figures_and_minutes_are_rounded_up() {
+        assert_eq!([0, 7, 42, 4_449, 4_450, 98_765].map(in_two_figures), [0, 7, 42, 4_400, 4_500, 99_000]);
+        assert_eq!((minutes(20.0), minutes(61.0)), ("1 分钟".to_owned(), "2 分钟".to_owned()));
+    }
+
+    #[test]
+    fn banner_and_facts_are_beside_the_panels_and_off_the_seams_on_any_wall() {
+        let alarm = StageAlarm {
+            key: (String::new(), String::new()),
+            title: "化工园区储罐泄漏并起火，周边一公里内人员需要立即疏散".to_owned(),
+            level: 1,
+            time: String::new(),
+            place: Some((117.2, 39.1)),
         };
-        Page { matched: items.len() as u64, features: items.iter().map(feature).collect() }
-    }
-
-    #[test]
-    fn a_nearer_one_outside_the_window_is_not_overlooked() {
-        let plane = CityPlane::around(117.2, 39.1);
-        let here = plane.forward(117.2, 39.1);
-        let query = SceneQuery { title: "医院".into(), collection: "institutions".into(), filter: Default::default() };
-        let desk = Desk::default();
-        assert_eq!(nearest(&query, here, plane, &desk), None, "it is still looked for");
-        // A corner of the first window is farther away than its half side.
-        let corner = plane.inverse(here + DVec2::splat(990.0));
-        let side = plane.inverse(here + DVec2::new(1100.0, 0.0));
-        let first = desk.questions().into_iter().next().unwrap();
-        desk.file(&first, Ok(page(&[("corner", corner.0, corner.1)])));
-        nearest(&query, here, plane, &desk);
-        let second = desk.questions().into_iter().find(|q| *q != first).unwrap();
-        desk.file(&second, Ok(page(&[("corner", corner.0, corner.1), ("side", side.0, side.1)])));
-        assert_eq!(nearest(&query, here, plane, &desk).unwrap().unwrap().0, "side");
-    }
-
-    #[test]
-    fn the_ring_of_the_filter_is_a_closed_circle_of_that_radius() {
-        let plane = CityPlane::around(117.2, 39.1);
-        let here = plane.forward(117.25, 39.15);
-        let text = ring(here, 500.0, plane);
-        let corners: Vec<(f64, f64)> = text
-            .trim_start_matches("S_INTERSECTS(geometry,POLYGON((")
-            .trim_end_matches(")))")
-            .split(',')
-            .map(|p| p.split_once(' ').map(|(x, y)| (x.parse().unwrap(), y.parse().unwrap())).unwrap())
-            .collect();
-        assert_eq!(corners.first(), corners.last());
-        assert!(corners.iter().all(|c| (plane.forward(c.0, c.1).distance(here) - 500.0).abs() < 0.05));
+        let near = Near { title: "医院".into(), name: "镜水兴医院".into(), at: DVec2::ZERO, away_m: 900.0, drive: None };
+        let inside = vec![("建筑".to_owned(), 12); 4];
+        let around = Around { nearest: vec![near; 5], inside, people: Some((12_000, "网格".into())), ..Default::default() };
+        let built = Built { alarm: Some(alarm.clone()), waiting: vec![alarm.clone()], around, ..Default::default() };
+        for (size, grid) in
+            [((1920, 1080), (1, 1)), ((1920, 1080), (2, 2)), ((1920, 1080), (4, 2)), ((1920, 1080), (3, 1)), ((1080, 1920), (1, 1))]
+        {
+            let (size, grid) = (UVec2::from(size), UVec2::from(grid));
+            let wall = Displays { size, grid, gap: (grid - UVec2::ONE) * 12, shown: None };
+            let mut room = Room::beside_panels(&wall, super::super::style::fit(wall.whole()), &[]);
+            for place in own_places(&StageRoom::of(&wall), &built, true) {
+                assert_eq!(room.take([place]), Some(place), "{grid} of {size}");
+            }
+        }
     }
 }

@@ -67,6 +67,28 @@ pub fn cut(text: &str, width: f32) -> String {
         .collect()
 }
 
+/// A text in at most so many lines of a width in characters of full width; the last has an ellipsis if something
+/// is left.
+#[must_use]
+pub fn lines(text: &str, width: f32, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() && lines.len() < most {
+        let first = cut(rest, width);
+        if lines.len() + 1 == most || !first.ends_with('…') {
+            lines.push(first);
+            break;
+        }
+        // A line that is not the last has room for what the ellipsis would take.
+        let count = first.chars().count();
+        let end = rest.char_indices().nth(count).map_or(rest.len(), |(at, _)| at);
+        let line = &rest[..end];
+        lines.push(line.trim_end().to_owned());
+        rest = rest[line.len()..].trim_start();
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +97,13 @@ mod tests {
     fn a_long_title_is_cut_with_an_ellipsis() {
         assert_eq!(cut("占道经营", 13.5), "占道经营");
         assert_eq!(cut("竹影景街道乱倒乱排污水、废水", 13.5), "竹影景街道乱倒乱排污水、…");
+    }
+
+    #[test]
+    fn a_long_title_takes_two_lines_and_nothing_of_it_is_lost_before_the_ellipsis() {
+        assert_eq!(lines("占道经营", 8.0, 2), ["占道经营"]);
+        assert_eq!(lines("化工园区储罐泄漏并起火", 8.0, 2), ["化工园区储罐泄漏", "并起火"]);
+        assert_eq!(lines("化工园区储罐泄漏并起火周边人员立即疏散", 8.0, 2), ["化工园区储罐泄漏", "并起火周边人员…"]);
     }
 
     #[test]
