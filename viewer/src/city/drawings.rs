@@ -1,13 +1,15 @@
 //! What is drawn from the console, as lines and areas on the ground.
 
 use crate::{
-    city::{City, Ground},
+    city::{City, Ground, Pick, outlines},
     geo::CityPlane,
     live::{Drawing, DrawingKind},
     render::Picture,
     tiles::{TileGeometry, of_strokes},
 };
 use bevy::{math::DVec2, prelude::*};
+use geo::{BoundingRect, Buffer, MapCoords};
+use geo_types::Coord;
 use std::f64::consts::TAU;
 
 /// Pieces of a line on ground that is not level.
@@ -22,8 +24,8 @@ const HEAD: (f64, f64) = (0.12, 0.45);
 pub struct Drawings {
     /// All, in the order in which they were drawn.
     pub list: Vec<Drawing>,
-    /// What is shown: on which plane, and whether on ground that is not level.
-    shown: Option<(Vec<Drawing>, CityPlane, bool)>,
+    /// What is shown: with which picked item, on which plane, and whether on ground that is not level.
+    shown: Option<(Vec<Drawing>, Option<Picked>, CityPlane, bool)>,
 }
 
 impl Drawings {
@@ -33,14 +35,47 @@ impl Drawings {
     }
 }
 
-pub(super) fn update(mut drawings: ResMut<Drawings>, city: Res<City>, ground: Res<Ground>, mut picture: ResMut<Picture>) {
+/// A picked item, by its collection and id.
+type Picked = (String, String);
+
+pub(super) fn update(
+    mut drawings: ResMut<Drawings>,
+    (city, ground, pick): (Res<City>, Res<Ground>, Res<Pick>),
+    mut picture: ResMut<Picture>,
+) {
     let Some(plane) = city.plane else { return };
     let has_relief = ground.has_relief();
-    if drawings.shown.as_ref().is_some_and(|(list, on, was)| *list == drawings.list && (*on, *was) == (plane, has_relief)) {
+    let picked = pick.card.as_ref().filter(|card| card.feature.is_some());
+    let key = picked.map(|card| (card.collection.clone(), card.id.clone()));
+    let is_shown = |(list, of, on, was): &(Vec<Drawing>, Option<Picked>, CityPlane, bool)| {
+        *list == drawings.list && (of, *on, *was) == (&key, plane, has_relief)
+    };
+    if drawings.shown.as_ref().is_some_and(is_shown) {
         return;
     }
-    picture.drawings = Some(drawings.list.iter().map(|drawing| geometry(drawing, plane, has_relief)).collect());
-    drawings.shown = Some((drawings.list.clone(), plane, has_relief));
+    let mark = picked.and_then(|card| card.feature.as_ref()?.geometry.as_ref());
+    let own = mark.map(|geometry| outline(geometry, plane, has_relief)).into_iter().flatten();
+    picture.drawings = Some(drawings.list.iter().map(|drawing| geometry(drawing, plane, has_relief)).chain(own).collect());
+    drawings.shown = Some((drawings.list.clone(), key, plane, has_relief));
+}
+
+/// A shape that is not wider than this is marked around it, so far away, since it may stand on its own outline;
+/// metres.
+const BUILDING_M: (f64, f64) = (400.0, 3.0);
+
+/// Lines around what is picked, if it has an area.
+fn outline(geometry: &serde_json::Value, plane: CityPlane, has_relief: bool) -> Vec<TileGeometry> {
+    let on_plane = |c: Coord| {
+        let at = plane.forward(c.x, c.y);
+        Coord { x: at.x, y: at.y }
+    };
+    let around = |shape: geo_types::Polygon| {
+        let is_small = shape.bounding_rect().is_some_and(|r| r.width().max(r.height()) <= BUILDING_M.0);
+        if is_small { shape.buffer(BUILDING_M.1).0 } else { vec![shape] }
+    };
+    let shapes = outlines(geometry).into_iter().map(|shape| shape.map_coords(on_plane)).flat_map(around);
+    let line = |shape: geo_types::Polygon| -> Vec<DVec2> { shape.exterior().coords().map(|c| DVec2::new(c.x, c.y)).collect() };
+    shapes.map(|shape| of_strokes(&[if has_relief { divided(&line(shape)) } else { line(shape) }], None)).collect()
 }
 
 /// Each has a geometry of its own, so that a small one is as fine as a large one. On ground that is not level
@@ -100,6 +135,27 @@ fn head(points: &[DVec2]) -> Vec<DVec2> {
 mod tests {
     use super::*;
     use crate::tiles::DrawKind;
+
+    #[test]
+    fn what_is_picked_is_marked_around_a_building_and_on_the_border_of_an_area() {
+        let plane = CityPlane::around(117.2, 39.1);
+        let square = |half: f64| {
+            let corner = |x: f64, y: f64| {
+                let (lon, lat) = plane.inverse(DVec2::new(x * half, y * half));
+                serde_json::json!([lon, lat])
+            };
+            let ring = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0), (-1.0, -1.0)].map(|(x, y)| corner(x, y));
+            serde_json::json!({"type": "Polygon", "coordinates": [ring]})
+        };
+        let reach = |half: f64| {
+            let [drawn] = &outline(&square(half), plane, false)[..] else { panic!("one outline") };
+            let lines = &drawn.records[drawn.range(DrawKind::Line).start as usize..];
+            lines.iter().map(|r| f64::from((r[0] as u16 as i16).unsigned_abs()) * f64::from(drawn.unit_m)).fold(0.0, f64::max)
+        };
+        assert!((reach(20.0) - 23.0).abs() < 0.1, "{}", reach(20.0));
+        assert!((reach(5_000.0) - 5_000.0).abs() < 1.0);
+        assert!(outline(&serde_json::json!({"type": "Point", "coordinates": [117.2, 39.1]}), plane, false).is_empty());
+    }
 
     #[test]
     fn every_kind_is_drawn_and_a_circle_has_its_radius() {
