@@ -33,6 +33,10 @@ fn an_alarm_takes_the_stage_until_it_is_acknowledged_and_the_console_steers_the_
     let stage = wall("stage-red.png");
     assert_eq!((&stage["alarm"], &stage["alarms_waiting"]), (&json!("红色告警"), &json!(1)), "the graver one is on, the other waits");
     assert_ne!(stage["levels"], calm["levels"], "the camera has flown");
+    assert_eq!(stage["red_out_of_view"], json!(0));
+    let elsewhere =
+        picture(&server.url, &["--size", "640x360", "--time", TIME, "--view", "117.7,39.0,4000"], &pictures().join("stage-elsewhere.png"));
+    assert_eq!(elsewhere["red_out_of_view"], json!(1), "a hint at the edge says where it is");
 
     let acknowledge = |id: &str| json!({"type": "Feature", "id": id, "properties": {"status": "acknowledged"}});
     put(&server, "alarms", &acknowledge("红色告警"));
@@ -55,6 +59,111 @@ fn an_alarm_takes_the_stage_until_it_is_acknowledged_and_the_console_steers_the_
 
     let (status, page) = citywall_tests::get(&format!("{}/control", server.url));
     assert!(status == 200 && page.contains("control/control.js"));
+}
+
+#[test]
+fn an_alarm_says_where_it_is_who_is_there_first_and_who_is_inside() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = demo(folder.path());
+    let get = |path: &str| -> Value {
+        let (status, body) = citywall_tests::get(&format!("{}{path}", server.url));
+        assert!(status == 200, "{path}: {status} {body}");
+        serde_json::from_str(&body).unwrap()
+    };
+    let made = json!({"id": "vehicles", "kind": "moving_objects", "title": {"zh": "重点车辆", "en": "Key vehicles"}});
+    let (status, body) = citywall_tests::post(&format!("{}/collections", server.url), "application/json", &made.to_string());
+    assert!((200..300).contains(&status), "{status} {body}");
+    let vehicle = |id: &str, place: [f64; 2], time: &str| {
+        json!({"type": "Feature", "id": id, "geometry": {"type": "Point", "coordinates": place},
+            "properties": {"source": "test", "time": time, "title": id, "kind": "ambulance"}})
+    };
+    put(&server, "vehicles", &vehicle("救护车甲", [117.23, 39.11], "2026-03-01T03:59:50Z"));
+    put(&server, "vehicles", &vehicle("救护车乙", [117.30, 39.16], "2026-03-01T03:59:50Z"));
+    put(&server, "vehicles", &vehicle("失联救护车", [117.211, 39.12], "2026-03-01T03:00:00Z"));
+    let alarm = json!({"type": "Feature", "id": "a", "geometry": {"type": "Point", "coordinates": [117.21, 39.12]},
+        "properties": {"source": "test", "time": "2026-03-01T03:59:00Z", "title": "储罐泄漏", "level": 1, "status": "raised"}});
+    put(&server, "alarms", &alarm);
+
+    // A scene without incidents has the alarm's marker; a wall of two by two shows the same.
+    let arguments = ["--size", "480x270", "--grid", "2x2", "--time", TIME, "--scene", "video"];
+    let said = picture(&server.url, &arguments, &pictures().join("stage-facts.png"));
+    assert_eq!((&said["alarm"], &said["markers_by_level"][1]), (&json!("储罐泄漏"), &json!(1)), "{said}");
+    let facts = &said["alarm_facts"];
+    let near = |title: &str| facts["nearest"].as_array().unwrap().iter().find(|near| near["title"] == title).unwrap();
+
+    let way = "roads=roads&place=117.21,39.12&by=time&towards=true&include=items&bands=1800&access=500&snap=20&default-speed=30";
+    for (title, collection, kind) in
+        [("医院", "institutions", "hospital"), ("消防救援站", "institutions", "fire_station"), ("救护车", "vehicles", "ambulance")]
+    {
+        let answer = get(&format!("/query/within-reach?{way}&collections={collection}&filter=kind%3D%27{kind}%27"));
+        // The one that has been silent for an hour is the nearest, and is not counted on.
+        let first = answer["features"].as_array().unwrap().iter().find(|f| f["id"] != "失联救护车").unwrap();
+        let name = first["properties"]["name"].as_str().or(first["properties"]["title"].as_str()).unwrap();
+        assert_eq!((&near(title)["name"], &near(title)["by_road"]), (&json!(name), &json!(true)), "{facts}");
+        assert!((near(title)["seconds"].as_f64().unwrap() - first["duration"].as_f64().unwrap()).abs() < 1.0, "{facts}");
+    }
+    // 0.02 degrees of longitude at 39.115°, 0.01 of latitude, on a sphere.
+    let away = (0.02_f64 * 39.115_f64.to_radians().cos()).hypot(0.01).to_radians() * 6_371_008.8;
+    assert!((near("救护车")["away_m"].as_f64().unwrap() / away - 1.0).abs() < 0.005, "{facts}");
+
+    let at = |level: &str| {
+        get(&format!("/collections/{level}/items?bbox=117.21,39.12,117.21,39.12"))["features"][0]["properties"]["name"].clone()
+    };
+    assert_eq!((&facts["place"][0], &facts["place"][1]), (&at("districts"), &at("streets")));
+
+    // All of those that lie inside, and at most all of those that the ring touches.
+    let people = |ring_m: f64, operator: &str| -> f64 {
+        let corner = |k: u32| {
+            let (sin, cos) = (f64::from(k % 64) / 64.0 * std::f64::consts::TAU).sin_cos();
+            let degrees = ring_m / 6_371_008.8_f64.to_radians();
+            format!("{:.7} {:.7}", 117.21 + cos * degrees / 39.12_f64.to_radians().cos(), 39.12 + sin * degrees)
+        };
+        let ring: Vec<String> = (0..=64).map(corner).collect();
+        let filter = format!("{operator}(geometry,POLYGON(({})))", ring.join(",")).replace(' ', "%20");
+        let page = get(&format!("/collections/grids/items?limit=1000&filter={filter}"));
+        page["features"].as_array().unwrap().iter().map(|f| f["properties"]["people"].as_f64().unwrap()).sum()
+    };
+    let said = facts["people"].as_f64().unwrap();
+    let (least, most) = (people(495.0, "S_WITHIN"), people(505.0, "S_INTERSECTS"));
+    assert!(least <= said && said <= most && least < most, "{least} {said} {most}");
+}
+
+/// The mean of red, green and blue over a part of a picture, in shares of its width and height.
+fn mean(path: &Path, [left, top, right, foot]: [f64; 4]) -> [f64; 3] {
+    let mut reader = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(path).unwrap())).read_info().unwrap();
+    let mut data = vec![0; reader.output_buffer_size().unwrap()];
+    let frame = reader.next_frame(&mut data).unwrap();
+    let (width, height) = (f64::from(frame.width), f64::from(frame.height));
+    let rows = (height * top) as usize..(height * foot) as usize;
+    let part = rows.flat_map(|y| {
+        data[(y * frame.width as usize + (width * left) as usize) * 3..(y * frame.width as usize + (width * right) as usize) * 3]
+            .chunks_exact(3)
+    });
+    let (sum, count) = part.fold(([0.0; 3], 0.0), |(sum, count), p| (std::array::from_fn(|k| sum[k] + f64::from(p[k])), count + 1.0));
+    sum.map(|v| v / count)
+}
+
+#[test]
+fn the_modes_are_told_apart_by_ground_frame_and_panels() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = demo(folder.path());
+    let looks = ["ordinary", "emergency", "drill"].map(|mode| {
+        put(&server, "walls", &json!({"type": "Feature", "id": "hall", "properties": {"mode": mode}}));
+        let path = pictures().join(format!("mode-{mode}.png"));
+        let said = picture(&server.url, &["--size", "640x360", "--time", TIME, "--name", "hall"], &path);
+        assert_eq!(said["mode"], json!(mode));
+        // The city, the right edge, the lower edge beside its middle.
+        (mean(&path, [0.3, 0.3, 0.7, 0.8]), mean(&path, [0.996, 0.3, 1.0, 0.9]), mean(&path, [0.1, 0.97, 0.3, 1.0]), said["panels"].clone())
+    });
+    let [ordinary, emergency, drill] = &looks;
+    let light = |c: &[f64; 3]| c.iter().sum::<f64>();
+    let tint = |c: &[f64; 3]| c[0] - c[1];
+    assert!(light(&emergency.0) < 0.7 * light(&ordinary.0), "in an emergency the city is darker: {looks:?}");
+    assert!(tint(&drill.0) > tint(&ordinary.0) + 8.0, "in a drill it has another hue: {looks:?}");
+    assert!(light(&emergency.1) > 600.0 && light(&ordinary.1) < 150.0, "a full frame, and none: {looks:?}");
+    assert!((250.0..550.0).contains(&light(&drill.1)) && (250.0..550.0).contains(&light(&drill.2)), "a hatched frame: {looks:?}");
+    assert_eq!(ordinary.3, json!(["levels", "collections", "events", "ticker"]));
+    assert_eq!(emergency.3, json!(["levels", "events", "ticker"]));
 }
 
 #[test]
