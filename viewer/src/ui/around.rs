@@ -106,9 +106,6 @@ pub struct Asker<'a> {
     pub now: Timestamp,
 }
 
-/// An answer, `None` while it is looked for.
-type Maybe<T> = Option<T>;
-
 impl Asker<'_> {
     /// Everything; what is not answered yet is counted as waiting.
     pub fn ask(&self) -> Around {
@@ -150,8 +147,9 @@ impl Asker<'_> {
         self.city.document.as_ref()?.collections.iter().find(|c| c.id == id)
     }
 
-    /// A page; a question that was refused is answered with an empty one.
-    fn page(&self, path: &str) -> Maybe<std::sync::Arc<Page>> {
+    /// A page, `None` while it is looked for, as in what follows; a question that was refused is answered with an
+    /// empty one.
+    fn page(&self, path: &str) -> Option<std::sync::Arc<Page>> {
         let answer = self.desk.ask(path, EVERY.0);
         answer.page.or_else(|| answer.failure.map(|_| std::sync::Arc::default()))
     }
@@ -162,7 +160,7 @@ impl Asker<'_> {
 
     /// The nearest of a kind: of those that drive the one that is there first, else the one that is nearest in a
     /// straight line.
-    fn near(&self, query: &SceneQuery) -> Maybe<Option<Near>> {
+    fn near(&self, query: &SceneQuery) -> Option<Option<Near>> {
         if query.drives
             && let Some(ways) = self.ways
         {
@@ -178,7 +176,7 @@ impl Asker<'_> {
     }
 
     /// The nearest in a straight line; `Some(None)` if there is none.
-    fn straight(&self, query: &SceneQuery) -> Maybe<Option<Near>> {
+    fn straight(&self, query: &SceneQuery) -> Option<Option<Near>> {
         let here = self.here();
         for reach in SEARCH_M {
             let page = self.page(&format!("{}{}", items_path(&query.collection, &query.filter, SEARCH_MAX), self.window(reach)))?;
@@ -249,7 +247,7 @@ impl Asker<'_> {
 
     /// People inside the inner ring: of each of the finest areas whose people are known, as many as the share of
     /// it that the ring covers. `Some(None)` if no areas say so.
-    fn people(&self, ring_filter: &str) -> Maybe<Option<(u64, String)>> {
+    fn people(&self, ring_filter: &str) -> Option<Option<(u64, String)>> {
         let levels = self.city.document.iter().flat_map(|d| d.area_levels.iter().rev());
         let counted = levels.filter_map(|level| self.collection(&level.collection));
         let Some(areas) = counted.into_iter().find(|c| c.fields.iter().any(|(name, _)| name == "people")) else { return Some(None) };
@@ -275,7 +273,7 @@ impl Asker<'_> {
     }
 
     /// The largest areas that it lies in, and the nearest street with a name.
-    fn place(&self) -> Maybe<Vec<String>> {
+    fn place(&self) -> Option<Vec<String>> {
         let (longitude, latitude) = self.place;
         let mut names = Vec::new();
         for level in self.city.document.iter().flat_map(|d| &d.area_levels).take(LEVELS) {

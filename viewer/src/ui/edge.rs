@@ -8,7 +8,7 @@ use super::{
     words::LEVEL_GLYPHS,
 };
 use crate::{
-    camera::{Eye, Rig},
+    camera::{Eye, Orbit, Rig},
     city::{City, CityFeed, CurrentScheme, Ground, PictureSize, alarm_collections, is_marked},
     displays::Displays,
     scene::Scenes,
@@ -30,8 +30,18 @@ pub struct EdgeHint;
 /// A direction, how many are there, and how far the nearest one is from the middle of the view, metres.
 type Away = (usize, usize, f64);
 
+/// What the hints follow from.
+#[derive(PartialEq)]
+pub(super) struct Seen {
+    orbit: Orbit,
+    ground_m: f64,
+    size: UVec2,
+    incidents: u64,
+    scene: u32,
+    taken: Vec<Rect>,
+}
+
 /// Shows the hints anew when something has moved.
-#[expect(clippy::too_many_arguments, reason = "what a system asks the world for")]
 pub(super) fn update(
     mut commands: Commands,
     (feed, city, scenes, ground): (Res<CityFeed>, Res<City>, Res<Scenes>, Res<Ground>),
@@ -39,11 +49,18 @@ pub(super) fn update(
     (size, displays, scale, windows): (Res<PictureSize>, Res<Displays>, Res<UiScale>, Query<&Window>),
     hints: Query<Entity, With<EdgeHint>>,
     mut placed: ResMut<Placed>,
-    mut seen: Local<Option<(crate::camera::Orbit, f64, UVec2, u64, u32, Vec<Rect>)>>,
+    mut seen: Local<Option<Seen>>,
 ) {
     let Some(plane) = city.plane else { return };
     let live = feed.live.state();
-    let now = Some((rig.orbit, rig.ground_m, size.0, live.incidents_version, scenes.version, placed.taken.clone()));
+    let now = Some(Seen {
+        orbit: rig.orbit,
+        ground_m: rig.ground_m,
+        size: size.0,
+        incidents: live.incidents_version,
+        scene: scenes.version,
+        taken: placed.taken.clone(),
+    });
     if *seen == now {
         return;
     }
@@ -122,7 +139,6 @@ fn edge_places(free: Rect, direction: usize, size: Vec2) -> Vec<Rect> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::camera::Orbit;
 
     #[test]
     fn what_lies_to_the_east_is_at_the_right_until_the_camera_turns() {

@@ -114,8 +114,9 @@ impl Beside {
         let live = feed.live.state();
         let seen = Some((rig.orbit, live.incidents_version, scenes.version));
         let is_moving = self.seen.is_some_and(|s| s.0 != rig.orbit);
-        let is_early = !clock.is_fixed() && self.looked.is_some_and(|at| at.elapsed() < LOOK);
-        if self.seen == seen || is_moving && !clock.is_fixed() || is_early {
+        let is_early = self.looked.is_some_and(|at| at.elapsed() < LOOK);
+        // Under a stopped clock every wall finds the same places, whatever came first.
+        if !clock.is_fixed() && (self.seen == seen || is_moving || is_early) {
             self.seen = self.seen.map(|s| (rig.orbit, s.1, s.2));
             return None;
         }
@@ -181,7 +182,9 @@ pub(super) fn update(
     let factor = (scale.0 * windows.iter().next().map_or(1.0, Window::scale_factor)).max(1e-3);
     let mut room = Room::beside_panels(&displays, factor, &written.taken);
     written.drawn.iter().chain(&written.hints).for_each(|rect| room.keep(*rect));
-    let crowd = beside.crowd((&feed, &city, &scenes, &clock), (&rig, &ground), (size.0, factor));
+    // Processes that draw one wall would not agree at every moment: their names stay where they are.
+    let agrees = displays.shown.is_none() || clock.is_fixed();
+    let crowd = if agrees { beside.crowd((&feed, &city, &scenes, &clock), (&rig, &ground), (size.0, factor)) } else { None };
     let placed = place(&city, &ground, &rig, (size.0, factor), &mut room, (&mut beside.of, crowd));
     if written.areas != placed.len() {
         written.areas = placed.len();

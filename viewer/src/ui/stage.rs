@@ -42,8 +42,8 @@ const NARROW_PX: f32 = 30.0;
 const BESIDE_PX: f32 = 150.0;
 const PADDING_PX: f32 = 10.0;
 const SMALL_PX: f32 = 24.0;
-/// A line of what waits.
-const WAITING_PX: f32 = 44.0;
+/// A line of what waits: its height with the gap below it, and its width without names and for each of them.
+const WAITING_PX: (f32, f32, f32) = (48.0, 360.0, 225.0);
 /// A banner is not narrower than this.
 const BANNER_PX_MIN: f32 = 540.0;
 /// A line of text, in sizes of its letters.
@@ -174,10 +174,10 @@ fn own_places(room: &StageRoom, built: &Built, has_facts: bool) -> Vec<Rect> {
         places.push(at(width.max(BANNER_PX_MIN), top, tall));
         top += tall + 8.0;
     }
-    let rows = [!built.waiting.is_empty(), !built.known.is_empty()].into_iter().filter(|is| *is).count();
-    let rows = if room.is_narrow() { rows.min(1) } else { rows } as f32;
-    if rows > 0.0 {
-        places.push(at(upper.width().min(720.0), top, rows * (WAITING_PX + 8.0)));
+    let lists = [&built.waiting, &built.known].into_iter().filter(|list| !list.is_empty());
+    for list in lists.take(if room.is_narrow() { 1 } else { 2 }) {
+        places.push(at(WAITING_PX.1 + WAITING_PX.2 * list.len().min(NAMED_MAX) as f32, top, WAITING_PX.0));
+        top += WAITING_PX.0;
     }
     if has_facts {
         let tall = |plate: usize| FACTS_PX.1 + FACTS_PX.0 * rows_of(&built.around)[plate] as f32;
