@@ -28,8 +28,13 @@ pub use stage::{Stage, StageAlarm, alarm_collections};
 pub use things::ThingBook;
 pub use tiles::Tiles;
 
-use crate::{camera::Rig, displays::Displays, render::Picture, scene::Scheme};
-use bevy::prelude::*;
+use crate::{
+    camera::Rig,
+    displays::Displays,
+    render::{FrameUniform, Light, Picture},
+    scene::Scheme,
+};
+use bevy::{math::DVec2, prelude::*};
 
 /// The order of a frame's work.
 #[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
@@ -101,12 +106,13 @@ fn write_frame(
     rig: Res<Rig>,
     (size, displays): (Res<PictureSize>, Res<Displays>),
     scheme: Res<CurrentScheme>,
-    (clock, ground): (Res<WallClock>, Res<Ground>),
+    (clock, ground, city): (Res<WallClock>, Res<Ground>, Res<City>),
     mut picture: ResMut<Picture>,
 ) {
     let eye = rig.eye(size.0).pane(displays.pane());
     picture.eye = eye.position;
     picture.lines = size.0.y;
-    picture.frame =
-        crate::render::FrameUniform::new(&eye, &scheme.0, &picture.overlay, &picture.classes, ground.has_relief(), clock.seconds());
+    let home = city.plane.filter(|_| scheme.0.has_sun).map(|plane| plane.inverse(DVec2::ZERO));
+    let light = home.map_or(Light::CALM, |(longitude, latitude)| Light::of_sun(clock.time(), longitude, latitude));
+    picture.frame = FrameUniform::new(&eye, &scheme.0, &picture.overlay, &picture.classes, ground.has_relief(), light, clock.seconds());
 }

@@ -2,8 +2,10 @@
 
 mod earth;
 mod plane;
+mod sun;
 mod tile;
 
 pub use earth::geodetic;
 pub use plane::CityPlane;
+pub use sun::way_to_sun;
 pub use tile::{TileId, world_share};

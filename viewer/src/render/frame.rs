@@ -1,6 +1,6 @@
 //! What all shaders know of a frame, word by word as `common.wgsl` declares it.
 
-use super::{Overlay, from_above::WINDOW_SIDE, pipelines::FRAME_BYTES};
+use super::{Light, Overlay, from_above::WINDOW_SIDE, pipelines::FRAME_BYTES};
 use crate::{
     camera::Eye,
     scene::{CLASSES_MAX, Scheme},
@@ -37,9 +37,9 @@ pub struct FrameUniform {
 
 impl FrameUniform {
     /// The uniform for a view; `classes` are the colours of coloured buildings, `has_relief` is false where all
-    /// ground is level at 0 m, `seconds` is the wall's clock, which moves what moves.
+    /// ground is level at 0 m, `light` is what it is seen in, `seconds` is the wall's clock, which moves what moves.
     #[must_use]
-    pub fn new(eye: &Eye, scheme: &Scheme, overlay: &Overlay, classes: &[[f32; 3]], has_relief: bool, seconds: f32) -> Self {
+    pub fn new(eye: &Eye, scheme: &Scheme, overlay: &Overlay, classes: &[[f32; 3]], has_relief: bool, light: Light, seconds: f32) -> Self {
         let mut words = Vec::with_capacity(FRAME_BYTES as usize / 4);
         words.extend_from_slice(&eye.clip_from_relative().to_cols_array());
         let mut put = |v: [f32; 4]| words.extend_from_slice(&v);
@@ -53,9 +53,11 @@ impl FrameUniform {
         put([eye.position.x as f32, eye.position.y as f32, eye.position.z as f32, seconds]);
         put([eye.lens.x as f32, eye.lens.y as f32, eye.corner.x as f32, eye.corner.y as f32]);
         put([HAZE_FROM * distance, HAZE_REACH * distance, scheme.foot_glow, scheme.facing]);
-        for colour in [scheme.ground, scheme.haze, scheme.zenith, scheme.wall_low, scheme.wall_high, scheme.roof] {
+        for colour in [scheme.ground, scheme.haze, scheme.zenith, scheme.wall_low, scheme.wall_high] {
             put(three(colour));
         }
+        let [red, green, blue] = scheme.roof;
+        put([red, green, blue, scheme.roof_height]);
         put(scheme.edge);
         scheme.levels.iter().for_each(|c| put(three(*c)));
         for colour in [scheme.things, scheme.moving, [scheme.plate[0], scheme.plate[1], scheme.plate[2]], scheme.ink, scheme.heat] {
@@ -79,6 +81,8 @@ impl FrameUniform {
         put([corner(target.x, eye.position.x), corner(target.y, eye.position.y), cell, (eye.level_m - eye.position.z) as f32]);
         put(scheme.relief_shadow);
         put(scheme.relief_light);
+        let [east, north, high] = light.from;
+        put([east, north, high, light.strength]);
         for at in 0..CLASSES_MAX {
             let [red, green, blue] = classes.get(at).copied().unwrap_or_default();
             put([red, green, blue, scheme.class_roof]);

@@ -11,6 +11,7 @@ mod digits;
 mod frame;
 mod from_above;
 mod gpu;
+mod light;
 mod marker;
 mod markers;
 mod pass;
@@ -19,6 +20,7 @@ mod pipelines;
 
 pub use adapters::{AdapterNeed, adapters, is_software};
 pub use frame::FrameUniform;
+pub use light::Light;
 #[cfg(test)]
 pub use marker::BUCKETS;
 pub use marker::{Glyph, Marker, bucket};

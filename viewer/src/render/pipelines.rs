@@ -151,7 +151,7 @@ impl Layouts {
 }
 
 /// The size of the frame's uniform.
-pub(super) const FRAME_BYTES: u64 = (16 + 4 * (14 + 5 + 8 + 3 + 8 + 2 * 15)) * 4;
+pub(super) const FRAME_BYTES: u64 = (16 + 4 * (15 + 5 + 8 + 3 + 8 + 2 * 15)) * 4;
 /// The size of a tile's uniform.
 pub(super) const TILE_BYTES: u64 = 12 * 4;
 
@@ -327,6 +327,7 @@ mod tests {
             &crate::render::Overlay::default(),
             &[],
             true,
+            crate::render::Light::CALM,
             0.0,
         );
         assert_eq!(frame.bytes().len() as u64, FRAME_BYTES);

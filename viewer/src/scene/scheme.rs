@@ -48,6 +48,10 @@ pub struct Scheme {
     pub wall_high: [f32; 3],
     /// A roof.
     pub roof: [f32; 3],
+    /// How much lighter the roofs of tall buildings are.
+    pub roof_height: f32,
+    /// True if light comes from the sun while it is up.
+    pub has_sun: bool,
     /// The light along a building's edges, and its strength.
     pub edge: [f32; 4],
     /// How much the light at a building's foot adds.
@@ -202,6 +206,8 @@ impl Scheme {
             wall_low: rgb(0x33425a),
             wall_high: rgb(0x1d2838),
             roof: rgb(0x161f2d),
+            roof_height: 0.85,
+            has_sun: false,
             edge: rgba(0xaebfd4, 0.50),
             foot_glow: 0.42,
             facing: 0.42,
@@ -248,10 +254,12 @@ impl Scheme {
             zenith: rgb(0xd3e0ee),
             wall_low: rgb(0xb9c1cb),
             wall_high: rgb(0xd6dbe2),
-            roof: rgb(0xf3f5f8),
+            roof: rgb(0xe4e8ee),
+            roof_height: 0.30,
+            has_sun: true,
             edge: rgba(0x8d98a6, 0.55),
             foot_glow: -0.10,
-            facing: 0.22,
+            facing: 0.34,
             relief_shadow: rgba(0x64778f, 0.62),
             relief_light: rgba(0xffffff, 0.55),
             styles: [

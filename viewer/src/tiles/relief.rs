@@ -7,6 +7,7 @@
 //! ([`super::drape`]).
 
 use super::geometry::{Record, pack};
+use bevy::math::DVec3;
 
 /// Cells along a tile's side, at most.
 const RELIEF_CELLS_MAX: u32 = 64;
@@ -15,14 +16,6 @@ const TOLERANCE_SHARE: f64 = 1.0 / 1500.0;
 /// How far the border is drawn downwards, so that no gap shows where a coarser tile begins, in tolerances: a
 /// neighbour is at most two levels coarser.
 const SKIRT_TOLERANCES: f64 = 8.0;
-/// Where the relief's light comes from: 45° high, and from the side from which buildings are lit.
-const SUN: [f64; 3] = [-0.8 * SUN_HIGH, -0.6 * SUN_HIGH, SUN_HIGH];
-const SUN_HIGH: f64 = std::f64::consts::FRAC_1_SQRT_2;
-
-/// How much more of the light of gentle slopes is shown than of steep ones: a city's hills are seen as well as
-/// its mountains.
-const GENTLE: f64 = 3.0;
-
 /// Known heights at the corners of a grid of 64 × 64 cells over a tile, and one corner beyond.
 #[derive(Clone, Debug)]
 pub struct Samples(Vec<f32>);
@@ -49,13 +42,11 @@ impl Samples {
         f64::from(self.0[index(row) * Self::CORNERS + index(column)])
     }
 
-    /// How much more (above 0) or less light than level ground a corner has; `cell_m` is the side of a cell.
-    fn light(&self, column: i32, row: i32, cell_m: f64) -> f64 {
+    /// The way that the ground at a corner faces, one long: east, north, up; `cell_m` is the side of a cell.
+    fn facing(&self, column: i32, row: i32, cell_m: f64) -> DVec3 {
         let east = (self.at(column + 1, row) - self.at(column - 1, row)) / (2.0 * cell_m);
         let north = (self.at(column, row - 1) - self.at(column, row + 1)) / (2.0 * cell_m);
-        let light = (SUN[2] - east * SUN[0] - north * SUN[1]) / (1.0 + east * east + north * north).sqrt();
-        let light = light.max(0.0) / SUN[2] - 1.0;
-        light * (1.0 + GENTLE) / (1.0 + GENTLE * light.abs())
+        DVec3::new(-east, -north, 1.0).normalize()
     }
 }
 
@@ -66,8 +57,8 @@ pub struct Node {
     pub place: u32,
     /// Metres above the tile's floor.
     pub height_m: f32,
-    /// How much more or less light than level ground it has, -1 to 0.8.
-    pub light: f32,
+    /// The way that it faces: the eastern and the northern part of a vector one long, in 1/32,767.
+    pub facing: [i16; 2],
 }
 
 impl Node {
@@ -78,7 +69,7 @@ impl Node {
     #[must_use]
     pub fn bytes(&self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
-        for (chunk, word) in bytes.chunks_exact_mut(4).zip([self.place, self.height_m.to_bits(), self.light.to_bits()]) {
+        for (chunk, word) in bytes.chunks_exact_mut(4).zip([self.place, self.height_m.to_bits(), pack(self.facing)]) {
             chunk.copy_from_slice(&word.to_le_bytes());
         }
         bytes
@@ -123,7 +114,7 @@ impl Relief {
             Node {
                 place: pack(place(share(column), share(row))),
                 height_m: (samples.at(column, row) - floor_m) as f32,
-                light: samples.light(column, row, cell_m) as f32,
+                facing: (samples.facing(column, row, cell_m).truncate() * f64::from(i16::MAX)).to_array().map(|v| v.round() as i16),
             }
         };
         let at = |fx, fy| place(fx, fy).map(f64::from);
@@ -268,11 +259,12 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn slopes_that_face_the_light_are_light_and_the_others_dark() {
-        let middle = |relief: &Relief| relief.nodes[0].light;
-        assert!(middle(&relief(|_, _| 7.0)).abs() < 1e-6);
-        // It rises to the north-east (y counts southwards): it faces the south-west.
-        assert!(middle(&relief(|x, y| 200.0 * (x - y))) > 0.1);
-        assert!(middle(&relief(|x, y| 200.0 * (y - x))) < -0.1);
+    fn the_ground_faces_away_from_where_it_rises() {
+        let facing = |height: fn(f64, f64) -> f64| relief(height).nodes[0].facing.map(|v| f64::from(v) / 32_767.0);
+        assert_eq!(facing(|_, _| 7.0), [0.0, 0.0]);
+        // It rises by 20 cm a metre to the east and by 10 to the north (y counts southwards), over 1,000 m.
+        let [east, north] = facing(|x, y| 200.0 * x - 100.0 * y);
+        let length = (1.0f64 + 0.04 + 0.01).sqrt();
+        assert!((east + 0.2 / length).abs() < 1e-3 && (north + 0.1 / length).abs() < 1e-3, "{east} {north}");
     }
 }

@@ -33,12 +33,12 @@ fn tallness(top: f32) -> f32 {
 
 // How light a wall is that faces somewhere, of a building so many metres high.
 fn wall_tone(outward: vec2f, paint: Paint, top: f32) -> f32 {
-    let facing = dot(outward, vec2f(-0.80, -0.60)) * 0.5 + 0.5;
-    return (1.0 - frame.haze_reach.w * (1.0 - facing)) * (0.80 + 0.10 * paint.own + 0.55 * tallness(top));
+    let facing = dot(outward, frame.light.xy) * 0.70711 - 0.5;
+    return (1.0 + frame.haze_reach.w * frame.light.w * facing) * (0.80 + 0.10 * paint.own + 0.55 * tallness(top));
 }
 
 fn roof_colour(paint: Paint, top: f32) -> vec3f {
-    return paint.roof * (0.78 + 0.10 * paint.own + 0.85 * tallness(top));
+    return paint.roof * (0.78 + 0.10 * paint.own + frame.roof.a * tallness(top));
 }
 
 // A wall so many metres above its foot; `step` is as many as a pixel is high.

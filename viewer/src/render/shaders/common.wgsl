@@ -27,6 +27,7 @@ struct Frame {
     zenith: vec4f,
     wall_low: vec4f,
     wall_high: vec4f,
+    // a: how much lighter the roofs of tall buildings are.
     roof: vec4f,
     edge: vec4f,
     levels: array<vec4f, 5>,
@@ -48,6 +49,8 @@ struct Frame {
     // What ground in the relief's shadow and in its light fades into; a: how far at most.
     relief_shadow: vec4f,
     relief_light: vec4f,
+    // The way to the light; w: its strength.
+    light: vec4f,
     // The classes of coloured buildings; a of the first: how light their roofs are.
     classes: array<vec4f, 8>,
     styles: array<Style, 15>,
@@ -78,6 +81,11 @@ fn distance_of(position: vec4f) -> f32 {
     // position.w is one over the depth; the ray's length makes a distance of it.
     let screen = (position.xy / frame.viewport.xy * 2.0 - 1.0) * vec2f(1.0, -1.0);
     return length(vec3f(frame.lens.xy + screen * vec2f(frame.right.w, frame.up.w), 1.0)) / position.w;
+}
+
+// How much more (above 0) or less light than level ground a face has, by the way that it faces.
+fn light_on(normal: vec3f) -> f32 {
+    return (max(dot(normal, frame.light.xyz), 0.0) - frame.light.z) * 1.41421 * frame.light.w;
 }
 
 // A colour of the ground in the light of the relief.

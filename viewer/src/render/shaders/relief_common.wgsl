@@ -8,8 +8,19 @@ struct Node {
     place: u32,
     // Metres above the tile's floor.
     height: f32,
-    // How much more or less light than level ground it has.
-    light: f32,
+    // The way that it faces: the eastern and the northern part of a vector one long.
+    facing: u32,
+}
+
+// How much more of the light of gentle slopes is shown than of steep ones: a city's hills are seen as well as its
+// mountains.
+const GENTLE: f32 = 3.0;
+
+// How much more or less light than level ground a node has, -1 to 1.
+fn light_of(node: Node) -> f32 {
+    let aside = unpack2x16snorm(node.facing);
+    let light = light_on(vec3f(aside, sqrt(max(1.0 - dot(aside, aside), 0.0))));
+    return light * (1.0 + GENTLE) / (1.0 + GENTLE * abs(light));
 }
 
 // Height above the tile's floor, and light, at a place in the tile's units.
@@ -27,9 +38,9 @@ fn surface_at(units: vec2f) -> vec2f {
     let b = nodes[select(first + row, first + 1u, t.x >= t.y)];
     let far = max(t.x, t.y);
     let near = min(t.x, t.y);
-    let ha = vec2f(a.height, a.light);
-    let hb = vec2f(b.height, b.light);
-    return ha + far * (hb - ha) + near * (vec2f(c.height, c.light) - hb);
+    let ha = vec2f(a.height, light_of(a));
+    let hb = vec2f(b.height, light_of(b));
+    return ha + far * (hb - ha) + near * (vec2f(c.height, light_of(c)) - hb);
 }
 
 struct GroundCorner {
@@ -57,5 +68,5 @@ fn ground_corner(index: u32) -> GroundCorner {
         }
     }
     let node = nodes[at.y * (cells + 1u) + at.x];
-    return GroundCorner(tile.origin.xyz + vec3f(xy(node.place) * tile.origin.w, node.height - sink), node.light);
+    return GroundCorner(tile.origin.xyz + vec3f(xy(node.place) * tile.origin.w, node.height - sink), light_of(node));
 }

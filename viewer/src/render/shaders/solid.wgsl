@@ -2,8 +2,6 @@
 
 // Metres of a unit of a corner's height.
 const HEIGHT_UNIT: f32 = 0.02;
-// Where the sun of the relief stands.
-const SUN: vec3f = vec3f(-0.566, -0.424, 0.707);
 
 struct FaceVaryings {
     @builtin(position) position: vec4f,
@@ -36,7 +34,6 @@ fn face_vertex(@builtin(vertex_index) index: u32) -> FaceVaryings {
     let relative = tile.origin.xyz + vec3f(at.xy, paint.stands + at.z);
     let looks = vec3u(record.w >> 16u, record.w >> 18u, record.w >> 20u) & vec3u(3u);
     // A roof that turns to the light is lighter, as far as walls differ.
-    let light = clamp(dot(normal, SUN) / SUN.z, 0.0, 1.4);
     var out: FaceVaryings;
     out.position = clip_of(relative);
     out.near = own;
@@ -44,7 +41,7 @@ fn face_vertex(@builtin(vertex_index) index: u32) -> FaceVaryings {
     out.tone = vec2f(wall_tone(normalize(normal.xy + vec2f(1e-6, 0.0)), paint, top), smoothstep(0.2, 0.4, normal.z));
     out.low = paint.low;
     out.high = paint.high;
-    out.roof = roof_colour(paint, top) * (1.0 + frame.haze_reach.w * 0.9 * (light - 1.0));
+    out.roof = roof_colour(paint, top) * (1.0 + frame.haze_reach.w * 0.9 * min(light_on(normal), 0.4));
     out.edges = vec3f(looks) * 0.5 - vec3f(looks == vec3u(1u)) * 0.05;
     return out;
 }
