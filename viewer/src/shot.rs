@@ -379,6 +379,7 @@ fn stats(app: &App, whole_after: Duration, missing: Option<&str>) -> serde_json:
         "solids": picture.stats.solids.load(Ordering::Relaxed),
         "building_classes": world.resource::<Tiles>().classes(),
         "drawings": world.resource::<Drawings>().list.len(),
+        "flows": picture.stats.flows.load(Ordering::Relaxed),
         "markers": markers,
         "markers_by_level": &picture.marker_counts[..5],
         "panels": panels(world.resource::<Scenes>()),

@@ -8,6 +8,7 @@ use crate::{
     nature,
     obstacles::Obstacles,
     parcels::{self, Ground},
+    pipes,
     plan::Plan,
     roads, things,
 };
@@ -50,7 +51,7 @@ impl FromStr for Scale {
     }
 }
 
-/// Generates the city into a store: profile, twelve layers, the elevation grid `terrain` and the
+/// Generates the city into a store: profile, thirteen layers, the elevation grid `terrain` and the
 /// live collection `events`.
 /// `progress` hears the layer, how many items of it are written, and how many there will be.
 ///
@@ -164,6 +165,10 @@ impl City {
             "green" => {
                 let patches = nature::green(plan, areas, &obstacles, grounds, roads);
                 batches(layers::green(&patches), patches.len(), emit)
+            }
+            "pipes" => {
+                let sewers = pipes::sewers(plan, areas, roads);
+                batches(layers::pipes(&sewers), sewers.len(), emit)
             }
             "components" => {
                 let things = things::components(plan, areas, &obstacles, roads, scale.of(30_000, 300_000), core);

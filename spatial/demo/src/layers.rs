@@ -7,6 +7,7 @@ use crate::{
     buildings::Building,
     mesh::Vertex,
     nature::Patch,
+    pipes::Pipe,
     plane::P,
     roads::Road,
     things::Thing,
@@ -26,7 +27,7 @@ const OUTLINES: &str =
 pub(crate) type Row = (&'static str, &'static str, &'static str, CimCategory, Option<&'static str>);
 
 /// All layers, in the order in which they are written.
-pub(crate) const LAYERS: [Row; 12] = [
+pub(crate) const LAYERS: [Row; 13] = [
     ("districts", "行政区", "Districts", CimCategory::SpatiotemporalBase, Some("code")),
     ("streets", "街道（生成）", "Streets (generated)", CimCategory::SpatiotemporalBase, Some("code")),
     ("communities", "社区（生成）", "Communities (generated)", CimCategory::SpatiotemporalBase, Some("code")),
@@ -34,6 +35,7 @@ pub(crate) const LAYERS: [Row; 12] = [
     ("roads", "道路（生成）", "Roads (generated)", CimCategory::SpatiotemporalBase, None),
     ("water", "水系（生成）", "Water (generated)", CimCategory::ResourceSurvey, None),
     ("green", "绿地与农田（生成）", "Green and fields (generated)", CimCategory::ResourceSurvey, None),
+    ("pipes", "排水管道（生成）", "Sewers (generated)", CimCategory::ResourceSurvey, Some("code")),
     ("components", "城市部件（生成）", "City components (generated)", CimCategory::ResourceSurvey, Some("code")),
     ("cameras", "摄像机（生成）", "Cameras (generated)", CimCategory::IotSensing, Some("code")),
     ("sensors", "传感器（生成）", "Sensors (generated)", CimCategory::IotSensing, Some("code")),
@@ -179,6 +181,24 @@ pub(crate) fn roads(roads: &[Road]) -> impl Iterator<Item = Result<NewFeature, D
             Value::Integer(r.lanes),
             Value::Number(r.width),
             Value::Boolean(r.bridge),
+        ];
+        fields.feature(&Geometry::LineString(line), values)
+    })
+}
+
+/// Sewers, each drawn the way that it flows.
+pub(crate) fn pipes(pipes: &[Pipe]) -> impl Iterator<Item = Result<NewFeature, DemoError>> + '_ {
+    let fields = Fields::new(["code", "kind", "name", "diameter_mm", "from_m", "to_m", "road"]);
+    pipes.iter().map(move |p| {
+        let line = LineString(p.line.iter().map(|&p| coord(p)).collect());
+        let values = [
+            text(&p.code),
+            text(p.kind),
+            text(&p.name),
+            Value::Integer(p.diameter_mm),
+            Value::Number(p.from_m),
+            Value::Number(p.to_m),
+            optional(p.road.as_ref()),
         ];
         fields.feature(&Geometry::LineString(line), values)
     })

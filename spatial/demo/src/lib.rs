@@ -25,6 +25,7 @@ mod names;
 mod nature;
 mod obstacles;
 mod parcels;
+mod pipes;
 mod plan;
 mod plane;
 #[cfg(test)]

@@ -347,6 +347,28 @@ fn the_main_network_hangs_together() {
 }
 
 #[test]
+fn sewers_fall_the_way_that_they_are_drawn_and_lie_under_main_roads() {
+    let City { plan, areas, roads, .. } = city();
+    let sewers = crate::pipes::sewers(plan, areas, roads);
+    let main = || roads.iter().filter(|r| matches!(r.class, "trunk" | "primary" | "secondary"));
+    let under: FxHashSet<[u64; 2]> = main().flat_map(|r| &r.line).map(|p| [p.x.to_bits(), p.y.to_bits()]).collect();
+    let ground = |p: P| {
+        let (longitude, latitude) = p.to_degrees();
+        crate::terrain_height(longitude, latitude)
+    };
+    let mut codes = FxHashSet::default();
+    for pipe in &sewers {
+        assert!(pipe.from_m > pipe.to_m, "{}", pipe.code);
+        assert!(pipe.line.iter().all(|p| under.contains(&[p.x.to_bits(), p.y.to_bits()])), "{}", pipe.code);
+        assert!(ground(pipe.line[0]) > pipe.from_m && codes.insert(&pipe.code), "{}", pipe.code);
+    }
+    assert!((1_000..20_000).contains(&sewers.len()), "{}", sewers.len());
+    // A stretch goes on where the one before it ends, and no higher unless it is lifted.
+    let joined = sewers.windows(2).filter(|w| w[0].line[w[0].line.len() - 1] == w[1].line[0] && w[0].to_m >= w[1].from_m);
+    assert!(joined.count() > sewers.len() / 4);
+}
+
+#[test]
 fn the_plain_is_flat_and_the_north_has_hills() {
     for (lon, lat) in [(117.2, 39.12), (117.7, 39.0), (116.95, 38.9), (117.3, 39.7)] {
         assert!((0.0..=12.0).contains(&crate::terrain_height(lon, lat)));

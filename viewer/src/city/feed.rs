@@ -211,6 +211,10 @@ fn plan_layers(document: &CityDocument, scenes: &Scenes, city: &mut City) -> Vec
         None => {
             for c in document.collections.iter().filter(|c| c.kind == "layer") {
                 let Some(role) = area_role(&c.id).or_else(|| Role::of_collection(&c.id, &c.geometry_type)) else { continue };
+                // Pipes lie under the streets: only a scene about them shows them.
+                if role == Role::Pipe {
+                    continue;
+                }
                 // Second-level areas are many and fine: from afar they would only be noise.
                 let level_min = if role == Role::SubArea { 12 } else { 0 };
                 layers.push(plan_layer(c, role, level_min));
@@ -227,13 +231,25 @@ fn plan_layers(document: &CityDocument, scenes: &Scenes, city: &mut City) -> Vec
             },
         }
     }
+    for flow in scenes.current().flows.iter().map(toml::Spanned::get_ref) {
+        let Some(c) = find(&flow.collection) else {
+            city.complain(format!("场景要求流向的图层“{}”不在城市中", flow.collection));
+            continue;
+        };
+        if !layers.iter().any(|layer| layer.collection == c.id) {
+            layers.push(plan_layer(c, Role::of_collection(&c.id, &c.geometry_type).unwrap_or(Role::Outline), 0));
+        }
+        if let Some(layer) = layers.iter_mut().find(|layer| layer.collection == c.id) {
+            layer.flow = Some(flow.clone());
+        }
+    }
     layers.retain(|layer: &LayerPlan| !scenes.hidden().contains(&layer.collection));
     layers
 }
 
 fn plan_layer(c: &CollectionDocument, role: Role, level_min: u8) -> LayerPlan {
     let solids = (role == Role::Building && c.solids > 0).then_some(c.revision);
-    LayerPlan { collection: c.id.clone(), role, extent: c.extent, level_min, solids }
+    LayerPlan { collection: c.id.clone(), role, extent: c.extent, level_min, solids, flow: None }
 }
 
 fn home_of(document: &CityDocument, plane: CityPlane, extent: [f64; 4], size: UVec2) -> Orbit {

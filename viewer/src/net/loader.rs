@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     geo::{CityPlane, TileId},
-    tiles::{LayerInput, Role, TileBuilder, TileGeometry},
+    tiles::{Flow, LayerInput, Role, TileBuilder, TileGeometry},
 };
 use std::{
     sync::{
@@ -40,6 +40,8 @@ pub struct LayerPlan {
     pub level_min: u8,
     /// The version whose solids stand for its footprints from near.
     pub solids: Option<u64>,
+    /// What flows along its lines.
+    pub flow: Option<Flow>,
 }
 
 /// What every tile of a city is made of.
@@ -144,7 +146,8 @@ fn load(server: &Server, (heights, solids): &(HeightTiles, SolidTiles), tile: Ti
                     Ok(solids) => solids.unwrap_or_default(),
                     Err(error) => return TileOutcome { tile, plane: plan.plane, result: Err(error), faults },
                 };
-                let input = LayerInput { collection: &layer.collection, role: layer.role, bytes: &bytes, solids: &solids };
+                let (role, flow) = (layer.role, layer.flow.as_ref());
+                let input = LayerInput { collection: &layer.collection, role, bytes: &bytes, solids: &solids, flow };
                 if let Err(error) = builder.add(&input) {
                     faults.push(format!("{path}: {error}"));
                 }

@@ -9,8 +9,9 @@ use bevy::{
     core_pipeline::core_3d::CORE_3D_DEPTH_FORMAT,
     render::{
         render_resource::{
-            CommandEncoder, Extent3d, LoadOp, Operations, RenderPassColorAttachment, RenderPassDepthStencilAttachment, StoreOp, Texture,
-            TextureDescriptor, TextureDimension, TextureFormat, TextureUsages, TextureView, TextureViewDescriptor,
+            BindGroup, BindGroupEntries, BindGroupLayout, CommandEncoder, Extent3d, LoadOp, Operations, RenderPassColorAttachment,
+            RenderPassDepthStencilAttachment, StoreOp, Texture, TextureDescriptor, TextureDimension, TextureFormat, TextureUsages,
+            TextureView, TextureViewDescriptor,
         },
         renderer::RenderDevice,
     },
@@ -25,6 +26,8 @@ pub(super) struct Backdrop {
     view: TextureView,
     /// What is drawn on if a pixel has several samples.
     sampled: Option<TextureView>,
+    /// To read it while a frame is drawn.
+    pub(super) group: BindGroup,
     depth: TextureView,
     /// The depth of a frame, which has one sample a pixel.
     frame_depth: TextureView,
@@ -33,7 +36,7 @@ pub(super) struct Backdrop {
 
 impl Backdrop {
     /// Nothing is drawn on it yet.
-    pub(super) fn new(size: Extent3d, samples: u32, device: &RenderDevice) -> Self {
+    pub(super) fn new(size: Extent3d, samples: u32, layout: &BindGroupLayout, device: &RenderDevice) -> Self {
         let texture = |label, format, samples, usage| {
             device.create_texture(&TextureDescriptor {
                 label: Some(label),
@@ -48,7 +51,7 @@ impl Backdrop {
         };
         let view = |texture: &Texture| texture.create_view(&TextureViewDescriptor::default());
         let drawn_on = |label, format: TextureFormat| view(&texture(label, format, samples, TextureUsages::empty()));
-        let picture = texture("citywall backdrop", COLOUR_FORMAT, 1, TextureUsages::COPY_SRC);
+        let picture = texture("citywall backdrop", COLOUR_FORMAT, 1, TextureUsages::COPY_SRC | TextureUsages::TEXTURE_BINDING);
         let depth = drawn_on("citywall backdrop depth", CORE_3D_DEPTH_FORMAT);
         // Nothing of the backdrop's depth is kept: with one sample a frame draws on the same.
         let frame_depth = if samples == 1 {
@@ -56,10 +59,12 @@ impl Backdrop {
         } else {
             view(&texture("citywall frame depth", CORE_3D_DEPTH_FORMAT, 1, TextureUsages::empty()))
         };
+        let picture_view = view(&picture);
         Self {
             size,
             samples,
-            view: view(&picture),
+            group: device.create_bind_group("citywall backdrop", layout, &BindGroupEntries::single(&picture_view)),
+            view: picture_view,
             picture,
             sampled: (samples > 1).then(|| drawn_on("citywall backdrop samples", COLOUR_FORMAT)),
             depth,

@@ -83,6 +83,7 @@ impl FrameUniform {
         put(scheme.relief_light);
         let [east, north, high] = light.from;
         put([east, north, high, light.strength]);
+        put(scheme.flow);
         for at in 0..CLASSES_MAX {
             let [red, green, blue] = classes.get(at).copied().unwrap_or_default();
             put([red, green, blue, scheme.class_roof]);

@@ -50,7 +50,7 @@ pub(super) struct GpuTile {
     pub(super) group: BindGroup,
     /// Of its buildings.
     states: Buffer,
-    records: [Range<u32>; 5],
+    records: [Range<u32>; 6],
     pub(super) buildings: u32,
     solids: u32,
 }
@@ -106,6 +106,8 @@ pub(super) struct GpuCity {
     pub(super) tiles: FxHashMap<TileId, GpuTile>,
     /// The tiles of this frame.
     pub(super) draw: Vec<TileId>,
+    /// Segments in them along which something flows.
+    pub(super) flows: u32,
     /// What is drawn by hand; their uniforms follow those of the tiles.
     pub(super) drawings: Vec<GpuTile>,
     /// The city as it stands.
@@ -191,7 +193,7 @@ pub(super) fn prepare(
     if let Some(size) = views.iter().next().map(|view| view.main_texture().size())
         && !city.backdrop.as_ref().is_some_and(|backdrop| backdrop.fits(size, samples))
     {
-        city.backdrop = Some(Backdrop::new(size, samples, &device));
+        city.backdrop = Some(Backdrop::new(size, samples, &cache.get_bind_group_layout(&layouts.backdrop), &device));
     }
     if let (Some(backdrop), true) = (&city.backdrop, is_other) {
         backdrop.expire();
@@ -224,6 +226,7 @@ pub(super) fn prepare(
         queue.write_buffer(buffer, 0, &offsets);
     }
 
+    // A flow's segments are lines as well.
     let quads_of = |t: &GpuTile| t.ground_quads().max(t.records(DrawKind::Line).len() as u32).max(t.records(DrawKind::Wall).len() as u32);
     let tile_quads = city.tiles.values().chain(&city.drawings).map(quads_of).max();
     let quads = tile_quads.max(picture.marker_counts.iter().max().map(|n| n * 2)).unwrap_or(0).max(1);
@@ -251,6 +254,8 @@ pub(super) fn prepare(
     stats.tiles.store(city.draw.len() as u32, Ordering::Relaxed);
     stats.buildings.store(city.draw.iter().filter_map(|t| city.tiles.get(t)).map(|t| t.buildings).sum(), Ordering::Relaxed);
     stats.solids.store(city.draw.iter().filter_map(|t| city.tiles.get(t)).map(|t| t.solids).sum(), Ordering::Relaxed);
+    city.flows = city.draw.iter().filter_map(|t| city.tiles.get(t)).map(|t| t.records(DrawKind::Flow).len() as u32).sum();
+    stats.flows.store(city.flows, Ordering::Relaxed);
     let drawn = city.draw.iter().filter_map(|t| city.tiles.get(t));
     let records =
         drawn.flat_map(|t| [DrawKind::Face, DrawKind::Wall, DrawKind::Roof].map(|kind| t.records(kind).len() as u64)).sum::<u64>();

@@ -37,6 +37,12 @@ pub enum Glyph {
     Cross = 6,
     /// A vehicle: an arrow in the direction of its way.
     Arrow = 7,
+    /// A hexagon.
+    Hexagon = 8,
+    /// A drop.
+    Drop = 9,
+    /// Three bars on one foot.
+    Bars = 10,
 }
 
 /// A marker as the GPU has it.

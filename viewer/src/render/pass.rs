@@ -73,17 +73,13 @@ pub(super) fn city_pass(city: Res<GpuCity>, cache: Res<PipelineCache>, mut ctx: 
     for (kind, pipeline) in [
         (DrawKind::Fill, pipelines.fill),
         (DrawKind::Line, pipelines.line),
+        (DrawKind::Flow, pipelines.mark),
         (DrawKind::Wall, pipelines.wall),
         (DrawKind::Roof, pipelines.roof),
         (DrawKind::Face, pipelines.face),
     ] {
-        if !set(&mut pass, &cache, pipeline) {
-            continue;
-        }
-        for (at, tile) in city.draw.iter().enumerate() {
-            if let Some(gpu) = city.tiles.get(tile) {
-                draw_records(&mut pass, gpu, kind, offsets, at);
-            }
+        if set(&mut pass, &cache, pipeline) {
+            draw_tiles(&mut pass, &city, kind, offsets);
         }
     }
 }
@@ -99,6 +95,9 @@ pub(super) fn happening_pass(view: ViewQuery<&ViewTarget>, city: Res<GpuCity>, c
         }
         colour
     };
+    if is_there && city.flows > 0 {
+        flow_pass(&city, &cache, &mut ctx, attachment());
+    }
     if is_there && city.has_relief {
         overlay_pass(&city, &cache, &mut ctx, attachment());
     }
@@ -142,6 +141,29 @@ pub(super) fn happening_pass(view: ViewQuery<&ViewTarget>, city: Res<GpuCity>, c
                 pass.draw_indexed(0..markers.count * quads * 6, 0, 0..1);
             }
         }
+    }
+}
+
+/// Draws what flows along the lines that are seen on the backdrop.
+fn flow_pass(city: &GpuCity, cache: &PipelineCache, ctx: &mut RenderContext, colour: RenderPassColorAttachment<'_>) {
+    let (Some(pipelines), Some(frame), Some(offsets), Some(quads), Some(backdrop)) =
+        (&city.pipelines, &city.frame_group, &city.offsets_group, &city.quads, &city.backdrop)
+    else {
+        return;
+    };
+    let mut pass = ctx.begin_tracked_render_pass(RenderPassDescriptor {
+        label: Some("citywall flow"),
+        color_attachments: &[Some(colour)],
+        depth_stencil_attachment: None,
+        timestamp_writes: None,
+        occlusion_query_set: None,
+        multiview_mask: None,
+    });
+    pass.set_bind_group(0, frame, &[]);
+    pass.set_bind_group(3, &backdrop.group, &[]);
+    pass.set_index_buffer(quads.slice(..), IndexFormat::Uint32);
+    if set(&mut pass, cache, pipelines.flow) {
+        draw_tiles(&mut pass, city, DrawKind::Flow, offsets);
     }
 }
 
@@ -216,6 +238,13 @@ fn draw_grounds<'w>(
             pass.set_bind_group(groups[1], offsets, &[(at as u64 * TILE_STRIDE) as u32]);
             pass.draw_indexed(0..quads * 6, 0, 0..1);
         }
+    }
+}
+
+/// Draws the records of a kind of every tile.
+fn draw_tiles<'w>(pass: &mut TrackedRenderPass<'w>, city: &'w GpuCity, kind: DrawKind, offsets: &'w BindGroup) {
+    for (at, gpu) in city.draw.iter().enumerate().filter_map(|(at, tile)| Some((at, city.tiles.get(tile)?))) {
+        draw_records(pass, gpu, kind, offsets, at);
     }
 }
 

@@ -26,6 +26,8 @@ pub struct PictureStats {
     pub solids: AtomicU32,
     /// Bytes that their walls, roofs and faces take on the GPU.
     pub building_bytes: AtomicU64,
+    /// Segments drawn along which something flows.
+    pub flows: AtomicU32,
     /// Markers drawn.
     pub markers: AtomicU32,
     /// True once every pipeline is compiled.

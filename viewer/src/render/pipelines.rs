@@ -7,10 +7,10 @@ use bevy::{
     core_pipeline::core_3d::CORE_3D_DEPTH_FORMAT,
     prelude::Resource,
     render::render_resource::{
-        BindGroupLayoutDescriptor, BindGroupLayoutEntries, BlendState, CachedComputePipelineId, CachedPipelineState,
-        CachedRenderPipelineId, ColorTargetState, ColorWrites, CompareFunction, ComputePipelineDescriptor, DepthBiasState,
-        DepthStencilState, Face, FragmentState, MultisampleState, PipelineCache, PrimitiveState, RenderPipelineDescriptor, ShaderStages,
-        StencilState, TextureFormat, TextureSampleType, VertexState,
+        BindGroupLayoutDescriptor, BindGroupLayoutEntries, BlendComponent, BlendFactor, BlendOperation, BlendState,
+        CachedComputePipelineId, CachedPipelineState, CachedRenderPipelineId, ColorTargetState, ColorWrites, CompareFunction,
+        ComputePipelineDescriptor, DepthBiasState, DepthStencilState, Face, FragmentState, MultisampleState, PipelineCache, PrimitiveState,
+        RenderPipelineDescriptor, ShaderStages, StencilState, TextureFormat, TextureSampleType, VertexState,
         binding_types::{storage_buffer_read_only_sized, storage_buffer_sized, texture_2d, uniform_buffer_sized},
     },
     shader::Shader,
@@ -25,12 +25,13 @@ const MARKER_COMMON: &str = include_str!("shaders/marker_common.wgsl");
 
 const BUILDING_COMMON: &str = include_str!("shaders/building_common.wgsl");
 const RELIEF_COMMON: &str = include_str!("shaders/relief_common.wgsl");
+const LINE_COMMON: &str = include_str!("shaders/line_common.wgsl");
 const WINDOW: &str = include_str!("shaders/window.wgsl");
 
 /// The shaders by name: what each has in common with others, and its own text.
-pub(super) const SOURCES: [(&str, &[&str]); 9] = [
+pub(super) const SOURCES: [(&str, &[&str]); 10] = [
     ("sky", &[include_str!("shaders/sky.wgsl")]),
-    ("ground", &[RELIEF_COMMON, WINDOW, include_str!("shaders/ground.wgsl")]),
+    ("ground", &[RELIEF_COMMON, WINDOW, LINE_COMMON, include_str!("shaders/ground.wgsl")]),
     ("building", &[BUILDING_COMMON, include_str!("shaders/building.wgsl")]),
     ("overlay", &[RELIEF_COMMON, include_str!("shaders/overlay.wgsl")]),
     ("marker", &[MARKER_COMMON, WINDOW, include_str!("shaders/marker.wgsl")]),
@@ -38,6 +39,7 @@ pub(super) const SOURCES: [(&str, &[&str]); 9] = [
     ("heat", &[MARKER_COMMON, include_str!("shaders/heat.wgsl")]),
     ("relief", &[RELIEF_COMMON, include_str!("shaders/relief.wgsl")]),
     ("solid", &[BUILDING_COMMON, include_str!("shaders/solid.wgsl")]),
+    ("flow", &[RELIEF_COMMON, WINDOW, LINE_COMMON, include_str!("shaders/flow.wgsl")]),
 ];
 
 /// A shader's whole text.
@@ -64,6 +66,9 @@ pub(super) struct Pipelines {
     pub(super) above: CachedRenderPipelineId,
     pub(super) fill: CachedRenderPipelineId,
     pub(super) line: CachedRenderPipelineId,
+    /// Marks on the backdrop where lines are seen along which something flows, and what flows there on the frame.
+    pub(super) mark: CachedRenderPipelineId,
+    pub(super) flow: CachedRenderPipelineId,
     pub(super) wall: CachedRenderPipelineId,
     pub(super) roof: CachedRenderPipelineId,
     /// The faces of solids.
@@ -95,6 +100,8 @@ pub(super) struct Layouts {
     pub(super) cells: BindGroupLayoutDescriptor,
     /// The sums of density, to draw.
     pub(super) sums: BindGroupLayoutDescriptor,
+    /// The backdrop, to read.
+    pub(super) backdrop: BindGroupLayoutDescriptor,
 }
 
 impl Layouts {
@@ -142,6 +149,10 @@ impl Layouts {
                     (storage_buffer_read_only_sized(false, marker_size), storage_buffer_sized(false, NonZeroU64::new(16))),
                 ),
             ),
+            backdrop: BindGroupLayoutDescriptor::new(
+                "citywall backdrop",
+                &BindGroupLayoutEntries::single(ShaderStages::FRAGMENT, texture_2d(TextureSampleType::Float { filterable: false })),
+            ),
             sums: BindGroupLayoutDescriptor::new(
                 "citywall density",
                 &BindGroupLayoutEntries::single(ShaderStages::FRAGMENT, storage_buffer_read_only_sized(false, NonZeroU64::new(4))),
@@ -151,7 +162,7 @@ impl Layouts {
 }
 
 /// The size of the frame's uniform.
-pub(super) const FRAME_BYTES: u64 = (16 + 4 * (15 + 5 + 8 + 3 + 8 + 2 * 15)) * 4;
+pub(super) const FRAME_BYTES: u64 = (16 + 4 * (16 + 5 + 8 + 3 + 8 + 2 * 16)) * 4;
 /// The size of a tile's uniform.
 pub(super) const TILE_BYTES: u64 = 12 * 4;
 
@@ -160,6 +171,8 @@ pub(super) const TILE_BYTES: u64 = 12 * 4;
 enum On {
     /// On the backdrop, in the order of its draws, where relief does not hide it.
     Ground,
+    /// The same, and all that it does is to take opacity away.
+    Mark,
     /// On the backdrop, by depth.
     Standing,
     /// On the frame, over the backdrop.
@@ -173,16 +186,30 @@ enum On {
 
 impl On {
     fn is_backdrop(self) -> bool {
-        matches!(self, Self::Ground | Self::Standing)
+        matches!(self, Self::Ground | Self::Mark | Self::Standing)
     }
 
     /// Whether its depth is asked and written; `None` without depth.
     fn depth(self) -> Option<bool> {
         match self {
-            Self::Ground | Self::FrameGround => Some(false),
+            Self::Ground | Self::Mark | Self::FrameGround => Some(false),
             Self::Standing | Self::FrameDepth => Some(true),
             Self::Frame | Self::Window => None,
         }
+    }
+
+    fn writes(self) -> ColorWrites {
+        match self {
+            Self::FrameDepth => ColorWrites::empty(),
+            Self::Mark => ColorWrites::ALPHA,
+            _ => ColorWrites::ALL,
+        }
+    }
+
+    fn blend(self) -> BlendState {
+        let fade =
+            BlendComponent { src_factor: BlendFactor::Zero, dst_factor: BlendFactor::OneMinusSrcAlpha, operation: BlendOperation::Add };
+        if self == Self::Mark { BlendState { color: fade, alpha: fade } } else { BlendState::ALPHA_BLENDING }
     }
 }
 
@@ -190,43 +217,51 @@ impl Pipelines {
     pub(super) fn queue(cache: &PipelineCache, shaders: &Shaders, layouts: &Layouts, quality: Quality) -> Self {
         let ground = vec![layouts.frame.clone(), layouts.records.clone(), layouts.tile.clone()];
         let only_frame = vec![layouts.frame.clone()];
+        let flows = vec![layouts.frame.clone(), layouts.records.clone(), layouts.tile.clone(), layouts.backdrop.clone()];
         let over = vec![layouts.frame.clone(), layouts.sums.clone()];
         let over_relief = vec![layouts.frame.clone(), layouts.sums.clone(), layouts.records.clone(), layouts.tile.clone()];
         let markers = vec![layouts.frame.clone(), layouts.markers.clone()];
-        let queue =
-            |name: &'static str, shader: usize, entry: &str, layout: &Vec<BindGroupLayoutDescriptor>, on: On, cull: bool, blend: bool| {
-                let entry_point = |stage: &str| -> Option<Cow<'static, str>> {
-                    Some(if entry.is_empty() { stage.to_owned() } else { format!("{entry}_{stage}") }.into())
-                };
-                cache.queue_render_pipeline(RenderPipelineDescriptor {
-                    label: Some(name.into()),
-                    layout: layout.clone(),
-                    vertex: VertexState { shader: shaders.0[shader].clone(), entry_point: entry_point("vertex"), ..Default::default() },
-                    fragment: Some(FragmentState {
-                        shader: shaders.0[shader].clone(),
-                        entry_point: entry_point("fragment"),
-                        targets: vec![Some(ColorTargetState {
-                            format: if on == On::Window { WINDOW_FORMAT } else { COLOUR_FORMAT },
-                            blend: blend.then_some(BlendState::ALPHA_BLENDING),
-                            write_mask: if on == On::FrameDepth { ColorWrites::empty() } else { ColorWrites::ALL },
-                        })],
-                        ..Default::default()
-                    }),
-                    primitive: PrimitiveState { cull_mode: cull.then_some(Face::Back), ..Default::default() },
-                    depth_stencil: on.depth().map(|is_written| DepthStencilState {
-                        format: CORE_3D_DEPTH_FORMAT,
-                        depth_write_enabled: Some(is_written),
-                        depth_compare: Some(CompareFunction::GreaterEqual),
-                        stencil: StencilState::default(),
-                        bias: DepthBiasState::default(),
-                    }),
-                    multisample: MultisampleState {
-                        count: if on.is_backdrop() { quality.msaa.samples() } else { 1 },
-                        ..Default::default()
-                    },
-                    ..Default::default()
-                })
+        let queue_as = |name: &'static str,
+                        shader: usize,
+                        entries: [&str; 2],
+                        layout: &Vec<BindGroupLayoutDescriptor>,
+                        on: On,
+                        cull: bool,
+                        blend: bool| {
+            let entry_point = |entry: &str, stage: &str| -> Option<Cow<'static, str>> {
+                Some(if entry.is_empty() { stage.to_owned() } else { format!("{entry}_{stage}") }.into())
             };
+            cache.queue_render_pipeline(RenderPipelineDescriptor {
+                label: Some(name.into()),
+                layout: layout.clone(),
+                vertex: VertexState {
+                    shader: shaders.0[shader].clone(),
+                    entry_point: entry_point(entries[0], "vertex"),
+                    ..Default::default()
+                },
+                fragment: Some(FragmentState {
+                    shader: shaders.0[shader].clone(),
+                    entry_point: entry_point(entries[1], "fragment"),
+                    targets: vec![Some(ColorTargetState {
+                        format: if on == On::Window { WINDOW_FORMAT } else { COLOUR_FORMAT },
+                        blend: blend.then(|| on.blend()),
+                        write_mask: on.writes(),
+                    })],
+                    ..Default::default()
+                }),
+                primitive: PrimitiveState { cull_mode: cull.then_some(Face::Back), ..Default::default() },
+                depth_stencil: on.depth().map(|is_written| DepthStencilState {
+                    format: CORE_3D_DEPTH_FORMAT,
+                    depth_write_enabled: Some(is_written),
+                    depth_compare: Some(CompareFunction::GreaterEqual),
+                    stencil: StencilState::default(),
+                    bias: DepthBiasState::default(),
+                }),
+                multisample: MultisampleState { count: if on.is_backdrop() { quality.msaa.samples() } else { 1 }, ..Default::default() },
+                ..Default::default()
+            })
+        };
+        let queue = |name, shader, entry, layout: &_, on, cull, blend| queue_as(name, shader, [entry; 2], layout, on, cull, blend);
         let compute = |name: &'static str, shader: usize, entry: &'static str| {
             cache.queue_compute_pipeline(ComputePipelineDescriptor {
                 label: Some(name.into()),
@@ -242,6 +277,8 @@ impl Pipelines {
             above: queue("citywall relief from above", 7, "above", &ground, On::Window, false, false),
             fill: queue("citywall fill", 1, "fill", &ground, On::Ground, false, false),
             line: queue("citywall line", 1, "line", &ground, On::Ground, false, true),
+            mark: queue_as("citywall flow mark", 9, ["flow", "mark"], &ground, On::Mark, false, true),
+            flow: queue("citywall flow", 9, "flow", &flows, On::Frame, false, true),
             wall: queue("citywall wall", 2, "wall", &ground, On::Standing, true, false),
             roof: queue("citywall roof", 2, "roof", &ground, On::Standing, true, false),
             face: queue("citywall face", 8, "face", &ground, On::Standing, true, false),
@@ -260,7 +297,7 @@ impl Pipelines {
 
     /// The states of all.
     fn states<'a>(&'a self, cache: &'a PipelineCache) -> impl Iterator<Item = &'a CachedPipelineState> {
-        let city = [self.sky, self.relief, self.above, self.fill, self.line, self.wall, self.roof, self.face];
+        let city = [self.sky, self.relief, self.above, self.fill, self.line, self.mark, self.flow, self.wall, self.roof, self.face];
         let over = [self.overlay, self.relief_depth, self.relief_overlay, self.rest_overlay, self.tint, self.stroke, self.foot, self.head];
         let count = [self.count, self.splat];
         city.into_iter()

@@ -1,7 +1,10 @@
 //! A scene: a TOML file that says what a wall shows.
 
 use super::{PanelKind, SceneAlarm, SceneColour, ScenePanel, SchemeName, Side};
-use crate::{render::Glyph, tiles::Role};
+use crate::{
+    render::Glyph,
+    tiles::{Flow, Role},
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::{collections::BTreeMap, path::Path};
@@ -29,6 +32,10 @@ pub struct Scene {
     /// Things that are marked where they are.
     #[schemars(with = "Vec<SceneMarkers>")]
     pub markers: Vec<Spanned<SceneMarkers>>,
+    /// What flows along the lines of layers.
+    #[serde(rename = "flow")]
+    #[schemars(with = "Vec<Flow>")]
+    pub flows: Vec<Spanned<Flow>>,
     /// Which incidents are shown.
     pub incidents: SceneIncidents,
     /// Which vehicles and devices of the live collections are shown.
@@ -217,6 +224,11 @@ impl Scene {
             && let Some(what) = colour.get_ref().fault()
         {
             return Err(fault(colour.span().start, &what));
+        }
+        for flow in &scene.flows {
+            if let Some(what) = flow.get_ref().fault() {
+                return Err(fault(flow.span().start, &what));
+            }
         }
         for panel in scene.panels.iter().flatten() {
             if let Some(what) = panel.get_ref().fault() {

@@ -76,6 +76,8 @@ pub struct Scheme {
     pub ramp: [[f32; 3]; 2],
     /// How light the roofs of coloured buildings are, a share of their class's colour.
     pub class_roof: f32,
+    /// What flows along lines, and how strongly it is shown.
+    pub flow: [f32; 4],
     /// Density: lightness alone tells more from less.
     pub heat: [f32; 3],
     /// Text.
@@ -229,6 +231,7 @@ impl Scheme {
                 line(0x7fa0c4, 0.55, 10.0, (1.4, 2.0), 0.0),
                 line(0xe9f0f8, 0.95, 1.0, (2.6, 2.6), 0.0),
                 line(0xe9f0f8, 0.14, 0.0, (0.0, 0.0), 0.0),
+                line(0x4e7f86, 0.80, 4.0, (1.3, 4.0), 0.4),
             ],
             levels: [rgb(0xc3cfdd), rgb(0xff4d45), rgb(0xff962e), rgb(0xf7d23e), rgb(0x3f8cff)],
             things: rgb(0x9fb6c9),
@@ -236,6 +239,7 @@ impl Scheme {
             series: [rgb(0x5fb3a1), rgb(0xa99bd6), rgb(0xdfe7ef), rgb(0x6f8296), rgb(0xc79cb8), rgb(0x8fae7a)],
             ramp: [rgb(0x2b4a54), rgb(0xd6f0e8)],
             class_roof: 0.80,
+            flow: rgba(0xe4f1f6, 0.90),
             heat: rgb(0xd9cfe8),
             ink: rgb(0xe9f0f8),
             ink_soft: rgb(0xa9bacd),
@@ -254,12 +258,12 @@ impl Scheme {
             zenith: rgb(0xd3e0ee),
             wall_low: rgb(0xb9c1cb),
             wall_high: rgb(0xd6dbe2),
-            roof: rgb(0xe4e8ee),
-            roof_height: 0.30,
+            roof: rgb(0xfafbfd),
+            roof_height: 0.26,
             has_sun: true,
             edge: rgba(0x8d98a6, 0.55),
             foot_glow: -0.10,
-            facing: 0.34,
+            facing: 0.30,
             relief_shadow: rgba(0x64778f, 0.62),
             relief_light: rgba(0xffffff, 0.55),
             styles: [
@@ -278,6 +282,7 @@ impl Scheme {
                 line(0x5f7590, 0.80, 10.0, (1.5, 2.4), 0.0),
                 line(0x142033, 0.95, 1.0, (2.6, 2.6), 0.0),
                 line(0x142033, 0.12, 0.0, (0.0, 0.0), 0.0),
+                line(0x5b8d92, 0.90, 4.0, (1.5, 4.0), 0.4),
             ],
             levels: [rgb(0x5b6878), rgb(0xd4261f), rgb(0xe06a00), rgb(0xd9a800), rgb(0x1c62d6)],
             things: rgb(0x44566c),
@@ -285,6 +290,7 @@ impl Scheme {
             series: [rgb(0x2a8573), rgb(0x6a57a5), rgb(0x2b3c52), rgb(0x8a98a8), rgb(0x94567f), rgb(0x5f7f45)],
             ramp: [rgb(0xcadbd6), rgb(0x1d5a50)],
             class_roof: 1.05,
+            flow: rgba(0x1f4757, 0.85),
             heat: rgb(0x5b4a78),
             ink: rgb(0x142033),
             ink_soft: rgb(0x41526a),

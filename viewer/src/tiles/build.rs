@@ -2,6 +2,7 @@
 
 use super::{
     drape, faces,
+    flow::{CLASS_KEYS, Flow, FlowReader, Flowing},
     geometry::{DrawKind, NO_NUMBER, Record, TileGeometry, pack},
     mvt::{self, Feature, MvtError, Paths, Shape},
     relief::{self, Relief, Samples},
@@ -45,6 +46,8 @@ pub struct LayerInput<'a> {
     pub bytes: &'a [u8],
     /// Solids of its buildings, which are drawn instead of their footprints.
     pub solids: &'a [Arc<Solids>],
+    /// What flows along its lines.
+    pub flow: Option<&'a Flow>,
 }
 
 /// Builds one tile, layer after layer.
@@ -57,6 +60,7 @@ pub struct TileBuilder {
     faces: Vec<Record>,
     fills: Vec<Record>,
     lines: Vec<Record>,
+    flowing: Flowing,
     walls: Vec<Record>,
     roofs: Vec<Record>,
     buildings: u32,
@@ -96,6 +100,7 @@ impl TileBuilder {
             faces: Vec::new(),
             fills: Vec::new(),
             lines: Vec::new(),
+            flowing: Flowing::default(),
             walls: Vec::new(),
             roofs: Vec::new(),
             buildings: 0,
@@ -124,7 +129,8 @@ impl TileBuilder {
             let ground = layer.key("ground_height").or_else(|| layer.key("base_height"));
             let id = layer.key("_id");
             let part = input.role.is_coloured().then(|| self.table.begin(&layer));
-            let class = ["fclass", "class", "highway", "kind", "level"].into_iter().find_map(|k| layer.key(k));
+            let class = CLASS_KEYS.into_iter().find_map(|k| layer.key(k));
+            let flow = input.flow.map(|flow| FlowReader::new(flow, &layer));
             for feature in layer.features() {
                 let feature = feature?;
                 let mut paths = std::mem::take(&mut self.scratch.paths);
@@ -156,9 +162,14 @@ impl TileBuilder {
                         }
                         (role, Shape::Line) => {
                             let style = role.line(feature.attribute(class));
+                            let way = flow.as_ref().and_then(|flow| flow.way(&feature, style));
                             for path in paths.iter() {
+                                let first = self.lines.len();
                                 for pair in path.windows(2) {
                                     self.segment(pair[0], pair[1], extent, style, false);
+                                }
+                                if let Some(way) = way {
+                                    self.flowing.add(&self.lines[first..], way);
                                 }
                             }
                         }
@@ -187,17 +198,19 @@ impl TileBuilder {
             self.fills = drape::areas(&self.fills, relief);
             self.lines = drape::lines(&self.lines, relief);
         }
+        let mut flows = self.flowing.records(self.relief.as_ref(), f64::from(i16::MAX) / SPAN);
         self.fills.sort_by_key(|fill| match style_of(fill) {
             // Colours lie over land and green, and water over them.
             id::TINT => (id::GREEN, 1),
             style => (style, 0),
         });
         self.lines.sort_by_key(|r| r[2]);
-        let counts = [&self.faces, &self.fills, &self.lines, &self.walls, &self.roofs].map(|v| v.len() as u32);
+        let counts = [&self.faces, &self.fills, &self.lines, &flows, &self.walls, &self.roofs].map(|v| v.len() as u32);
         debug_assert_eq!(DrawKind::ALL.len(), counts.len());
         let mut records = self.faces;
         records.append(&mut self.fills);
         records.append(&mut self.lines);
+        records.append(&mut flows);
         records.append(&mut self.walls);
         records.append(&mut self.roofs);
         TileGeometry {
@@ -459,7 +472,7 @@ mod tests {
     fn demo() -> TileGeometry {
         let tile = TileId { z: 15, x: 27_050, y: 12_510 };
         let mut builder = TileBuilder::new(tile, CityPlane::around(117.2, 39.125), None);
-        builder.add(&LayerInput { collection: "buildings", role: Role::Building, bytes: TILE, solids: &[] }).unwrap();
+        builder.add(&LayerInput { collection: "buildings", role: Role::Building, bytes: TILE, solids: &[], flow: None }).unwrap();
         builder.finish()
     }
 
@@ -505,7 +518,7 @@ mod tests {
         let pixels: Vec<f32> = (0..across * across).map(|at| 420.0 + 3.0 * (at % across) as f32).collect();
         let samples = Samples::of_pixels(&pixels, across);
         let mut builder = TileBuilder::new(tile, CityPlane::around(117.2, 39.125), Some(&samples));
-        builder.add(&LayerInput { collection: "buildings", role: Role::Building, bytes: TILE, solids: &[] }).unwrap();
+        builder.add(&LayerInput { collection: "buildings", role: Role::Building, bytes: TILE, solids: &[], flow: None }).unwrap();
         let built = builder.finish();
         let relief = built.relief.as_ref().unwrap();
         let ground = |word: u32| relief.above_floor_m(relief.cell_of(relief::corner(word)));

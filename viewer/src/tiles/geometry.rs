@@ -1,4 +1,4 @@
-//! One tile as the GPU reads it: records of 16 bytes, five kinds, one buffer.
+//! One tile as the GPU reads it: records of 16 bytes, six kinds, one buffer.
 //!
 //! The vertex shaders pull the records from a storage buffer and make the triangles, so that a
 //! wall of a building costs 16 bytes and not four vertices. Positions are 16-bit, in units of
@@ -20,6 +20,8 @@ pub enum DrawKind {
     Fill,
     /// A line's segment: two ends, style, the ends' heights above the tile's floor in decimetres.
     Line,
+    /// A line's segment along which something flows ([`super::flow`]).
+    Flow,
     /// A wall: two ends (outside on the right), base and top in decimetres above where its building stands, the
     /// building's number.
     Wall,
@@ -30,12 +32,12 @@ pub enum DrawKind {
 
 impl DrawKind {
     /// In the order of the buffer.
-    pub const ALL: [Self; 5] = [Self::Face, Self::Fill, Self::Line, Self::Wall, Self::Roof];
+    pub const ALL: [Self; 6] = [Self::Face, Self::Fill, Self::Line, Self::Flow, Self::Wall, Self::Roof];
 
     /// True if a record is a quad, false if it is a triangle.
     #[must_use]
     pub fn is_quad(self) -> bool {
-        matches!(self, Self::Line | Self::Wall)
+        matches!(self, Self::Line | Self::Flow | Self::Wall)
     }
 }
 
@@ -52,7 +54,7 @@ pub struct TileGeometry {
     /// Every record, kind by kind.
     pub records: Vec<Record>,
     /// How many records each kind has.
-    pub counts: [u32; 5],
+    pub counts: [u32; 6],
     /// The ground; `None` where it is level, at 0 m.
     pub relief: Option<Arc<Relief>>,
     /// True if the whole ground is inside the city.
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_kinds_lie_one_after_the_other() {
-        let tile = TileGeometry { counts: [4, 3, 5, 7, 2], ..Default::default() };
-        assert_eq!(DrawKind::ALL.map(|k| tile.range(k)), [0..4, 4..7, 7..12, 12..19, 19..21]);
+        let tile = TileGeometry { counts: [4, 3, 5, 0, 7, 2], ..Default::default() };
+        assert_eq!(DrawKind::ALL.map(|k| tile.range(k)), [0..4, 4..7, 7..12, 12..12, 12..19, 19..21]);
     }
 }

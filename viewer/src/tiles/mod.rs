@@ -3,6 +3,7 @@
 mod build;
 mod drape;
 mod faces;
+mod flow;
 mod geometry;
 mod mvt;
 mod relief;
@@ -11,6 +12,7 @@ mod style;
 mod table;
 
 pub use build::{LayerInput, TileBuilder};
+pub use flow::Flow;
 pub use geometry::{DrawKind, Record, TileGeometry};
 pub use relief::{Node, Relief, Samples};
 pub use strokes::of_strokes;

@@ -32,7 +32,7 @@ pub fn of_strokes(lines: &[Vec<DVec2>], ring: Option<&[DVec2]>) -> TileGeometry 
         let word = |corner: u32| pack(flat[corner as usize].map(|v| v as i16));
         records.extend(triangles.chunks_exact(3).map(|t| [word(t[0]), word(t[1]), word(t[2]), u32::from(id::DRAWN_AREA)]));
     }
-    let counts = [0, records.len() as u32, strokes.len() as u32, 0, 0];
+    let counts = [0, records.len() as u32, strokes.len() as u32, 0, 0, 0];
     records.extend(strokes);
     TileGeometry { origin, unit_m: unit_m as f32, records, counts, table: BuildingTable::default(), ..TileGeometry::default() }
 }

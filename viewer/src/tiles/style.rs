@@ -24,6 +24,8 @@ pub enum Role {
     Rail,
     /// Buildings, extruded.
     Building,
+    /// Pipes and other lines of supply.
+    Pipe,
     /// A polygon or line that has no meaning of its own: a faint outline.
     Outline,
 }
@@ -64,12 +66,14 @@ pub mod id {
     pub const DRAWN: StyleId = 13;
     /// The inside of what is drawn.
     pub const DRAWN_AREA: StyleId = 14;
+    /// Pipes.
+    pub const PIPE: StyleId = 15;
     /// An area that is seen only while its layer is coloured; it has no row in a scheme.
-    pub const TINT: StyleId = 15;
+    pub const TINT: StyleId = 16;
 }
 
 /// How many styles there are; schemes have a row for each.
-pub const ROLE_STYLES: usize = 15;
+pub const ROLE_STYLES: usize = 16;
 
 impl Role {
     /// What a collection most likely is, by its id; `None` leaves it off the wall.
@@ -88,6 +92,8 @@ impl Role {
             Self::Rail
         } else if has(&["water", "river", "lake", "canal", "sea"]) {
             Self::Water
+        } else if has(&["pipe", "sewer", "drain"]) {
+            Self::Pipe
         } else if has(&["green", "park", "wood", "forest", "landuse"]) {
             Self::Green
         } else {
@@ -130,6 +136,7 @@ impl Role {
         match self {
             Self::Road => road_class(class),
             Self::Rail => id::RAIL,
+            Self::Pipe => id::PIPE,
             Self::Water => id::SHORE,
             Self::Area => id::AREA,
             Self::SubArea => id::SUB_AREA,

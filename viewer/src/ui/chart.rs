@@ -146,6 +146,41 @@ pub fn glyph(glyph: Glyph, is_hollow: bool, colour: [f32; 3], scale: f32) -> Opt
     Some(sheet.image())
 }
 
+/// Dashes of light along a line, as `flow.wgsl` draws them: three one way, or both ways.
+pub fn flow(is_both_ways: bool, line: [f32; 4], scheme: &Scheme, scale: f32) -> Option<Image> {
+    let mut sheet = Sheet::new(GLYPH_PX, GLYPH_PX, scale)?;
+    let middle = GLYPH_PX / 2.0;
+    let block = |x: f32, y: f32, w: f32, h: f32| Rect::from_xywh(x, y, w, h).map(PathBuilder::from_rect);
+    let half = if is_both_ways { 5.0 } else { 3.0 };
+    if let Some(path) = block(0.0, middle - half, GLYPH_PX, half * 2.0) {
+        sheet.map.fill_path(&path, &paint(line), FillRule::Winding, sheet.at, None);
+    }
+    let lanes: &[(f32, bool)] = if is_both_ways { &[(middle + 2.5, true), (middle - 2.5, false)] } else { &[(middle, true)] };
+    for (y, is_ahead) in lanes {
+        for step in 0..GLYPH_PX as u32 {
+            // Two dashes, half of each lit, the brighter the nearer to its head.
+            let at = (step as f32 / GLYPH_PX * 2.0).fract();
+            let x = if *is_ahead { step as f32 } else { GLYPH_PX - 1.0 - step as f32 };
+            if let (true, Some(path)) = (at < 0.6, block(x, y - 1.5, 1.0, 3.0)) {
+                let colour = alpha([scheme.flow[0], scheme.flow[1], scheme.flow[2]], scheme.flow[3] * (at / 0.6));
+                sheet.map.fill_path(&path, &paint(colour), FillRule::Winding, sheet.at, None);
+            }
+        }
+    }
+    Some(sheet.image())
+}
+
+/// Density from none to much, as `overlay.wgsl` draws it.
+pub fn density(scheme: &Scheme, scale: f32) -> Option<Image> {
+    let mut sheet = Sheet::new(GLYPH_PX, GLYPH_PX, scale)?;
+    for (radius, share) in [(13.0, 0.16), (10.0, 0.30), (7.0, 0.45), (4.0, 0.75)] {
+        if let Some(dot) = PathBuilder::from_circle(GLYPH_PX / 2.0, GLYPH_PX / 2.0, radius) {
+            sheet.map.fill_path(&dot, &paint(alpha(scheme.heat, share)), FillRule::Winding, sheet.at, None);
+        }
+    }
+    Some(sheet.image())
+}
+
 /// The distance of a place to a glyph's outline, negative inside; y points up.
 fn distance(glyph: Glyph, [x, y]: [f32; 2], size: f32) -> f32 {
     let (ax, ay, length) = (x.abs(), y.abs(), x.hypot(y));
@@ -164,6 +199,15 @@ fn distance(glyph: Glyph, [x, y]: [f32; 2], size: f32) -> f32 {
             walls.min(roof)
         }
         Glyph::Cross => (ax - size * 0.26).max(ay - size * 0.76).min((ay - size * 0.26).max(ax - size * 0.76)),
+        Glyph::Hexagon => (ax * 0.866 + ay * 0.5).max(ay) - size * 0.60,
+        Glyph::Drop => {
+            let disc = x.hypot(y + size * 0.22) - size * 0.50;
+            disc.min((ax * 0.899 + (y - size * 0.92) * 0.438).max(-y))
+        }
+        Glyph::Bars => {
+            let bar = |at: f32, middle: f32, half: f32| ((x - size * at).abs() - size * 0.17).max((y - size * middle).abs() - size * half);
+            bar(-0.52, -0.30, 0.35).min(bar(0.0, 0.05, 0.70)).min(bar(0.52, -0.12, 0.53))
+        }
         Glyph::Arrow => {
             let side = ax * 0.939 + (y - size * 0.95) * 0.343;
             side.max(-(ax * 0.542 + (y + size * 0.35) * 0.840))

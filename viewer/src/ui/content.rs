@@ -50,6 +50,10 @@ pub enum Mark {
     Char(&'static str),
     /// A thing's glyph; hollow for what does not work.
     Glyph(Glyph, bool),
+    /// What flows along a line of a style, one way or both.
+    Flow(u8, bool),
+    /// Density.
+    Density,
 }
 
 /// A line of a panel.
@@ -339,8 +343,14 @@ fn legend(s: &Sources<'_>) -> Body {
             }),
         );
     }
+    for flow in s.scene.flows.iter().map(toml::Spanned::get_ref) {
+        let Some(c) = s.collection(&flow.collection) else { continue };
+        let label = flow.title.clone().unwrap_or_else(|| format!("{} · 流向", plain_title(c)));
+        let mark = (Mark::Flow(flow.style(&c.geometry_type), flow.is_both_ways()), Tone::Thing);
+        rows.push(Row { mark: Some(mark), meta: flow.note.clone(), ..row(label, "") });
+    }
     if s.scene.incidents.heat > 0.0 {
-        rows.push(row("亮度表示事件密度", ""));
+        rows.push(Row { mark: Some((Mark::Density, Tone::Thing)), meta: "越亮越密集".to_owned(), ..row("事件密度", "") });
     }
     Body::Rows(rows)
 }

@@ -309,9 +309,8 @@ impl Draft<'_> {
                             let node = Node { width: px(28), justify_content: JustifyContent::Center, ..default() };
                             match mark {
                                 Mark::Char(mark) => drop(name.spawn(node).with_child(kit.text(mark, 26.0, true, kit.tone(tone)))),
-                                Mark::Glyph(glyph, is_hollow) => {
-                                    let colour = if tone == content::Tone::Moving { kit.scheme.moving } else { kit.scheme.things };
-                                    if let Some(image) = chart::glyph(glyph, is_hollow, colour, self.scale) {
+                                mark => {
+                                    if let Some(image) = self.sign(mark, tone) {
                                         let size = Node { width: px(chart::GLYPH_PX), height: px(chart::GLYPH_PX), ..default() };
                                         let image = ImageNode::new(self.images.add(image));
                                         name.spawn(node).with_child((image, size));
@@ -334,6 +333,20 @@ impl Draft<'_> {
                 self.bar(lines, share);
             }
         });
+    }
+
+    /// What stands before a row, drawn.
+    fn sign(&self, mark: Mark, tone: content::Tone) -> Option<Image> {
+        let scheme = self.kit.scheme;
+        match mark {
+            Mark::Char(_) => None,
+            Mark::Glyph(glyph, is_hollow) => {
+                let colour = if tone == content::Tone::Moving { scheme.moving } else { scheme.things };
+                chart::glyph(glyph, is_hollow, colour, self.scale)
+            }
+            Mark::Flow(style, is_both_ways) => chart::flow(is_both_ways, scheme.styles[usize::from(style)].colour, scheme, self.scale),
+            Mark::Density => chart::density(scheme, self.scale),
+        }
     }
 
     fn ring(&mut self, parent: &mut ChildSpawnerCommands<'_>, groups: &[(String, String, f32)]) {

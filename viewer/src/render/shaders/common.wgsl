@@ -51,9 +51,11 @@ struct Frame {
     relief_light: vec4f,
     // The way to the light; w: its strength.
     light: vec4f,
+    // What flows along lines: its colour, and how strongly it is shown.
+    flow: vec4f,
     // The classes of coloured buildings; a of the first: how light their roofs are.
     classes: array<vec4f, 8>,
-    styles: array<Style, 15>,
+    styles: array<Style, 16>,
 }
 
 struct Tile {

@@ -6,14 +6,10 @@
 @group(1) @binding(2) var<storage, read> nodes: array<Node>;
 @group(2) @binding(0) var<uniform> tile: Tile;
 
-// Bits of a line's style: it goes on before its first end, after its second one.
-const GOES_ON: vec2u = vec2u(256u, 512u);
 // The style of an area that is seen only while it is coloured.
-const TINT: u32 = 15u;
+const TINT: u32 = 16u;
 // How much of its class's colour an area has: what stands on it is to be seen.
 const TINT_SHARE: f32 = 0.65;
-// A line that covers more than this is not seen through.
-const OPAQUE: f32 = 0.9;
 
 // The surface of the tile, or of the window, at a place in units: relative to the eye, and its light.
 fn on_ground(units: vec2f) -> vec4f {
@@ -82,58 +78,9 @@ fn line_vertex(@builtin(vertex_index) index: u32) -> LineVaryings {
     let record = records[index / 4u];
     let corner = quad_corner(index % 4u);
     let style = frame.styles[record.z & 15u];
-    var out: LineVaryings;
-    var a = tile.origin.xyz + vec3f(xy(record.x) * tile.origin.w, f32(record.w & 0xffffu) * 0.1);
-    var b = tile.origin.xyz + vec3f(xy(record.y) * tile.origin.w, f32(record.w >> 16u) * 0.1);
-    if tile.relief.w > 0.5 {
-        a.z = ground_below(a.xy);
-        b.z = ground_below(b.xy);
-    }
-    // Ends behind the eye are brought before it, since behind it the screen has no place for them.
-    let near = 0.01 * frame.forward.w;
-    let da = dot(a, frame.forward.xyz) - near;
-    let db = dot(b, frame.forward.xyz) - near;
-    if da < 0.0 && db < 0.0 {
-        out.position = vec4f(0.0, 0.0, 2.0, 1.0);
-        return out;
-    }
-    if da < 0.0 { a = mix(a, b, da / (da - db)); }
-    if db < 0.0 { b = mix(b, a, db / (db - da)); }
-    let ca = clip_of(a);
-    let cb = clip_of(b);
-    let half_view = frame.viewport.xy * 0.5;
-    let pa = ca.xy / ca.w * half_view;
-    let pb = cb.xy / cb.w * half_view;
-    let span = pb - pa;
-    let len = length(span);
-    let along = select(vec2f(1.0, 0.0), span / max(len, 1e-6), len > 1e-4);
-    let across = vec2f(-along.y, along.x);
-    let here = mix(ca, cb, corner.x);
-    let natural = style.size.x * frame.viewport.w / here.w;
-    let least = style.size.y * frame.viewport.z;
-    let width = clamp(natural, least, max(style.size.z * frame.viewport.z, least));
-    let alpha = style.colour.a * pow(min(natural / least, 1.0), style.size.w);
-    // Near, a road is a band and no longer a line of light: it dims as it widens. Opacity stays,
-    // so that the joints of its segments do not show.
-    let dim = 0.62 * smoothstep(2.0, 7.0, width / frame.viewport.z);
-    let reach = width * 0.5 + 1.0;
-    let side = corner.y * 2.0 - 1.0;
-    let beyond = corner.x * 2.0 - 1.0;
-    let middle = mix(a, b, corner.x);
-    let hazy = haze_at(length(middle));
-    out.colour = vec4f(mix(mix(style.colour.rgb, frame.styles[0].colour.rgb, dim), frame.haze.rgb, hazy), mix(alpha, 1.0, dim) * (1.0 - 0.7 * hazy));
-    // Where its next piece goes on it ends at the very end if it can be seen through, so that nothing is drawn twice.
-    let goes_on = (record.z & select(GOES_ON.x, GOES_ON.y, corner.x > 0.5)) != 0u;
-    let ends = select(reach, 0.0, goes_on && out.colour.a < OPAQUE);
-    let offset = along * (beyond * ends) + across * (side * reach);
-    out.position = vec4f(here.xy + offset / half_view * here.w, here.zw);
-    out.place = vec4f(corner.x * len + beyond * ends, side * reach, len, width * 0.5);
-    if tile.relief.x > 0.0 {
-        // Its far side lies on ground that is farther than its middle: it is brought forward by that much.
-        let flatness = length(middle.xy) / max(-middle.z, 0.05 * length(middle.xy));
-        out.position.z *= 1.0 + NEARER + 1.5 * reach * flatness / frame.viewport.w;
-    }
-    return out;
+    let found = line_corner(record, corner, style);
+    let colour = mix(style.colour.rgb, frame.styles[0].colour.rgb, found.dim);
+    return LineVaryings(found.position, vec4f(mix(colour, frame.haze.rgb, found.hazy), found.cover), found.place);
 }
 
 @fragment

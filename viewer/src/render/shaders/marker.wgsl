@@ -220,6 +220,24 @@ fn glyph_shape(glyph: u32, p: vec2f, size: f32) -> f32 {
             let notch = -(abs(p.x) * 0.542 + (p.y + size * 0.35) * 0.840);
             return max(side, notch);
         }
+        // A hexagon.
+        case 8u: {
+            let a = abs(p);
+            return max(a.x * 0.866 + a.y * 0.5, a.y) - size * 0.60;
+        }
+        // A drop: a disc under a tip.
+        case 9u: {
+            let disc = length(p + vec2f(0.0, size * 0.22)) - size * 0.50;
+            let tip = max(abs(p.x) * 0.899 + (p.y - size * 0.92) * 0.438, -p.y);
+            return min(disc, tip);
+        }
+        // Bars on one foot.
+        case 10u: {
+            let low = max(abs(p.x + size * 0.52) - size * 0.17, abs(p.y + size * 0.30) - size * 0.35);
+            let high = max(abs(p.x) - size * 0.17, abs(p.y - size * 0.05) - size * 0.70);
+            let middle = max(abs(p.x - size * 0.52) - size * 0.17, abs(p.y + size * 0.12) - size * 0.53);
+            return min(low, min(high, middle));
+        }
         default: { return length(p) - size * 0.5; }
     }
 }
