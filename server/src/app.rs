@@ -247,6 +247,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/wmts/1.0.0/WMTSCapabilities.xml", get(api::tiles::rest_capabilities))
         .route("/wmts/1.0.0/{layer}/default/{matrix}/{z}/{row}/{col}", get(api::tiles::rest_tile))
         .route("/city", get(api::city::document))
+        .route("/demo/snapshots/{camera}", get(api::snapshots::picture))
         .route("/ingest", get(api::ingest_socket::socket))
         .merge(api::query::routes())
         .merge(api::processes::routes())

@@ -184,3 +184,50 @@ fn solids_that_are_corrupt_are_said_and_their_buildings_drawn_from_the_footprint
     assert!(number(&said, "buildings") >= 1_100 && number(&said, "solids") == 0, "{said}");
     assert!(complaints(&said).contains("3dtiles/content"), "{said}");
 }
+
+#[test]
+fn a_camera_shows_what_its_server_answers_and_says_so_if_that_is_no_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&demo(folder.path()), &[]);
+    let cameras = |url: &str, name: &str| {
+        let arguments = ["--size", "480x270", "--time", "2026-03-01T04:00:00Z", "--scene", "video"];
+        let said = picture(url, &arguments, &pictures().join(name));
+        let known: Vec<(String, Option<String>)> = serde_json::from_value(said["cameras"].clone()).unwrap();
+        known
+    };
+    let known = cameras(&server.url, "camera.png");
+    assert!(known.len() == 2 && known.iter().all(|(_, failure)| failure.is_none()), "{known:?}");
+    let (status, picture) = citywall_tests::get_bytes(&format!("{}{}", server.url, known[0].0));
+    assert!(status == 200 && picture.starts_with(b"\x89PNG"));
+    let (status, _) = citywall_tests::get(&format!("{}/demo/snapshots/nobody", server.url));
+    assert_eq!(status, 404, "only a camera has a picture");
+
+    let fail = |how: fn(&str, Vec<u8>) -> Vec<u8>, name: &str, why: &str| {
+        let known = cameras(&spoil(&server.url, how), name);
+        let says = |failure: &Option<String>| failure.as_ref().is_some_and(|failure| failure.contains(why));
+        assert!(known.len() == 2 && known.iter().all(|(_, failure)| says(failure)), "{known:?}");
+    };
+    let corrupt = |path: &str, body: Vec<u8>| if path.starts_with("/demo/snapshots") { body[..body.len() / 2].to_vec() } else { body };
+    fail(corrupt, "camera-corrupt.png", "损坏");
+    let large = |path: &str, mut body: Vec<u8>| {
+        if path.starts_with("/demo/snapshots") {
+            body.resize(5 << 20, 0);
+        }
+        body
+    };
+    fail(large, "camera-large.png", "4 MB");
+
+    // A camera that has no address, or one of another server, is asked for nothing.
+    let without = |path: &str, body: Vec<u8>| {
+        if !path.starts_with("/collections/cameras/items") {
+            return body;
+        }
+        let mut page: Value = serde_json::from_slice(&body).unwrap();
+        for (n, camera) in page["features"].as_array_mut().unwrap().iter_mut().enumerate() {
+            camera["properties"]["snapshot"] =
+                [Value::Null, json!("http://203.0.113.7/a.jpg"), json!("//203.0.113.7/a.jpg")][n % 3].clone();
+        }
+        page.to_string().into_bytes()
+    };
+    assert_eq!(cameras(&spoil(&server.url, without), "camera-none.png"), []);
+}

@@ -6,11 +6,11 @@ use crate::{
     city::{self, CityFeed, CityPlugin, Colours, CurrentScheme, PictureSize, ThingBook, Tiles, WallClock, Wish},
     displays::Displays,
     doctor, measure,
-    net::{Desk, Follower, Leader, Server, StyleReader, ThingsReader, TileLoader, Ways, spawn_city_watch, spawn_live},
+    net::{Desk, Follower, Leader, Server, Snapshots, StyleReader, ThingsReader, TileLoader, Ways, spawn_city_watch, spawn_live},
     render::{self, CityRenderPlugin, Quality},
     scene::{Scenes, Scheme},
     shot,
-    ui::{PanelDesk, StageWays, WallUiPlugin},
+    ui::{CameraDesk, PanelDesk, StageWays, WallUiPlugin},
     window::{self, Outputs, WallWindowPlugin},
 };
 use anyhow::Context;
@@ -85,6 +85,7 @@ fn build(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<App> {
     let desk = Desk::start(server.clone());
     let colours = Colours::new(StyleReader::start(server.clone()), desk.clone());
     let ways = StageWays(Ways::start(server.clone()));
+    let cameras = CameraDesk(Snapshots::start(server.clone()));
     let feed = CityFeed {
         updates: Mutex::new(spawn_city_watch(server.clone())),
         live: spawn_live(server.clone(), args.name.clone(), args.replay.clone()),
@@ -100,6 +101,7 @@ fn build(args: &Args, scenes: Scenes, server: Server) -> anyhow::Result<App> {
         .insert_resource(things)
         .insert_resource(PanelDesk(desk))
         .insert_resource(ways)
+        .insert_resource(cameras)
         .insert_resource(colours)
         .insert_resource(WallClock::new(args.time))
         .insert_resource(CurrentScheme(scheme))

@@ -10,7 +10,7 @@ use crate::{
     record,
     render::{self, Picture, bucket},
     scene::{Scenes, Side},
-    ui::{PanelDesk, PanelsReady, Placed},
+    ui::{CameraDesk, PanelDesk, PanelsReady, Placed},
 };
 use anyhow::Context;
 use bevy::{
@@ -393,6 +393,7 @@ fn stats(app: &App, whole_after: Duration, missing: Option<&str>) -> serde_json:
         "alarms_waiting": world.resource::<Stage>().waiting().len(),
         "card": world.resource::<Pick>().card.as_ref().map(|card| [card.collection.clone(), card.id.clone()]),
         "ground": ground(world),
+        "cameras": world.resource::<CameraDesk>().0.known(),
         "labels": world.resource::<City>().labels.len(),
         "labels_placed": world.resource::<Placed>().areas,
         "drawing_labels_placed": world.resource::<Placed>().drawn.len(),

@@ -110,6 +110,7 @@ fn all_paths() -> Map<String, Value> {
         super::processes::paths(),
         super::query::paths(),
         super::rules::paths(),
+        super::snapshots::paths(),
         super::history::paths(),
         super::styles::paths(),
         super::tiles::paths(),

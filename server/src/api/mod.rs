@@ -20,6 +20,7 @@ pub mod processes;
 pub mod query;
 pub mod refused;
 pub mod rules;
+pub mod snapshots;
 pub mod styles;
 pub mod targets;
 pub mod tiles;

@@ -244,7 +244,7 @@ pub(crate) fn components(things: &[Thing]) -> impl Iterator<Item = Result<NewFea
 }
 
 pub(crate) fn cameras(things: &[Thing]) -> impl Iterator<Item = Result<NewFeature, DemoError>> + '_ {
-    let fields = Fields::new(["code", "type", "name", "heading", "height", "status", "road"]);
+    let fields = Fields::new(["code", "type", "name", "heading", "height", "status", "road", "snapshot"]);
     things.iter().map(move |t| point(&fields, t, t.kind.to_owned()))
 }
 

@@ -32,6 +32,7 @@ mod plane;
 mod proofs;
 mod roads;
 mod rules;
+mod snapshot;
 mod terrain;
 mod things;
 
@@ -40,6 +41,7 @@ pub use feed::{FEED_BURST_MAX, FEED_SOURCE, Feed};
 pub use fleet::Fleet;
 pub use generate::{Scale, generate};
 pub use rules::{demo_fences, demo_rules};
+pub use snapshot::{SNAPSHOT_SIZE, snapshot};
 pub use terrain::terrain_height;
 
 /// The seed that `citywall demo` uses if none is given.

@@ -159,6 +159,9 @@ pub(crate) fn components(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, 
     })
 }
 
+/// Where the server that shows the demo city answers with a camera's picture, before the camera's code.
+const SNAPSHOTS: &str = "/demo/snapshots";
+
 /// Cameras with ids in the layout of GB/T 28181: eight digits of the centre, two of the trade,
 /// three of the type, one of the network, six of the device.
 pub(crate) fn cameras(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, roads: &[Road], n: usize, core: bool) -> Vec<Thing> {
@@ -187,9 +190,11 @@ pub(crate) fn cameras(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, roa
         let trade = *rng.weighted(&[(0.7, "00"), (0.2, "01"), (0.1, "02")]);
         let number = next[district];
         let road_name = road.name.clone().unwrap_or_default();
+        let id = format!("{}00{trade}{code}{network}{number:06}", areas.districts[district].code);
+        let snapshot = format!("{SNAPSHOTS}/{id}");
         Thing {
             at,
-            code: format!("{}00{trade}{code}{network}{number:06}", areas.districts[district].code),
+            code: id,
             kind,
             name: format!("{road_name}{title}{number}"),
             more: vec![
@@ -197,6 +202,7 @@ pub(crate) fn cameras(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>, roa
                 citywall_model::Value::Number(if code == "121" { 6.5 } else { (rng.range(3.5, 6.0) * 10.0).round() / 10.0 }),
                 text(if rng.chance(0.97) { "ON" } else { "OFF" }),
                 text(road_name),
+                text(snapshot),
             ],
         }
     })
@@ -267,7 +273,11 @@ pub(crate) fn institutions(plan: &Plan, areas: &Areas, obstacles: &Obstacles<'_>
                     let &(kind, title) = rng.weighted(&[(0.35, ("hospital", "医院")), (0.65, ("clinic", "卫生服务中心"))]);
                     add(at, kind, title, names.of(title), if kind == "hospital" { rng.between(120, 1800) } else { rng.between(10, 60) });
                 }
-                Use::Campus => add(at, "college", "学院", names.of("学院"), rng.between(3_000, 22_000)),
+                // Few campuses are a college's: the city has some sixty. Most are offices and laboratories.
+                Use::Campus if rng.chance(0.05) => add(at, "college", "学院", names.of("学院"), rng.between(3_000, 22_000)),
+                Use::Campus if rng.chance(0.2) => {
+                    add(at, "vocational_school", "职业学校", names.of("职业学校"), rng.between(400, 4_000));
+                }
                 Use::Slabs | Use::Towers | Use::Mixed | Use::Office | Use::Village | Use::Old => {
                     // Beside the lane, at the edge of the parcel.
                     let door = at.lerp(parcel.ring[0], 0.2);

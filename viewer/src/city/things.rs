@@ -196,6 +196,7 @@ mod tests {
             name: String::new(),
             place: (0.0, 0.0),
             heading: 90.0,
+            snapshot: None,
             words: vec![("status".into(), status.into())],
         };
         let spec = SceneMarkers {

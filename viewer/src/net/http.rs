@@ -93,6 +93,14 @@ impl Server {
     /// # Errors
     /// See [`HttpError`].
     pub fn get(&self, path: &str, accept: &str) -> Result<Vec<u8>, HttpError> {
+        self.get_within(path, accept, BODY_BYTES_MAX)
+    }
+
+    /// Fetches a path whose answer is at most so many bytes long.
+    ///
+    /// # Errors
+    /// See [`HttpError`]; a longer answer is refused.
+    pub fn get_within(&self, path: &str, accept: &str, bytes_max: u64) -> Result<Vec<u8>, HttpError> {
         let mut request = self.agent.get(format!("{}{path}", self.base)).header("Accept", accept);
         if let Some(token) = &self.token {
             request = request.header("Authorization", format!("Bearer {token}"));
@@ -100,9 +108,10 @@ impl Server {
         let mut response = request.call().map_err(|e| HttpError::Unreachable(e.to_string()))?;
         match response.status() {
             StatusCode::NO_CONTENT => Ok(Vec::new()),
-            status if status.is_success() => {
-                response.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_vec().map_err(|e| HttpError::Unreachable(e.to_string()))
-            }
+            status if status.is_success() => response.body_mut().with_config().limit(bytes_max).read_to_vec().map_err(|e| match e {
+                ureq::Error::BodyExceedsLimit(_) => HttpError::Body(format!("it is longer than {bytes_max} bytes")),
+                other => HttpError::Unreachable(other.to_string()),
+            }),
             status => Err(HttpError::Status(status.as_u16())),
         }
     }

@@ -41,6 +41,8 @@ pub struct Thing {
     pub place: (f64, f64),
     /// Degrees clockwise from north, if it has a direction.
     pub heading: f64,
+    /// Where its picture is, if it is a camera that has one.
+    pub snapshot: Option<String>,
     /// Its properties of few words, for what is drawn hollow.
     pub words: Vec<(String, String)>,
 }
@@ -138,15 +140,18 @@ fn cursor(href: &str) -> Option<String> {
 fn thing(feature: Feature) -> Option<Thing> {
     /// Longest property that may say how a thing is, bytes.
     const WORD_MAX: usize = 32;
+    /// Longest address of a picture, bytes.
+    const ADDRESS_MAX: usize = 512;
     let place = crate::live::place_of(feature.geometry.as_ref()?)?;
     let text = |name: &str| feature.properties.get(name).and_then(|v| v.as_str()).filter(|t| !t.is_empty());
     let name = text("name").or_else(|| text("title")).unwrap_or(&feature.id).to_owned();
     let heading = feature.properties.get("heading").and_then(serde_json::Value::as_f64).unwrap_or(0.0);
+    let snapshot = text("snapshot").filter(|address| address.len() <= ADDRESS_MAX).map(str::to_owned);
     let words = feature.properties.iter().filter_map(|(k, v)| {
         let word = v.as_str().filter(|w| w.len() <= WORD_MAX)?;
         ["status", "state", "kind", "type"].contains(&k.as_str()).then(|| (k.clone(), word.to_owned()))
     });
-    Some(Thing { words: words.collect(), id: feature.id.clone(), name, place, heading })
+    Some(Thing { words: words.collect(), id: feature.id.clone(), name, place, heading, snapshot })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Rings, courses, the map inset and the cameras' pictures, drawn into images with tiny-skia.
+//! Rings, courses, glyphs and the map inset, drawn into images with tiny-skia.
 
 use crate::{render::Glyph, scene::Scheme};
 use bevy::{
@@ -264,61 +264,10 @@ pub fn inset(
     Some(sheet.image())
 }
 
-/// A picture in place of a camera's: a street, drawn from the camera's id. It is no recording.
-pub fn camera(id: &str, width: f32, height: f32, scheme: &Scheme, scale: f32) -> Option<Image> {
-    let mut sheet = Sheet::new(width, height, scale)?;
-    let mut seed = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
-    let mut random = move || {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (seed >> 40) as f32 / (1u64 << 24) as f32
-    };
-    let tone = |v: f32| alpha(std::array::from_fn(|k| scheme.ground[k] + (scheme.ink[k] - scheme.ground[k]) * v), 1.0);
-    let block = |x: f32, y: f32, w: f32, h: f32| Rect::from_xywh(x, y, w.max(0.5), h.max(0.5)).map(PathBuilder::from_rect);
-    let quad = |p: [[f32; 2]; 4]| {
-        let mut path = PathBuilder::new();
-        path.move_to(p[0][0], p[0][1]);
-        p[1..].iter().for_each(|q| path.line_to(q[0], q[1]));
-        path.close();
-        path
-    };
-    let horizon = height * (0.34 + 0.1 * random());
-    let vanish = width * (0.35 + 0.3 * random());
-    let sky = quad([[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]]);
-    sheet.fill(sky, tone(0.16));
-    let mut x = -10.0;
-    while x < width {
-        let (w, h) = (14.0 + 34.0 * random(), 18.0 + height * 0.36 * random());
-        if let Some(path) = block(x, horizon - h, w, h + 3.0) {
-            sheet.map.fill_path(&path, &paint(tone(0.20 + 0.16 * random())), FillRule::Winding, sheet.at, None);
-        }
-        x += w + 3.0;
-    }
-    sheet.fill(quad([[0.0, horizon], [width, horizon], [width, height], [0.0, height]]), tone(0.24));
-    let (left, right) = (width * -0.15, width * (0.95 + 0.3 * random()));
-    sheet.fill(quad([[vanish - 5.0, horizon], [vanish + 5.0, horizon], [right, height], [left, height]]), tone(0.33));
-    for lane in 1..4 {
-        let foot = left + (right - left) * lane as f32 / 4.0;
-        for k in 0..6 {
-            let t = |v: f32| (v / 6.0).powi(2);
-            let (a, b) = (t(k as f32 + 0.35), t(k as f32 + 0.8));
-            let at = |t: f32| [vanish + (foot - vanish) * t, horizon + (height - horizon) * t];
-            let (p, q) = (at(a), at(b));
-            let half = |t: f32| 0.3 + 2.0 * t;
-            sheet.fill(quad([[p[0] - half(a), p[1]], [p[0] + half(a), p[1]], [q[0] + half(b), q[1]], [q[0] - half(b), q[1]]]), tone(0.62));
-        }
-    }
-    for _ in 0..5 {
-        let t = 0.12 + 0.7 * random() * random();
-        let foot = left + (right - left) * (0.12 + 0.76 * random());
-        let (cx, y, w) = (vanish + (foot - vanish) * t, horizon + (height - horizon) * t, 54.0 * t + 4.0);
-        if let Some(path) = block(cx - w / 2.0, y - w * 0.62, w, w * 0.62) {
-            sheet.map.fill_path(&path, &paint(tone(0.45 + 0.4 * random())), FillRule::Winding, sheet.at, None);
-        }
-        if let Some(path) = block(cx - w * 0.4, y - w * 0.55, w * 0.8, w * 0.2) {
-            sheet.map.fill_path(&path, &paint(tone(0.14)), FillRule::Winding, sheet.at, None);
-        }
-    }
-    Some(sheet.image())
+/// A camera's picture, as it came.
+pub fn still(pixels: &image::RgbaImage) -> Image {
+    let size = Extent3d { width: pixels.width(), height: pixels.height(), depth_or_array_layers: 1 };
+    Image::new(size, TextureDimension::D2, pixels.as_raw().clone(), TextureFormat::Rgba8Unorm, RenderAssetUsages::RENDER_WORLD)
 }
 
 #[cfg(test)]
@@ -345,13 +294,5 @@ mod tests {
         let scheme = Scheme::of(SchemeName::Day, crate::scene::Mode::Ordinary);
         assert!(course(&[0.0, 0.0], 100.0, 40.0, &scheme, 1.0).is_none());
         assert!(course(&[1.0, 3.0, 2.0], 100.0, 40.0, &scheme, 2.0).is_some_and(|i| i.width() == 200));
-    }
-
-    #[test]
-    fn the_same_camera_has_the_same_picture_and_another_one_another() {
-        let scheme = Scheme::of(SchemeName::Night, crate::scene::Mode::Ordinary);
-        let draw = |id| camera(id, 160.0, 90.0, &scheme, 1.0).unwrap().data;
-        assert_eq!(draw("a"), draw("a"));
-        assert_ne!(draw("a"), draw("b"));
     }
 }

@@ -1,11 +1,14 @@
 //! What each panel says, worked out from the live state and the answers of the server. Knows
 //! nothing of the screen.
 
-use super::words::{LEVEL_GLYPHS, LEVEL_NAMES, collection_title, cut, grouped, when};
+use super::{
+    cameras::{Camera, cameras},
+    words::{LEVEL_GLYPHS, LEVEL_NAMES, collection_title, cut, grouped, when},
+};
 use crate::{
     city::{City, ThingBook},
     live::{Followed, Incident, LiveState, Track},
-    net::{Answer, Desk, encode, items_path},
+    net::{Answer, Desk, Snapshots, encode, items_path},
     render::Glyph,
     scene::{ClassColour, Colouring, Group, PanelKind, SERIES, Scene, ScenePanel},
 };
@@ -92,8 +95,8 @@ pub enum Body {
     Table { head: Vec<String>, rows: Vec<Vec<String>> },
     /// A text.
     Text(String),
-    /// Cameras: id, name, heading.
-    Cameras(Vec<(String, String, f64)>),
+    /// Cameras, and whether their pictures are generated.
+    Cameras { cameras: Vec<Camera>, is_generated: bool },
     /// The whole city: incidents and the view's corners, metres on the city's plane.
     Inset { marks: Vec<([f32; 2], usize)>, view: Vec<[f32; 2]> },
 }
@@ -119,6 +122,8 @@ pub struct Sources<'a> {
     pub city: &'a City,
     /// The server's answers.
     pub desk: &'a Desk,
+    /// The pictures of its cameras.
+    pub snapshots: &'a Snapshots,
     /// What the scene says.
     pub scene: &'a Scene,
     /// The things that the scene marks.
@@ -134,7 +139,7 @@ pub struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    fn collection(&self, id: &str) -> Option<&CollectionDocument> {
+    pub(super) fn collection(&self, id: &str) -> Option<&CollectionDocument> {
         self.city.document.as_ref()?.collections.iter().find(|c| c.id == id)
     }
 
@@ -353,24 +358,6 @@ fn legend(s: &Sources<'_>) -> Body {
         rows.push(Row { mark: Some((Mark::Density, Tone::Thing)), meta: "越亮越密集".to_owned(), ..row("事件密度", "") });
     }
     Body::Rows(rows)
-}
-
-fn cameras(s: &Sources<'_>) -> Body {
-    let Some(things) = s.things.shown.iter().find(|t| t.spec.glyph == Glyph::Camera) else {
-        return Body::Nothing("场景没有标注摄像机".to_owned());
-    };
-    let away = |p: &[f32; 2]| (f64::from(p[0]) - s.view.0[0]).hypot(f64::from(p[1]) - s.view.0[1]);
-    let works = |i: &usize| !things.spec.out_of_order.iter().any(|o| things.list[*i].words.iter().any(|w| (&w.0, &w.1) == o));
-    let mut nearest: Vec<usize> = (0..things.list.len()).filter(works).collect();
-    if nearest.len() > 2 {
-        nearest.select_nth_unstable_by(2, |a, b| away(&things.places[*a]).total_cmp(&away(&things.places[*b])));
-        nearest.truncate(2);
-    }
-    nearest.sort_by(|a, b| away(&things.places[*a]).total_cmp(&away(&things.places[*b])));
-    if nearest.is_empty() {
-        return Body::Nothing("附近没有在线的摄像机".to_owned());
-    }
-    Body::Cameras(nearest.into_iter().map(|i| &things.list[i]).map(|t| (t.id.clone(), t.name.clone(), t.heading)).collect())
 }
 
 fn inset(s: &Sources<'_>) -> Body {

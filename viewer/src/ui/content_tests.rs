@@ -36,6 +36,7 @@ fn say(panel: &ScenePanel, scene: &str, live: &LiveState) -> Body {
         live,
         city: &city,
         desk: &Desk::default(),
+        snapshots: &Snapshots::default(),
         scene: &scene,
         things: &things,
         colouring: None,

@@ -5,6 +5,7 @@
 
 mod around;
 mod board;
+mod cameras;
 mod card;
 mod chart;
 mod content;
@@ -26,7 +27,7 @@ mod words;
 
 pub use labels::Placed;
 pub use menu::MenuOpen;
-pub use panel::{PanelDesk, PanelsReady};
+pub use panel::{CameraDesk, PanelDesk, PanelsReady};
 pub use room::StageRoom;
 pub use stage::StageWays;
 

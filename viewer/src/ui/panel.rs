@@ -2,6 +2,7 @@
 //! changed; its time is written in place.
 
 use super::{
+    cameras::Camera,
     chart,
     content::{self, Body, Content, Mark, Row, Sources},
     kit::Kit,
@@ -11,7 +12,7 @@ use super::{
 use crate::{
     camera::Rig,
     city::{Chosen, City, CityFeed, Colours, CurrentScheme, PictureSize, ThingBook, WallClock},
-    net::Desk,
+    net::{Desk, Snapshots},
     scene::{Mode, ScenePanel, Scenes, Side},
 };
 use bevy::prelude::*;
@@ -20,6 +21,10 @@ use std::time::{Duration, Instant};
 /// The desk as a resource.
 #[derive(Resource, Clone)]
 pub struct PanelDesk(pub Desk);
+
+/// Where panels ask for the pictures of cameras.
+#[derive(Resource, Clone)]
+pub struct CameraDesk(pub Snapshots);
 
 /// Between two looks at the contents.
 const PERIOD: Duration = Duration::from_millis(400);
@@ -82,7 +87,8 @@ pub fn spawn(parent: &mut ChildSpawnerCommands<'_>, kit: &Kit<'_>, spec: ScenePa
 }
 
 /// What panels are filled from.
-type Read<'w> = (Res<'w, CityFeed>, Res<'w, City>, Res<'w, PanelDesk>, Res<'w, Scenes>, Res<'w, ThingBook>, Res<'w, Colours>);
+type Read<'w> =
+    (Res<'w, CityFeed>, Res<'w, City>, (Res<'w, PanelDesk>, Res<'w, CameraDesk>), Res<'w, Scenes>, Res<'w, ThingBook>, Res<'w, Colours>);
 
 /// Works the contents out, and builds those anew that have changed.
 #[expect(clippy::too_many_arguments, reason = "a panel may show anything that the wall knows")]
@@ -94,7 +100,7 @@ pub(super) fn update(
     mut times: Query<(&mut Text, &mut TextColor, &ChildOf), With<PanelTime>>,
     mut tags: Query<&mut BackgroundColor>,
     mut images: ResMut<Assets<Image>>,
-    (feed, city, desk, scenes, things, colours): Read<'_>,
+    (feed, city, (desk, snapshots), scenes, things, colours): Read<'_>,
     (clock, rig, size, chosen): (Res<WallClock>, Res<Rig>, Res<PictureSize>, Res<Chosen>),
     (faces, scheme, mut ready): (Res<FontFaces>, Res<CurrentScheme>, ResMut<PanelsReady>),
     mut looked: Local<Option<(Instant, u32)>>,
@@ -113,6 +119,7 @@ pub(super) fn update(
         live: &live,
         city: &city,
         desk: &desk.0,
+        snapshots: &snapshots.0,
         scene: scenes.current(),
         things: &things,
         colouring: colours.shown.as_ref(),
@@ -123,7 +130,11 @@ pub(super) fn update(
     let mut all = true;
     for (mut panel, parts) in &mut panels {
         let content = content::content(&panel.spec, &sources);
-        all &= !matches!(&content.body, Body::Nothing(why) if why.ends_with('…'));
+        all &= match &content.body {
+            Body::Nothing(why) => !why.ends_with('…'),
+            Body::Cameras { cameras, .. } => cameras.iter().all(|camera| camera.still.is_some() || !camera.note.ends_with('…')),
+            _ => true,
+        };
         let Some(body) = parts.iter().find(|c| is_body.contains(*c)) else { continue };
         for (mut text, mut colour, tag) in &mut times {
             if !parts.iter().any(|head| children.get(head).is_ok_and(|c| c.contains(&tag.parent()))) {
@@ -199,18 +210,11 @@ impl Draft<'_> {
                 // A bundle has a component once: the layout is put in the place of the kit's.
                 parent.spawn((kit.text(text, 22.0, false, kit.soft()), width)).insert(TextLayout::default());
             }
-            Body::Cameras(cameras) => {
-                for (id, name, heading) in cameras {
-                    let size = [self.width, (self.width * 0.42).round()];
-                    self.image(parent, chart::camera(id, size[0], size[1], kit.scheme, self.scale), size);
-                    parent.spawn(Node { margin: UiRect::bottom(px(4)), ..default() }).with_child(kit.text(
-                        &format!("{name}　朝向 {heading:.0}°"),
-                        20.0,
-                        false,
-                        kit.soft(),
-                    ));
+            Body::Cameras { cameras, is_generated } => {
+                cameras.iter().for_each(|camera| self.camera(parent, camera));
+                if *is_generated {
+                    parent.spawn(kit.text("程序生成的画面，不是实拍", 20.0, false, kit.faint()));
                 }
-                parent.spawn(kit.text("程序生成的画面，不是实拍", 20.0, false, kit.faint()));
             }
             Body::Inset { marks, view } => {
                 let size = [self.width, 250.0];
@@ -226,6 +230,44 @@ impl Draft<'_> {
             let node = Node { margin: UiRect::top(px(4)), max_width: px(self.width), overflow: Overflow::clip(), ..default() };
             parent.spawn(node).with_child(kit.text(&format!("数据：{}", content.source), 20.0, false, kit.faint()));
         }
+    }
+
+    /// A camera's picture with what it is called below; or, in its place, why there is none.
+    fn camera(&mut self, parent: &mut ChildSpawnerCommands<'_>, camera: &Camera) {
+        let kit = self.kit;
+        match &camera.still {
+            Some(still) => {
+                let (width, height) = still.pixels.dimensions();
+                let size = [self.width, (self.width * height as f32 / width.max(1) as f32).clamp(self.width * 0.3, self.width * 0.6)];
+                self.image(parent, Some(chart::still(&still.pixels)), size);
+            }
+            None => {
+                let place = Node {
+                    width: px(self.width),
+                    height: px((self.width * 0.3).round()),
+                    margin: UiRect::vertical(px(4)),
+                    border: UiRect::all(px(1)),
+                    align_items: AlignItems::Center,
+                    justify_content: JustifyContent::Center,
+                    ..default()
+                };
+                parent.spawn((place, BorderColor::all(kit.rule()))).with_child(kit.text(&camera.note, 22.0, false, kit.faint()));
+            }
+        }
+        let line = Node { margin: UiRect::bottom(px(4)), column_gap: px(10), ..default() };
+        parent.spawn(line).with_children(|line| {
+            line.spawn(kit.text(&format!("{}　朝向 {:.0}°", camera.name, camera.heading), 20.0, false, kit.soft()));
+            if camera.still.is_some() && !camera.note.is_empty() {
+                // Old data is said in reverse, as in the panel's head.
+                let paper = ink([kit.scheme.plate[0], kit.scheme.plate[1], kit.scheme.plate[2]]);
+                line.spawn((Node { padding: UiRect::axes(px(6), px(0)), ..default() }, BackgroundColor(kit.ink()))).with_child(kit.text(
+                    &camera.note,
+                    20.0,
+                    false,
+                    paper,
+                ));
+            }
+        });
     }
 
     fn image(&mut self, parent: &mut ChildSpawnerCommands<'_>, image: Option<Image>, size: [f32; 2]) {
