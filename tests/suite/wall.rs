@@ -270,3 +270,21 @@ fn what_is_drawn_on_the_console_is_on_the_wall_until_it_is_cleared() {
     tell(json!({"drawings": []}));
     assert_eq!(wall("drawn-cleared.png")["drawings"], json!(0));
 }
+
+#[test]
+fn what_flows_is_on_the_wall_where_a_scene_asks_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = demo(folder.path());
+    let wall =
+        |scene: &str, name: &str| picture(&server.url, &["--size", "640x360", "--time", TIME, "--scene", scene], &pictures().join(name));
+    assert_eq!(wall("overview", "flow-none.png")["flows"], 0);
+    for scene in ["traffic", "pipes"] {
+        let said = wall(scene, &format!("flow-{scene}.png"));
+        assert!(said["flows"].as_u64().unwrap() > 100 && said["complaints"] == json!([]), "{said}");
+    }
+    let scene = folder.path().join("mine.toml");
+    std::fs::write(&scene, "[[flow]]\ncollection = \"canals_of_mars\"\n\n[[flow]]\ncollection = \"pipes\"\nclasses = [\"storm\"]\n")
+        .unwrap();
+    let said = wall(scene.to_str().unwrap(), "flow-mine.png");
+    assert!(said["flows"].as_u64().unwrap() > 10 && said["complaints"].to_string().contains("canals_of_mars"), "{said}");
+}

@@ -13,8 +13,8 @@ const HAZE_REACH: f32 = 2.5;
 
 /// The side of a cluster's cell on the screen, pixels at 1080 lines; cells are half to all of it.
 const CELL_PX: f64 = 96.0;
-/// Markers in a cell that become a cluster.
-const CLUSTER_MIN: f32 = 4.0;
+/// Markers in a cell that become a cluster: its plate covers no more than they do.
+const CLUSTER_MIN: f32 = 6.0;
 /// Nearer than this, nothing is clustered, metres.
 const CLUSTER_DISTANCE_M: f64 = 2_500.0;
 /// Cells of density along a side, as `heat.wgsl` has it.

@@ -77,7 +77,11 @@ fn placed(index: u32) -> Placed {
     // Far markers shrink less than perspective would have them, and never vanish.
     // Over a whole province they would hide the ground: from 25 km on they are drawn smaller.
     let afar = clamp(pow(25000.0 / frame.forward.w, 0.28), 0.55, 1.0);
-    let scale = frame.viewport.z * afar * clamp(pow(frame.forward.w / max(depth, 1.0), 0.45), 0.6, 1.35);
+    var scale = frame.viewport.z * afar * clamp(pow(frame.forward.w / max(depth, 1.0), 0.45), 0.6, 1.35);
+    // All but the gravest shrink away in the haze: along the horizon they would be a string of beads.
+    let is_grave = (marker.bits & 0xf7u) == 1u || (marker.bits & 0xf7u) == 2u;
+    if !chosen && !is_grave { scale *= 1.0 - smoothstep(0.72, 0.88, haze_at(length(foot))); }
+    if scale <= 0.0 { count = 0u; }
     let glyph = (marker.bits >> 4u) & 15u;
     let silent = glyph == 7u && frame.eye.w - marker.start_s - marker.travel_s > SILENT_S;
     return Placed(foot, max(depth, 1.0) / frame.viewport.w, scale, marker.bits & 7u, glyph, chosen, frame.eye.w - marker.arrived_s, count, silent);
