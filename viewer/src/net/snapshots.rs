@@ -14,7 +14,6 @@ use std::{
 };
 use zune_jpeg::{
     JpegDecoder,
-    errors::DecodeErrors,
     zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions},
 };
 
@@ -153,17 +152,15 @@ fn read(server: &Server, path: &str) -> Result<RgbaImage, String> {
 fn decode(bytes: &[u8]) -> Result<RgbaImage, String> {
     const CORRUPT: &str = "画面数据损坏";
     if bytes.starts_with(&[0xff, 0xd8]) {
-        let options = DecoderOptions::default()
-            .set_max_width(SIDE_MAX as usize)
-            .set_max_height(SIDE_MAX as usize)
-            .set_strict_mode(true)
-            .jpeg_set_out_colorspace(ColorSpace::RGBA);
-        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-        decoder.decode_headers().map_err(|error| match error {
-            DecodeErrors::LargeDimensions(_) => too_large(),
-            _ => CORRUPT.to_owned(),
-        })?;
+        // Any width and height that the format has: what is too large is told from what is corrupt.
+        let any = usize::from(u16::MAX);
+        let options = DecoderOptions::default().set_max_width(any).set_max_height(any).set_strict_mode(true);
+        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options.jpeg_set_out_colorspace(ColorSpace::RGBA));
+        decoder.decode_headers().map_err(|_| CORRUPT)?;
         let (width, height) = decoder.dimensions().ok_or(CORRUPT)?;
+        if width.max(height) > SIDE_MAX as usize {
+            return Err(too_large());
+        }
         let pixels = decoder.decode().map_err(|_| CORRUPT)?;
         return RgbaImage::from_raw(width as u32, height as u32, pixels).ok_or_else(|| CORRUPT.to_owned());
     }

@@ -153,7 +153,9 @@ pub fn flow(is_both_ways: bool, line: [f32; 4], scheme: &Scheme, scale: f32) -> 
     let block = |x: f32, y: f32, w: f32, h: f32| Rect::from_xywh(x, y, w, h).map(PathBuilder::from_rect);
     let half = if is_both_ways { 5.0 } else { 3.0 };
     if let Some(path) = block(0.0, middle - half, GLYPH_PX, half * 2.0) {
-        sheet.map.fill_path(&path, &paint(line), FillRule::Winding, sheet.at, None);
+        // Dimmer than on the map, where the dashes move.
+        let [red, green, blue, opacity] = line;
+        sheet.map.fill_path(&path, &paint([red, green, blue, opacity * 0.4]), FillRule::Winding, sheet.at, None);
     }
     let lanes: &[(f32, bool)] = if is_both_ways { &[(middle + 2.5, true), (middle - 2.5, false)] } else { &[(middle, true)] };
     for (y, is_ahead) in lanes {

@@ -212,7 +212,7 @@ impl Draft<'_> {
             }
             Body::Cameras { cameras, is_generated } => {
                 cameras.iter().for_each(|camera| self.camera(parent, camera));
-                if *is_generated {
+                if *is_generated && cameras.iter().any(|camera| camera.still.is_some()) {
                     parent.spawn(kit.text("程序生成的画面，不是实拍", 20.0, false, kit.faint()));
                 }
             }
