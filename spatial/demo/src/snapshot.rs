@@ -151,8 +151,10 @@ mod tests {
         assert_eq!(a, snapshot("12010100001321000001", "2026-03-01 08:15:00"));
         assert_ne!(a, b);
         // Whatever the camera, the picture says what it is, and when.
-        assert_eq!(strip(&a), strip(&b));
-        assert!(strip(&a).iter().filter(|tone| **tone > 200).count() > 3_000);
+        let words =
+            |picture: &[u8]| -> Vec<u8> { (0..STRIP).flat_map(|y| picture[(y * WIDTH * 3) as usize..][..180 * 3].to_vec()).collect() };
+        assert_eq!(words(&a), words(&b));
+        assert!(words(&a).iter().filter(|tone| **tone > 200).count() > 2_000);
         assert_ne!(a, snapshot("12010100001321000001", "2026-03-01 08:15:05"));
     }
 

@@ -176,7 +176,8 @@ impl Scheme {
     fn with_city(mut self, change: impl Fn([f32; 3]) -> [f32; 3]) -> Self {
         let three = [&mut self.ground, &mut self.haze, &mut self.zenith, &mut self.wall_low, &mut self.wall_high, &mut self.roof];
         three.into_iter().for_each(|colour| *colour = change(*colour));
-        let four = [&mut self.edge, &mut self.flow, &mut self.relief_shadow, &mut self.relief_light, &mut self.label, &mut self.label_shadow];
+        let four =
+            [&mut self.edge, &mut self.flow, &mut self.relief_shadow, &mut self.relief_light, &mut self.label, &mut self.label_shadow];
         for colour in four.into_iter().chain(self.styles.iter_mut().map(|style| &mut style.colour)) {
             let [r, g, b] = change([colour[0], colour[1], colour[2]]);
             *colour = [r, g, b, colour[3]];
