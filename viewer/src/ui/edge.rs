@@ -11,6 +11,7 @@ use crate::{
     camera::{Eye, Orbit, Rig},
     city::{City, CityFeed, CurrentScheme, Ground, PictureSize, alarm_collections, is_marked},
     displays::Displays,
+    geo::CityPlane,
     scene::Scenes,
 };
 use bevy::{math::DVec2, prelude::*};
@@ -41,6 +42,13 @@ pub(super) struct Seen {
     taken: Vec<Rect>,
 }
 
+/// The places of the open red incidents and alarms, and what they are of: the incidents, the scene, the plane.
+#[derive(Default)]
+pub(super) struct Red {
+    of: Option<(u64, u32, CityPlane)>,
+    places: Vec<DVec2>,
+}
+
 /// Shows the hints anew when something has moved.
 pub(super) fn update(
     mut commands: Commands,
@@ -49,7 +57,7 @@ pub(super) fn update(
     (size, displays, scale, windows): (Res<PictureSize>, Res<Displays>, Res<UiScale>, Query<&Window>),
     hints: Query<Entity, With<EdgeHint>>,
     mut placed: ResMut<Placed>,
-    mut seen: Local<Option<Seen>>,
+    (mut seen, mut red): (Local<Option<Seen>>, Local<Red>),
 ) {
     let Some(plane) = city.plane else { return };
     let live = feed.live.state();
@@ -65,15 +73,19 @@ pub(super) fn update(
         return;
     }
     *seen = now;
-    let (wanted, alarms) = (&scenes.current().incidents, alarm_collections(&city));
-    let red = live.incidents().filter(|i| i.level == 1 && is_marked(i, wanted, &alarms));
-    let places: Vec<DVec2> = red.filter_map(|i| i.place).map(|(lon, lat)| plane.forward(lon, lat)).collect();
+    // There may be many incidents: they are gone through when they change, not when the camera moves.
+    let of = Some((live.incidents_version, scenes.version, plane));
+    if red.of != of {
+        let (wanted, alarms) = (&scenes.current().incidents, alarm_collections(&city));
+        let open = live.incidents().filter(|i| i.level == 1 && is_marked(i, wanted, &alarms));
+        *red = Red { of, places: open.filter_map(|i| i.place).map(|(lon, lat)| plane.forward(lon, lat)).collect() };
+    }
     drop(live);
     let factor = (scale.0 * windows.iter().next().map_or(1.0, Window::scale_factor)).max(1e-3);
     let mut room = Room::beside_panels(&displays, factor, &placed.taken);
     let eye = rig.eye(size.0);
     let is_seen = |at: DVec2| eye.project(ground.place(at)).is_some_and(|(px, _)| room.free().contains(px / factor));
-    let hidden: Vec<DVec2> = places.into_iter().filter(|at| !is_seen(*at)).collect();
+    let hidden: Vec<DVec2> = red.places.iter().copied().filter(|at| !is_seen(*at)).collect();
     let kit = Kit { faces: &faces, scheme: &scheme.0 };
     hints.iter().for_each(|hint| commands.entity(hint).despawn());
     let mut rects = Vec::new();
@@ -94,10 +106,10 @@ pub(super) fn update(
             border_radius: BorderRadius::all(px(6)),
             ..default()
         };
-        let red = ink(kit.scheme.levels[1]);
+        let colour = ink(kit.scheme.levels[1]);
         // A bundle has a component once: the level's colour is put in the place of the plate's.
-        commands.spawn((node, kit.plate(), GlobalZIndex(6), EdgeHint)).insert(BorderColor::all(red)).with_children(|hint| {
-            hint.spawn(kit.text(LEVEL_GLYPHS[1], LETTERS_PX, true, red));
+        commands.spawn((node, kit.plate(), GlobalZIndex(6), EdgeHint)).insert(BorderColor::all(colour)).with_children(|hint| {
+            hint.spawn(kit.text(LEVEL_GLYPHS[1], LETTERS_PX, true, colour));
             hint.spawn(kit.text(&words, LETTERS_PX, true, kit.ink()));
         });
     }
