@@ -358,7 +358,8 @@ fn sewers_fall_the_way_that_they_are_drawn_and_lie_under_main_roads() {
     };
     let mut codes = FxHashSet::default();
     for pipe in &sewers {
-        assert!(pipe.from_m > pipe.to_m, "{}", pipe.code);
+        // Told to a centimetre: a stretch of a few metres may be level.
+        assert!(pipe.from_m >= pipe.to_m, "{}", pipe.code);
         assert!(pipe.line.iter().all(|p| under.contains(&[p.x.to_bits(), p.y.to_bits()])), "{}", pipe.code);
         assert!(ground(pipe.line[0]) > pipe.from_m && codes.insert(&pipe.code), "{}", pipe.code);
     }
