@@ -10,7 +10,7 @@ use crate::{
     record,
     render::{self, Picture, bucket},
     scene::{Scenes, Side},
-    ui::{CameraDesk, PanelDesk, PanelsReady, Placed},
+    ui::{AlarmsNow, CameraDesk, CardSaid, PanelDesk, PanelsReady, Placed},
 };
 use anyhow::Context;
 use bevy::{
@@ -303,6 +303,9 @@ fn missing(app: &App) -> Option<String> {
     if world.resource::<Placed>().is_waiting {
         return Some("what is around the alarm".to_owned());
     }
+    if world.resource::<CardSaid>().is_awaited {
+        return Some("the card".to_owned());
+    }
     let areas_named = city.document.as_ref().is_some_and(|d| d.area_levels.is_empty()) || city.labels_version > 0;
     (!areas_named).then(|| "the names of the areas".to_owned())
 }
@@ -392,6 +395,7 @@ fn stats(app: &App, whole_after: Duration, missing: Option<&str>) -> serde_json:
         "alarm": world.resource::<Stage>().on().map(|alarm| alarm.title.clone()),
         "alarms_waiting": world.resource::<Stage>().waiting().len(),
         "card": world.resource::<Pick>().card.as_ref().map(|card| [card.collection.clone(), card.id.clone()]),
+        "card_past": world.resource::<CardSaid>().text.as_ref().map(|card| card.past.clone()),
         "ground": ground(world),
         "cameras": world.resource::<CameraDesk>().0.known(),
         "labels": world.resource::<City>().labels.len(),
@@ -400,10 +404,12 @@ fn stats(app: &App, whole_after: Duration, missing: Option<&str>) -> serde_json:
         "alarm_facts": world.resource::<Placed>().facts.told(),
         "alarm_labels_placed": world.resource::<Placed>().around_alarm,
         "revision": live.revision,
+        "replay": live.replay.as_ref().map(|replay| replay.time(Instant::now()).to_string()),
+        "alarms_now": world.resource::<AlarmsNow>().count(),
         "current": live.is_current(Instant::now()),
         "whole_after_ms": whole_after.as_secs_f64() * 1000.0,
         "missing": missing,
-        "complaints": world.resource::<City>().complaints.iter().map(|c| c.0.clone()).collect::<Vec<_>>(),
+        "complaints": world.resource::<City>().complaints.newest().map(|c| c.text.clone()).collect::<Vec<_>>(),
         "frame": world.get_resource::<Leader>().map(|l| l.number).or_else(|| Some(world.get_resource::<Follower>()?.frame.as_ref()?.number)),
         "skew_ms": world.get_resource::<Follower>().map(|f| f.skews_ms()).map(|skews| serde_json::json!({"median": share(&skews, 0.5), "p99": share(&skews, 0.99)})),
         "building_bytes": picture.stats.building_bytes.load(std::sync::atomic::Ordering::Relaxed),

@@ -1,5 +1,6 @@
 //! The wall's clock: the time of day, and the seconds that move what moves.
 
+use crate::city::CityFeed;
 use bevy::prelude::*;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use std::time::{Duration, Instant};
@@ -8,6 +9,8 @@ use std::time::{Duration, Instant};
 #[derive(Resource, Debug)]
 pub struct WallClock {
     fixed: Option<Timestamp>,
+    /// The instant that a replay shows.
+    replayed: Option<Timestamp>,
     started: Instant,
     now: Instant,
     /// Goes up whenever the seconds begin anew: what was timed by them is to be timed again.
@@ -22,12 +25,18 @@ impl WallClock {
     #[must_use]
     pub fn new(fixed: Option<Timestamp>) -> Self {
         let now = Instant::now();
-        Self { fixed, started: now, now, epoch: 0 }
+        Self { fixed, replayed: None, started: now, now, epoch: 0 }
     }
 
-    /// The time.
+    /// The time that the wall shows: that of a replay, else now.
     #[must_use]
     pub fn time(&self) -> Timestamp {
+        self.replayed.unwrap_or_else(|| self.time_of_day())
+    }
+
+    /// The time of day, whatever is replayed.
+    #[must_use]
+    pub fn time_of_day(&self) -> Timestamp {
         self.fixed.unwrap_or_else(Timestamp::now)
     }
 
@@ -78,8 +87,9 @@ impl WallClock {
     }
 }
 
-pub(super) fn tick(mut clock: ResMut<WallClock>) {
+pub(super) fn tick(mut clock: ResMut<WallClock>, feed: Res<CityFeed>) {
     clock.now = Instant::now();
+    clock.replayed = feed.live.state().replay.as_ref().map(|replay| replay.time(clock.now));
     if clock.now.duration_since(clock.started) > EPOCH {
         clock.started = clock.now;
         clock.epoch += 1;

@@ -3,7 +3,7 @@
 use crate::{
     args::Args,
     camera::{Orbit, Rig},
-    city::{PictureSize, tiles::Tiles},
+    city::{Complaints, PictureSize, tiles::Tiles},
     geo::CityPlane,
     net::{CityUpdate, ElevationPlan, Label, LayerPlan, LiveUpdate, Server, TilePlan},
     render::Picture,
@@ -12,6 +12,7 @@ use crate::{
 };
 use bevy::prelude::*;
 use citywall_wire::{CityDocument, CollectionDocument};
+use jiff::Timestamp;
 use std::{
     sync::{Arc, Mutex, PoisonError, mpsc::Receiver},
     time::Instant,
@@ -35,10 +36,6 @@ pub struct Wish {
     pub args: Args,
 }
 
-/// Something that the wall has to say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Complaint(pub String);
-
 /// What is known of the city.
 #[derive(Resource, Default)]
 pub struct City {
@@ -54,8 +51,8 @@ pub struct City {
     pub labels_version: u32,
     /// Why the server does not answer, if it does not.
     pub failure: Option<String>,
-    /// What the wall has to say, for the diagnostics line and the log; each once.
-    pub complaints: Vec<Complaint>,
+    /// What the wall has to say, for the diagnostics view and the log.
+    pub complaints: Complaints,
     /// The camera's home, once known: the scene's, or the city's.
     pub home: Option<Orbit>,
     /// The city's own home.
@@ -65,13 +62,14 @@ pub struct City {
 }
 
 impl City {
-    /// Says something, once.
+    /// Says that something was met that is wrong.
     pub fn complain(&mut self, text: String) {
-        let complaint = Complaint(text);
-        if !self.complaints.contains(&complaint) && self.complaints.len() < COMPLAINTS_MAX {
-            warn!("{}", complaint.0);
-            self.complaints.push(complaint);
-        }
+        self.complaints.meet(text, Timestamp::now());
+    }
+
+    /// Says all that is wrong about something now; nothing, if nothing is.
+    pub fn complain_about(&mut self, what: &'static str, texts: Vec<String>) {
+        self.complaints.about(what, texts, Timestamp::now());
     }
 
     /// The city's name in Chinese.
@@ -86,9 +84,6 @@ impl City {
         self.document.as_ref().map_or("UTC", |d| &d.time_zone)
     }
 }
-
-/// Complaints that are kept.
-const COMPLAINTS_MAX: usize = 64;
 
 #[expect(clippy::too_many_arguments, reason = "what a system asks the world for")]
 pub(super) fn receive(
@@ -106,7 +101,10 @@ pub(super) fn receive(
         match update {
             CityUpdate::Failed(error) => {
                 city.failure = Some(error.to_string());
-                city.document.is_none().then(|| debug!("waiting for the server: {error}"));
+                // Before its first answer the middle of the wall says so.
+                if city.document.is_some() {
+                    city.complain_about("server", vec![format!("服务器没有应答：{}", error.words())]);
+                }
             }
             CityUpdate::Labels(labels) => {
                 city.labels = labels;
@@ -115,13 +113,17 @@ pub(super) fn receive(
             CityUpdate::Document(document) => {
                 city.failure = None;
                 city.heard = Some(Instant::now());
-                if document.version != env!("CARGO_PKG_VERSION") {
-                    city.complain(format!("服务器版本 {} 与大屏版本 {} 不同", document.version, env!("CARGO_PKG_VERSION")));
-                }
+                city.complain_about("server", Vec::new());
+                let is_other = document.version != env!("CARGO_PKG_VERSION");
+                let versions = || format!("服务器版本 {} 与大屏版本 {} 不同", document.version, env!("CARGO_PKG_VERSION"));
+                city.complain_about("version", is_other.then(versions).into_iter().collect());
                 feed.live.follow(&document);
                 take_document(*document, &wish, &scenes, &mut city, &mut tiles, &mut rig, &mut picture, size.0);
             }
         }
+    }
+    if city.complaints.is_old(Timestamp::now()) {
+        city.complaints.forget(Timestamp::now());
     }
     if std::mem::take(&mut city.document_is_new)
         && let Some(document) = city.document.clone()
@@ -192,12 +194,12 @@ fn plan_layers(document: &CityDocument, scenes: &Scenes, city: &mut City) -> Vec
         _ => None,
     };
     let find = |id: &str| document.collections.iter().find(|c| c.id == id && c.kind == "layer");
-    let mut layers = Vec::new();
+    let (mut layers, mut missing) = (Vec::new(), Vec::new());
     match &scenes.current().layers {
         Some(wanted) => {
             for layer in wanted {
                 let Some(c) = find(&layer.collection) else {
-                    city.complain(format!("场景要求的图层“{}”不在城市中", layer.collection));
+                    missing.push(format!("场景要求的图层“{}”不在城市中", layer.collection));
                     continue;
                 };
                 let role = layer
@@ -243,6 +245,7 @@ fn plan_layers(document: &CityDocument, scenes: &Scenes, city: &mut City) -> Vec
             layer.flow = Some(flow.clone());
         }
     }
+    city.complain_about("layers", missing);
     layers.retain(|layer: &LayerPlan| !scenes.hidden().contains(&layer.collection));
     layers
 }

@@ -25,7 +25,7 @@ pub(super) fn lead(
         number: if leader.picture { leader.number } else { leader.number + 1 },
         at_us: leader.now_us(),
         seconds: clock.seconds(),
-        time: clock.is_fixed().then(|| clock.time()),
+        time: clock.is_fixed().then(|| clock.time_of_day()),
         view: ToldView { longitude, latitude, distance: orbit.distance, bearing: orbit.bearing, pitch: orbit.pitch },
         scene: scenes.name().to_owned(),
         mode: scenes.mode(),

@@ -41,6 +41,8 @@ pub struct MarkerBook {
     moving: SceneMoving,
     /// The collections of alarms, which are shown whatever the scene says of incidents.
     alarms: Vec<String>,
+    /// Collections that the console leaves out.
+    hidden: Vec<String>,
     /// Incidents that got a marker since somebody last asked, if anybody does.
     pub arrivals: Option<Vec<Key>>,
 }
@@ -50,6 +52,10 @@ impl MarkerBook {
     #[must_use]
     pub fn len(&self) -> usize {
         self.slots.len() + self.moving_numbers.len()
+    }
+
+    fn is_hidden(&self, collection: &str) -> bool {
+        self.hidden.iter().any(|hidden| hidden == collection)
     }
 
     fn put(&mut self, key: &Key, marker: Marker, bucket: usize, picture: &mut Picture) {
@@ -72,6 +78,9 @@ impl MarkerBook {
     fn marker(&self, state: &LiveState, key: &Key, plane: CityPlane, clock: &WallClock) -> Option<(Marker, usize)> {
         let incident = state.get(key).filter(|i| is_marked(i, &self.incidents, &self.alarms))?;
         let at = plane.forward_f32(incident.place?);
+        if self.is_hidden(&incident.collection) {
+            return None;
+        }
         let level = usize::from(incident.level.min(4));
         let arrived_s = if clock.is_fixed() { LONG_AGO_S } else { incident.arrived.map_or(LONG_AGO_S, |a| clock.seconds_at(a)) };
         Some((Marker::still(at, arrived_s, level as u32 | chosen_bit(self.chosen.as_ref() == Some(key))), level))
@@ -79,7 +88,10 @@ impl MarkerBook {
 
     /// The marker of an object; `None` if the scene does not show it, or it is gone.
     fn moving_marker(&self, state: &LiveState, number: u32, clock: &WallClock) -> Option<Marker> {
-        let known = state.tracks().numbered(number).filter(|known| self.moving.includes(&known.collection))?;
+        let known = state
+            .tracks()
+            .numbered(number)
+            .filter(|known| self.moving.includes(&known.collection) && !self.is_hidden(&known.collection))?;
         let is_chosen = self.chosen.as_ref().is_some_and(|(collection, id)| *collection == *known.collection && *id == *known.id);
         Some(moving(&known.track, clock, is_chosen))
     }
@@ -152,8 +164,8 @@ pub(super) fn update(
     if changes.is_none() || book.plane != Some(plane) || book.written_for != written_for || book.alarms != alarms {
         let (incidents, moving) = (scenes.current().incidents.clone(), scenes.current().moving.clone());
         let arrivals = book.arrivals.take();
-        let chosen = chosen.0.clone();
-        *book = MarkerBook { arrivals, plane: Some(plane), chosen, written_for, incidents, moving, alarms, ..Default::default() };
+        let (chosen, hidden) = (chosen.0.clone(), scenes.hidden().to_vec());
+        *book = MarkerBook { arrivals, plane: Some(plane), chosen, written_for, incidents, moving, alarms, hidden, ..Default::default() };
         let mut keys: Vec<Key> = state.incidents().map(key_of).collect();
         let mut objects: Vec<_> = state.tracks().all().collect();
         // The same state is the same picture, whatever the order of its maps.

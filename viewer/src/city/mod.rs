@@ -2,6 +2,7 @@
 
 mod clock;
 mod colours;
+mod complaints;
 mod drawings;
 mod feed;
 mod ground;
@@ -17,6 +18,7 @@ mod tiles;
 
 pub use clock::WallClock;
 pub use colours::Colours;
+pub use complaints::Complaints;
 pub use drawings::Drawings;
 pub use feed::{City, CityFeed, Wish, orbit_of};
 pub use ground::Ground;
@@ -24,7 +26,7 @@ pub use lost::recover;
 pub use markers::{Chosen, MarkerBook, is_marked};
 pub use orders::Tour;
 pub use pick::{Card, Pick, click, outlines};
-pub use stage::{Stage, StageAlarm, alarm_collections};
+pub use stage::{Stage, StageAlarm, alarm_collections, alarms};
 pub use things::ThingBook;
 pub use tiles::Tiles;
 

@@ -53,12 +53,13 @@ pub(super) fn obey(
     }
     let Some(plane) = city.plane else { return };
     let Some(order) = waiting.take() else { return };
-    order.faults.iter().for_each(|fault| city.complain(fault.clone()));
+    let mut faults = order.faults.clone();
     if let Some(name) = order.scene.as_ref().filter(|_| order.scene != last.scene)
         && !scenes.show_named(name)
     {
-        city.complain(format!("控制台要求的场景“{name}”不存在"));
+        faults.push(format!("控制台要求的场景“{name}”不存在"));
     }
+    city.complain_about("orders", faults);
     scenes.tell(order.mode, order.hidden.clone());
     drawings.list.clone_from(&order.drawings);
     if order.camera != last.camera {

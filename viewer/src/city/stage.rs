@@ -88,7 +88,8 @@ pub fn alarm_collections(city: &City) -> Vec<String> {
 }
 
 /// The alarms that nobody has acknowledged, and those that somebody has: the graver first, then the older.
-fn alarms(state: &LiveState, collections: &[String]) -> [Vec<StageAlarm>; 2] {
+#[must_use]
+pub fn alarms(state: &LiveState, collections: &[String]) -> [Vec<StageAlarm>; 2] {
     let alarm = |i: &Incident| StageAlarm {
         key: (i.collection.clone(), i.id.clone()),
         title: i.title.clone(),

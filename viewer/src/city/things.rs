@@ -110,6 +110,7 @@ pub(super) fn update(
         .current()
         .markers
         .iter()
+        .filter(|spec| !scenes.hidden().contains(&spec.get_ref().collection))
         .map(|spec| {
             let spec = spec.get_ref().clone();
             let found = document.collections.iter().find(|c| c.id == spec.collection);

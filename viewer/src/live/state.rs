@@ -4,7 +4,7 @@
 //! follows the revision that is known, else a new snapshot is asked for. So the state on the wall
 //! is always one that the city was in.
 
-use super::{Followed, Track, Tracks};
+use super::{Followed, Replayed, Track, Tracks};
 use crate::geo::CityPlane;
 use citywall_wire::{Change, Feature, LiveMessage};
 use rustc_hash::FxHashMap;
@@ -74,8 +74,10 @@ pub struct LiveState {
     pub revision: Option<u64>,
     /// How the wall is connected.
     pub link: Link,
-    /// The instant that a replay has reached, RFC 3339; `None` while the present is shown.
-    pub replay: Option<String>,
+    /// The clock of the replay; `None` while the present is shown.
+    pub replay: Option<Replayed>,
+    /// True while a replay is told to stand still.
+    is_paused: bool,
     /// When the last message came.
     pub heard: Option<Instant>,
     /// What has changed since the wall last looked; all, if the flag is set.
@@ -132,6 +134,7 @@ impl Default for LiveState {
             revision: None,
             link: Link::Down { since: None, reason: String::new() },
             replay: None,
+            is_paused: false,
             heard: None,
             changed: Changes::default(),
             replaced: false,
@@ -147,9 +150,10 @@ impl LiveState {
         self.heard = Some(now);
         self.link = Link::Up;
         match message {
-            LiveMessage::Snapshot { revision, collection, features, last, .. } => {
+            LiveMessage::Snapshot { revision, collection, features, last, replay, .. } => {
                 self.arriving.extend(features.into_iter().map(|f| (collection.clone(), f)));
                 if last {
+                    self.replay = replay.and_then(|mark| Replayed::begin(&mark, self.is_paused, now));
                     self.incidents.clear();
                     self.tracks.clear();
                     self.overflow = 0;
@@ -183,11 +187,11 @@ impl LiveState {
                 self.arriving.clear();
                 Reply::Resync
             }
-            LiveMessage::StylesChanged { .. } => Reply::Go,
-            LiveMessage::Heartbeat { replay, time, .. } => {
-                self.replay = replay.then_some(time);
+            LiveMessage::Heartbeat { replay: true, time, ended, .. } => {
+                self.replay.iter_mut().for_each(|clock| clock.hear(&time, ended, now));
                 Reply::Go
             }
+            LiveMessage::StylesChanged { .. } | LiveMessage::Heartbeat { .. } => Reply::Go,
             LiveMessage::Error { reason, .. } => {
                 self.link = Link::Down { since: Some(now), reason };
                 Reply::Go
@@ -281,17 +285,27 @@ impl LiveState {
     /// Notes that the line is down.
     pub fn lost(&mut self, reason: String) {
         let since = self.heard;
+        self.replay.iter_mut().for_each(|clock| clock.hold(Instant::now()));
         self.arriving.clear();
         self.link = Link::Down { since, reason };
     }
 
-    /// True if the data on the wall can be relied on now.
+    /// A replay stands still, or goes on at a speed.
+    pub fn steer(&mut self, paused: bool, speed: f64, now: Instant) {
+        self.is_paused = paused;
+        self.replay.iter_mut().for_each(|clock| clock.steer(paused, speed, now));
+    }
+
+    /// True if the data on the wall is that of now, and can be relied on.
     #[must_use]
     pub fn is_current(&self, now: Instant) -> bool {
-        self.replay.is_none()
-            && self.revision.is_some()
-            && self.link == Link::Up
-            && self.heard.is_some_and(|h| now.duration_since(h) < SILENCE_MAX)
+        self.replay.is_none() && self.is_heard(now)
+    }
+
+    /// True if the data on the wall can be relied on, be it of now or of the past.
+    #[must_use]
+    pub fn is_heard(&self, now: Instant) -> bool {
+        self.revision.is_some() && self.link == Link::Up && self.heard.is_some_and(|h| now.duration_since(h) < SILENCE_MAX)
     }
 
     /// Follows these collections from now on; true if they are others than before.

@@ -1,8 +1,8 @@
 //! What the wall is told to show: the item of its name in the collection `walls`.
 
-use super::{DRAWINGS_MAX, Drawing};
+use super::{DRAWINGS_MAX, Drawing, ToldReplay};
 use crate::scene::Mode;
-use citywall_wire::{LiveMessage, Replay};
+use citywall_wire::LiveMessage;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -50,7 +50,7 @@ pub struct Order {
     /// Whether the tour goes round; absent leaves it as it is.
     pub playing: Option<bool>,
     /// A past window instead of now.
-    pub replay: Option<Replay>,
+    pub replay: Option<ToldReplay>,
     /// What is drawn on the wall.
     pub drawings: Vec<Drawing>,
     /// Properties that make no sense, for the diagnostics line.
@@ -71,6 +71,13 @@ impl Order {
             let whole = [v.longitude, v.latitude, v.distance, v.bearing, v.pitch].iter().all(|n| n.is_finite());
             whole && v.longitude.abs() <= 180.0 && v.latitude.abs() <= 85.0 && v.distance > 0.0
         });
+        let replay = take(properties, "replay", &mut faults).and_then(|replay: ToldReplay| match replay.fault() {
+            None => Some(replay),
+            Some(why) => {
+                faults.push(format!("控制台的 replay 无法理解：{why}"));
+                None
+            }
+        });
         Self {
             scene: take(properties, "scene", &mut faults),
             mode: take(properties, "mode", &mut faults),
@@ -78,7 +85,7 @@ impl Order {
             highlight: take(properties, "highlight", &mut faults),
             hidden: take(properties, "hidden", &mut faults).unwrap_or_default(),
             playing: take(properties, "playing", &mut faults),
-            replay: take(properties, "replay", &mut faults),
+            replay,
             drawings,
             faults,
         }

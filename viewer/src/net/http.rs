@@ -5,6 +5,8 @@ use ureq::{Agent, http::StatusCode};
 
 /// Longest answer that is read, bytes.
 const BODY_BYTES_MAX: u64 = 64 << 20;
+/// Longest answer that is read for the reason of a refusal, bytes.
+const PROBLEM_BYTES_MAX: u64 = 64 << 10;
 /// Longest wait for one answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest wait for a connection.
@@ -17,8 +19,10 @@ pub enum HttpError {
     Address(String),
     /// No connection, or a broken one.
     Unreachable(String),
-    /// An answer that says no.
+    /// An answer that says no, and what that means is known.
     Status(u16),
+    /// An answer that says no, and why.
+    Refused(u16, String),
     /// An answer that is not what was asked for.
     Body(String),
 }
@@ -30,12 +34,29 @@ impl std::fmt::Display for HttpError {
             Self::Unreachable(why) => write!(f, "no connection: {why}"),
             Self::Status(401 | 403) => write!(f, "the server wants a token with the scope “read” (--token)"),
             Self::Status(code) => write!(f, "the server answers {code}"),
+            Self::Refused(code, why) => write!(f, "the server answers {code}: {why}"),
             Self::Body(why) => write!(f, "an answer that is not understood: {why}"),
         }
     }
 }
 
 impl std::error::Error for HttpError {}
+
+impl HttpError {
+    /// The same in the words of the wall.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Address(why) => format!("地址不能用：{why}"),
+            Self::Unreachable(_) => "连不上服务器".to_owned(),
+            Self::Status(401 | 403) => "服务器要求“read”权限的令牌".to_owned(),
+            Self::Status(404) => "服务器上没有".to_owned(),
+            Self::Status(code) => format!("服务器拒绝（{code}）"),
+            Self::Refused(code, why) => format!("服务器拒绝（{code}）：{why}"),
+            Self::Body(_) => "服务器的回答无法理解".to_owned(),
+        }
+    }
+}
 
 /// The server's address and the token to show it. Cloning shares the connections.
 #[derive(Clone)]
@@ -112,7 +133,18 @@ impl Server {
                 ureq::Error::BodyExceedsLimit(_) => HttpError::Body(format!("it is longer than {bytes_max} bytes")),
                 other => HttpError::Unreachable(other.to_string()),
             }),
-            status => Err(HttpError::Status(status.as_u16())),
+            status => {
+                // Why not, as problem details say it (RFC 9457); an answer that is none has no more to say.
+                let body = response.body_mut().with_config().limit(PROBLEM_BYTES_MAX).read_to_vec().unwrap_or_default();
+                let problem = serde_json::from_slice::<serde_json::Value>(&body).unwrap_or_default();
+                let why = problem.get("detail").and_then(serde_json::Value::as_str).unwrap_or_default();
+                let code = status.as_u16();
+                Err(if why.is_empty() || matches!(code, 401 | 403 | 404 | 410) {
+                    HttpError::Status(code)
+                } else {
+                    HttpError::Refused(code, why.to_owned())
+                })
+            }
         }
     }
 

@@ -17,7 +17,7 @@ mod things;
 mod ways;
 
 pub use city::{CityUpdate, Label, spawn_city_watch};
-pub use desk::{Answer, Desk, Page, encode, items_path};
+pub use desk::{AT, Answer, Desk, Page, Past, encode, items_path};
 pub use heights::ElevationPlan;
 pub use http::{HttpError, Server};
 pub use lead::{Follower, LeadFrame, Leader};

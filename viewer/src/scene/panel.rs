@@ -82,7 +82,9 @@ pub struct ScenePanel {
     pub filter: BTreeMap<String, String>,
     /// Of a figure: the whole of which it is a share, by the properties of its items; `{}` is all.
     pub of: Option<BTreeMap<String, String>>,
-    /// The property whose values make the groups; `district` of incidents is the area that they lie in.
+    /// The property whose values make the groups; `district` of incidents is the area that they lie in. Of events
+    /// `time`: the newest come first, instead of the gravest. Of a table the property by which its rows are sorted,
+    /// with `-` before it from the greatest down.
     pub by: Option<String>,
     /// The groups; those that occur if absent (of incidents only).
     #[serde(default)]

@@ -1,17 +1,23 @@
 //! What the bar and the foot say, worked out from what is known.
 
-use super::words::span;
+use super::{
+    diagnostics::{Diagnosed, Measured, words},
+    panel::PanelDesk,
+    words::{cut, span},
+};
 use crate::{
     city::{City, CityFeed, Tiles, WallClock},
     live::{Link, LiveState},
-    measure::share,
     net::Follower,
     render::Picture,
     scene::Scenes,
 };
 use bevy::prelude::*;
+use jiff::tz::TimeZone;
 use std::time::Instant;
 
+/// Characters of full width that the line of complaints has room for.
+const COMPLAINT_CHARS: f32 = 44.0;
 const WEEKDAYS: [&str; 7] = ["一", "二", "三", "四", "五", "六", "日"];
 
 /// What the bar and the foot say.
@@ -35,13 +41,9 @@ pub struct Board {
     pub complaint: String,
     /// That this is not now, and which instant it is.
     pub replay: String,
-    /// What is drawn, how fast, and how far behind the leader; empty unless it is asked for.
+    /// What is drawn, and what is wrong; empty unless it is asked for.
     pub diagnostics: String,
 }
-
-/// Whether the diagnostics are shown: F3 shows and hides them.
-#[derive(Resource, Default, Debug)]
-pub struct Diagnosed(pub bool);
 
 #[expect(clippy::too_many_arguments, reason = "what a system asks the world for")]
 pub(super) fn update(
@@ -51,14 +53,16 @@ pub(super) fn update(
     clock: Res<WallClock>,
     scenes: Res<Scenes>,
     tiles: Res<Tiles>,
-    (diagnosed, time): (Res<Diagnosed>, Res<Time<Real>>),
+    (diagnosed, time, desk): (Res<Diagnosed>, Res<Time<Real>>, Res<PanelDesk>),
     (picture, follower): (Res<Picture>, Option<Res<Follower>>),
     mut frame_s: Local<f32>,
 ) {
     // A mean over the last second or so.
     *frame_s += (time.delta_secs() - *frame_s) * 0.05;
     let now = clock.moment();
-    let local = clock.local(city.time_zone());
+    // Before the city has said where it is, the machine's own zone, which is named.
+    let is_placed = city.document.is_some();
+    let local = if is_placed { clock.local(city.time_zone()) } else { clock.time().to_zoned(TimeZone::system()) };
     let live = feed.live.state();
     let is_current = live.is_current(now);
     let scene = scenes.current();
@@ -74,7 +78,8 @@ pub(super) fn update(
         ],
         clock: local.strftime("%H:%M:%S").to_string(),
         date: format!(
-            "{}年{}月{}日 星期{}",
+            "{}{}年{}月{}日 星期{}",
+            if is_placed { String::new() } else { format!("{}　", local.strftime("%Z")) },
             local.year(),
             local.month(),
             local.day(),
@@ -84,12 +89,20 @@ pub(super) fn update(
         is_current,
         waiting: waiting_words(&city, &feed, &tiles),
         notice: notice_words(&city),
-        diagnostics: if diagnosed.0 { diagnostics_words(*frame_s, &picture, follower.as_deref()) } else { String::new() },
-        replay: replay_words(&live, city.time_zone()),
-        complaint: city.complaints.last().map_or_else(String::new, |c| match city.complaints.len() {
-            1 => c.0.clone(),
-            n => format!("{} （共 {n} 条，见日志）", c.0),
-        }),
+        diagnostics: if diagnosed.shown {
+            let measured = Measured { frame_s: *frame_s, picture: &picture, follower: follower.as_deref() };
+            words(&measured, &live, (&city, feed.server.address()), &desk.0, &diagnosed)
+        } else {
+            String::new()
+        },
+        replay: replay_words(&live, city.time_zone(), now),
+        complaint: match city.complaints.newest().next() {
+            // The view has them all.
+            None => String::new(),
+            Some(_) if diagnosed.shown => String::new(),
+            Some(newest) if city.complaints.len() == 1 => cut(&newest.text, COMPLAINT_CHARS),
+            Some(newest) => format!("{}（共 {} 条，F3）", cut(&newest.text, COMPLAINT_CHARS - 8.0), city.complaints.len()),
+        },
     };
     if *board != next {
         *board = next;
@@ -108,23 +121,17 @@ fn link_words(live: &LiveState, is_current: bool, now: Instant) -> String {
     }
 }
 
-fn diagnostics_words(frame_s: f32, picture: &Picture, follower: Option<&Follower>) -> String {
-    let [tiles, buildings, markers] = picture.stats.counts();
-    let drawn = format!("每帧 {:.0} 毫秒　瓦片 {tiles}　建筑 {buildings}　标记 {markers}", frame_s * 1e3);
-    let Some(follower) = follower else { return drawn };
-    let skews = follower.skews_ms();
-    match (share(&skews, 0.5), share(&skews, 0.99)) {
-        (Some(median), Some(p99)) => format!("{drawn}　落后主屏 {median:.1} 毫秒（99%：{p99:.1}）"),
-        _ => format!("{drawn}　没有收到主屏"),
-    }
-}
-
-fn replay_words(live: &LiveState, zone: &str) -> String {
-    let at = live.replay.as_ref().and_then(|at| at.parse::<jiff::Timestamp>().ok());
-    at.map_or_else(String::new, |at| {
-        let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
-        format!("回放 REPLAY　{}　不是现在", at.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S"))
-    })
+fn replay_words(live: &LiveState, zone: &str, now: Instant) -> String {
+    let Some(replay) = &live.replay else { return String::new() };
+    let at = replay.time(now).to_zoned(TimeZone::get(zone).unwrap_or(TimeZone::UTC));
+    let pace = if replay.ended {
+        "已到末尾".to_owned()
+    } else if replay.paused {
+        "暂停".to_owned()
+    } else {
+        format!("{}×", replay.speed)
+    };
+    format!("回放 REPLAY　{}　{pace}　不是现在", at.strftime("%Y-%m-%d %H:%M:%S"))
 }
 
 fn waiting_words(city: &City, feed: &CityFeed, tiles: &Tiles) -> String {

@@ -1,6 +1,6 @@
 //! What the cameras nearest to the view see.
 
-use super::content::{Body, Sources};
+use super::{content::Body, sources::Sources};
 use crate::{
     net::{SNAPSHOT_OLD, Still, Thing},
     render::Glyph,

@@ -3,33 +3,24 @@
 
 use super::{
     cameras::{Camera, cameras},
+    sources::{EVERY, EVERY_PAST, Sources},
+    terms::value_of,
     words::{LEVEL_GLYPHS, LEVEL_NAMES, collection_title, cut, grouped, when},
 };
 use crate::{
-    city::{City, ThingBook},
-    live::{Followed, Incident, LiveState, Track},
-    net::{Answer, Desk, Snapshots, encode, items_path},
+    live::{Followed, Incident},
+    net::{AT, Answer, encode, items_path},
     render::Glyph,
-    scene::{ClassColour, Colouring, Group, PanelKind, SERIES, Scene, ScenePanel},
+    scene::{ClassColour, Group, PanelKind, SERIES, ScenePanel},
 };
 use citywall_wire::CollectionDocument;
-use geo::Contains;
 use jiff::{SignedDuration, Timestamp};
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Instant};
 
 /// Rows of a panel that says nothing of its rows.
 const ROWS_DEFAULT: usize = 8;
 /// Characters of full width that fit into an incident's title.
 const TITLE_CHARS: f32 = 13.5;
-/// How often the server is asked for numbers, on an ordinary day.
-const EVERY: Duration = Duration::from_secs(10);
-/// An hour that has passed changes only by what is reported late.
-const EVERY_PAST: Duration = Duration::from_secs(300);
-/// An answer older than this many periods is shown as old.
-const OLD_PERIODS: u32 = 3;
 
 /// The colour of a mark beside a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,6 +67,15 @@ pub struct Row {
     pub key: Option<(String, String)>,
 }
 
+/// A cell of a table; numbers stand at the right.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// What it says.
+    pub text: String,
+    /// True of a number.
+    pub is_number: bool,
+}
+
 /// What a panel shows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
@@ -91,8 +91,8 @@ pub enum Body {
     Ring(Vec<(String, String, f32)>),
     /// A course by the hour, what its ends are called, and its greatest value.
     Course { values: Vec<f64>, ends: [String; 2], top: String, unit: String },
-    /// Headings and cells.
-    Table { head: Vec<String>, rows: Vec<Vec<String>> },
+    /// Headings and cells, and how many rows more there are.
+    Table { head: Vec<String>, rows: Vec<Vec<Cell>>, more: u64 },
     /// A text.
     Text(String),
     /// Cameras, and whether their pictures are generated.
@@ -101,114 +101,38 @@ pub enum Body {
     Inset { marks: Vec<([f32; 2], usize)>, view: Vec<[f32; 2]> },
 }
 
+/// Of when a panel's data is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Of {
+    /// Of now, last heard of then.
+    Now(Option<Instant>),
+    /// Of an instant of the past.
+    Past(Timestamp),
+    /// Of now, although the past is shown: there is no other.
+    NowInPast,
+    /// It is nothing that changes with time.
+    Always,
+}
+
 /// A panel's content.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Content {
     /// What it shows.
     pub body: Body,
-    /// When its data was last heard of.
-    pub at: Option<Instant>,
-    /// False if its data is old.
+    /// Of when its data is.
+    pub of: Of,
+    /// False if its data is older than it should be.
     pub is_current: bool,
+    /// True while some of it is still asked for.
+    pub is_awaited: bool,
     /// Where its data comes from.
     pub source: String,
-}
-
-/// What contents are worked out from.
-pub struct Sources<'a> {
-    /// The incidents.
-    pub live: &'a LiveState,
-    /// The city.
-    pub city: &'a City,
-    /// The server's answers.
-    pub desk: &'a Desk,
-    /// The pictures of its cameras.
-    pub snapshots: &'a Snapshots,
-    /// What the scene says.
-    pub scene: &'a Scene,
-    /// The things that the scene marks.
-    pub things: &'a ThingBook,
-    /// How the buildings are coloured.
-    pub colouring: Option<&'a Colouring>,
-    /// The moment, and the time of day.
-    pub now: (Instant, Timestamp),
-    /// The middle of the picture and the corners of the view, metres on the city's plane.
-    pub view: ([f64; 2], &'a [[f32; 2]]),
-    /// How much shorter the periods are (1: an ordinary day).
-    pub haste: u32,
-}
-
-impl Sources<'_> {
-    pub(super) fn collection(&self, id: &str) -> Option<&CollectionDocument> {
-        self.city.document.as_ref()?.collections.iter().find(|c| c.id == id)
-    }
-
-    /// True if what a collection has is counted here: its items happen, and so the wall knows them all.
-    fn happens(&self, id: &str) -> bool {
-        self.collection(id).is_some_and(|c| Followed::of_kind(&c.kind) == Some(Followed::Incidents))
-    }
-
-    /// True if the items of a collection are objects that the wall follows.
-    fn moves(&self, id: &str) -> bool {
-        self.live.followed().get(id).is_some_and(|is| *is != Followed::Incidents)
-    }
-
-    /// How many objects of a collection have some properties.
-    fn objects(&self, id: &str, filter: &BTreeMap<String, String>) -> u64 {
-        if filter.is_empty() {
-            return self.live.tracks().count(id) as u64;
-        }
-        let fits = |track: &Track| filter.iter().all(|(k, v)| track.word(k) == Some(v));
-        self.live.tracks().of(id).filter(|known| fits(&known.track)).count() as u64
-    }
-
-    /// The incidents of a panel: those of its collection that fit its filter and the scene's classes.
-    fn incidents<'b>(&'b self, panel: &'b ScenePanel) -> impl Iterator<Item = &'b Incident> {
-        self.live.incidents().filter(|i| {
-            panel.collection.as_ref().is_none_or(|c| *c == i.collection)
-                && self.scene.incidents.includes(&i.class)
-                && panel.filter.iter().all(|(k, v)| self.property(i, k).as_deref() == Some(v))
-        })
-    }
-
-    /// A property of an incident; `district` is the largest area that it lies in.
-    fn property(&self, incident: &Incident, name: &str) -> Option<String> {
-        match name {
-            "class" => Some(incident.class.clone()),
-            "status" => Some(incident.status.clone()),
-            "level" => Some(incident.level.to_string()),
-            "district" => {
-                let (x, y) = incident.place?;
-                let at = geo_types::Point::new(x, y);
-                self.city.labels.iter().find(|l| l.shape.contains(&at)).map(|l| l.text.clone())
-            }
-            _ => None,
-        }
-    }
-
-    fn ask(&self, path: &str, every: Duration) -> Answer {
-        self.desk.ask(path, every / self.haste)
-    }
-
-    fn count(&self, collection: &str, filter: &BTreeMap<String, String>) -> Answer {
-        self.ask(&items_path(collection, filter, 1), EVERY)
-    }
-
-    fn is_fresh(&self, answers: &[Answer]) -> bool {
-        let limit = EVERY * OLD_PERIODS;
-        answers.iter().all(|a| a.failure.is_none() && a.at.is_some_and(|at| self.now.0.saturating_duration_since(at) < limit))
-    }
-
-    fn source_of(&self, id: &str) -> String {
-        self.collection(id).map_or_else(String::new, |c| if c.title.zh.is_empty() { c.title.en.clone() } else { c.title.zh.clone() })
-    }
 }
 
 /// What a panel says.
 #[must_use]
 pub fn content(panel: &ScenePanel, s: &Sources<'_>) -> Content {
-    let live = |body: Body| Content { body, at: s.live.heard, is_current: s.live.is_current(s.now.0), source: String::new() };
-    let document = |body: Body| Content { body, at: s.city.heard, is_current: s.city.failure.is_none(), source: String::new() };
+    let (live, document) = (|body: Body| s.lived(body), |body: Body| s.documented(body));
     if let Some(id) = panel.collection.as_deref().filter(|id| s.city.document.is_some() && s.collection(id).is_none()) {
         return document(Body::Nothing(format!("城市中没有“{id}”数据")));
     }
@@ -218,7 +142,7 @@ pub fn content(panel: &ScenePanel, s: &Sources<'_>) -> Content {
         PanelKind::Ticker => live(ticker(panel, s)),
         PanelKind::Collections => document(collections(panel, s)),
         PanelKind::Legend => document(legend(s)),
-        PanelKind::Text => document(Body::Text(panel.text.clone().unwrap_or_default())),
+        PanelKind::Text => Content { of: Of::Always, ..document(Body::Text(panel.text.clone().unwrap_or_default())) },
         PanelKind::Camera => document(cameras(s)),
         PanelKind::Inset => live(inset(s)),
         PanelKind::Figure => figure(panel, s),
@@ -228,6 +152,9 @@ pub fn content(panel: &ScenePanel, s: &Sources<'_>) -> Content {
     };
     if let (true, Some(id)) = (content.source.is_empty(), &panel.collection) {
         content.source = s.source_of(id);
+    }
+    if content.of == Of::NowInPast && !content.source.is_empty() {
+        content.source.push_str("，没有当时的版本");
     }
     content
 }
@@ -265,6 +192,11 @@ fn order(a: &Incident, b: &Incident) -> std::cmp::Ordering {
     rank(a).cmp(&rank(b)).then(b.time.cmp(&a.time)).then(a.id.cmp(&b.id))
 }
 
+/// The newest first.
+fn newest(a: &Incident, b: &Incident) -> std::cmp::Ordering {
+    b.time.cmp(&a.time).then(a.id.cmp(&b.id))
+}
+
 fn event_row(i: &Incident, s: &Sources<'_>) -> Row {
     let level = usize::from(i.level.min(4));
     let name = LEVEL_NAMES[level].split(" · ").next().unwrap_or_default();
@@ -282,6 +214,7 @@ fn events(panel: &ScenePanel, s: &Sources<'_>) -> Body {
     let rows = panel.rows.unwrap_or(9);
     let mut top: Vec<&Incident> = s.incidents(panel).collect();
     let hidden = top.len().saturating_sub(rows);
+    let order = if panel.by.as_deref() == Some("time") { newest } else { order };
     if hidden > 0 {
         top.select_nth_unstable_by(rows, |a, b| order(a, b));
         top.truncate(rows);
@@ -298,13 +231,14 @@ fn events(panel: &ScenePanel, s: &Sources<'_>) -> Body {
 }
 
 fn ticker(panel: &ScenePanel, s: &Sources<'_>) -> Body {
-    let mut newest: Vec<&Incident> = s.incidents(panel).collect();
-    newest.sort_by(|a, b| b.time.cmp(&a.time).then(a.id.cmp(&b.id)));
-    newest.truncate(panel.rows.unwrap_or(5));
-    match newest.len() {
+    let mut newest_few: Vec<&Incident> = s.incidents(panel).collect();
+    newest_few.sort_by(|a, b| newest(a, b));
+    newest_few.truncate(panel.rows.unwrap_or(5));
+    match newest_few.len() {
+        0 if s.live.revision.is_none() => Body::Nothing("等待实时数据".to_owned()),
         0 => Body::Nothing("没有新的事件".to_owned()),
         // One after the other, for six seconds each.
-        n => Body::Rows(vec![event_row(newest[(s.now.1.as_second() / 6).rem_euclid(n as i64) as usize], s)]),
+        n => Body::Rows(vec![event_row(newest_few[(s.now.1.as_second() / 6).rem_euclid(n as i64) as usize], s)]),
     }
 }
 
@@ -330,7 +264,7 @@ fn legend(s: &Sources<'_>) -> Body {
             ..row(things.title.clone(), grouped(things.list.len() as u64))
         });
     }
-    for (id, is) in s.live.followed().iter().filter(|(id, _)| s.scene.moving.includes(id)) {
+    for (id, is) in s.live.followed().iter().filter(|(id, _)| s.scene.moving.includes(id) && !s.hidden.contains(id)) {
         let (count, tone, glyph) = match is {
             Followed::Moving => (s.live.tracks().count(id), Tone::Moving, Glyph::Arrow),
             Followed::Things => (s.live.tracks().count(id), Tone::Thing, Glyph::Sensor),
@@ -372,28 +306,26 @@ fn inset(s: &Sources<'_>) -> Body {
     Body::Inset { marks, view: s.view.1.to_vec() }
 }
 
-/// The number of a panel's items now.
-fn number(panel: &ScenePanel, filter: &BTreeMap<String, String>, s: &Sources<'_>) -> (Option<u64>, Answer) {
+/// The number of a panel's items; with it whether they are those of now although the past is shown.
+fn number(panel: &ScenePanel, filter: &BTreeMap<String, String>, s: &Sources<'_>) -> (Option<u64>, Answer, bool) {
     let id = panel.collection.as_deref().unwrap_or_default();
     let moves = s.moves(id);
     if moves || s.happens(id) {
         let panel = ScenePanel { filter: filter.clone(), ..panel.clone() };
         let count = if moves { s.objects(id, filter) } else { s.incidents(&panel).count() as u64 };
-        let at = s.live.heard;
-        let failure = (!s.live.is_current(s.now.0)).then(String::new);
-        return (s.live.revision.map(|_| count), Answer { page: None, at, failure });
+        return (s.live.revision.map(|_| count), s.known(), false);
     }
-    let answer = s.count(id, filter);
-    (answer.page.as_ref().map(|p| p.matched), answer)
+    let (answer, is_of_now) = s.page(id, filter, 1, "");
+    (answer.page.as_ref().map(|p| p.matched), answer, is_of_now)
 }
 
 fn figure(panel: &ScenePanel, s: &Sources<'_>) -> Content {
-    let (value, answer) = number(panel, &panel.filter, s);
+    let (value, answer, is_of_now) = number(panel, &panel.filter, s);
     let mut answers = vec![answer];
     let mut share = None;
     let mut note = String::new();
     if let Some(of) = &panel.of {
-        let (whole, answer) = number(panel, of, s);
+        let (whole, answer, _) = number(panel, of, s);
         answers.push(answer);
         if let (Some(value), Some(whole)) = (value, whole.filter(|w| *w > 0)) {
             share = Some((value as f64 / whole as f64) as f32);
@@ -409,10 +341,24 @@ fn figure(panel: &ScenePanel, s: &Sources<'_>) -> Content {
         note = format!("上一小时新增 {before}");
     }
     let body = Body::Figure { value: value.map_or_else(|| "—".to_owned(), grouped), unit: panel.unit.clone(), note, share, course };
-    Content { body, at: answers[0].at, is_current: s.is_fresh(&answers[..1]), source: String::new() }
+    // Hours that have passed are asked for less often.
+    let is_awaited = answers.iter().any(Answer::is_awaited);
+    Content { is_awaited, ..s.asked(body, &answers[..1], is_of_now) }
 }
 
-/// New incidents by the hour; the last hour is the current one.
+/// The classes of the scene as a filter in CQL2, if it has some and the panel counts incidents.
+fn of_classes(panel: &ScenePanel, s: &Sources<'_>) -> Option<String> {
+    let classes = &s.scene.incidents.classes;
+    let is_counted = !classes.is_empty() && s.happens(panel.collection.as_deref().unwrap_or_default());
+    let like = |code: &String| {
+        let code = code.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_").replace('\'', "''");
+        format!("class LIKE '%:{code}%' OR class LIKE '{code}%'")
+    };
+    is_counted.then(|| format!("({})", classes.iter().map(like).collect::<Vec<_>>().join(" OR ")))
+}
+
+/// New incidents by the hour, of the scene's classes; the last hour is the current one, in a replay up to its
+/// instant.
 fn by_hour(panel: &ScenePanel, hours: u32, s: &Sources<'_>) -> (Vec<f64>, Vec<Answer>) {
     let id = panel.collection.as_deref().unwrap_or_default();
     let start = s.now.1.as_second().div_euclid(3600) - i64::from(hours) + 1;
@@ -420,9 +366,16 @@ fn by_hour(panel: &ScenePanel, hours: u32, s: &Sources<'_>) -> (Vec<f64>, Vec<An
         .map(|h| {
             let from = Timestamp::from_second((start + h) * 3600).unwrap_or_default();
             let to = from.saturating_add(SignedDuration::from_secs(3599)).unwrap_or(from);
-            let began = encode(&format!("time >= TIMESTAMP('{from}') AND time <= TIMESTAMP('{to}')"));
-            let path = format!("{}&filter={began}", items_path(id, &panel.filter, 1));
-            s.ask(&path, if h + 1 == i64::from(hours) { EVERY } else { EVERY_PAST })
+            let is_last = h + 1 == i64::from(hours);
+            let path = |to: &str, more: &str| {
+                let began = encode(&format!("time >= TIMESTAMP('{from}') AND time <= TIMESTAMP('"));
+                format!("{}&filter={began}{to}{}", items_path(id, &panel.filter, 1), encode(&format!("'){more}")))
+            };
+            let more = of_classes(panel, s).map_or_else(String::new, |classes| format!(" AND {classes}"));
+            match s.replay().filter(|_| is_last) {
+                Some(replay) => s.ask_past(&path(AT, &more), replay),
+                None => s.ask(&path(&encode(&to.to_string()), &more), if is_last { EVERY } else { EVERY_PAST }),
+            }
         })
         .collect();
     (answers.iter().map(|a| a.page.as_ref().map_or(0.0, |p| p.matched as f64)).collect(), answers)
@@ -431,8 +384,6 @@ fn by_hour(panel: &ScenePanel, hours: u32, s: &Sources<'_>) -> (Vec<f64>, Vec<An
 fn trend(panel: &ScenePanel, s: &Sources<'_>) -> Content {
     let hours = panel.hours.unwrap_or(24);
     let (values, answers) = by_hour(panel, hours, s);
-    let at = answers.last().and_then(|a| a.at);
-    let is_current = s.is_fresh(&answers[answers.len().saturating_sub(1)..]);
     let body = if answers.iter().all(|a| a.page.is_some()) {
         let top = values.iter().copied().fold(0.0, f64::max);
         let end = |back: u32| {
@@ -440,7 +391,7 @@ fn trend(panel: &ScenePanel, s: &Sources<'_>) -> Content {
             when(&Timestamp::from_second(hour * 3600).unwrap_or_default().to_string(), s.city.time_zone(), s.now.1)
         };
         Body::Course {
-            ends: [end(hours - 1), "现在".to_owned()],
+            ends: [end(hours - 1), if s.replay().is_some() { at_clock(s) } else { "现在".to_owned() }],
             top: format!("最高 {}", grouped(top as u64)),
             values,
             unit: panel.unit.clone(),
@@ -448,7 +399,13 @@ fn trend(panel: &ScenePanel, s: &Sources<'_>) -> Content {
     } else {
         Body::Nothing(waiting(&answers))
     };
-    Content { body, at, is_current, source: String::new() }
+    let is_awaited = answers.iter().any(Answer::is_awaited);
+    Content { is_awaited, ..s.asked(body, &answers[answers.len().saturating_sub(1)..], false) }
+}
+
+/// The instant that the wall shows, by the city's clock.
+fn at_clock(s: &Sources<'_>) -> String {
+    when(&s.now.1.to_string(), s.city.time_zone(), s.now.1)
 }
 
 fn waiting(answers: &[Answer]) -> String {
@@ -458,23 +415,22 @@ fn waiting(answers: &[Answer]) -> String {
 fn groups(panel: &ScenePanel, s: &Sources<'_>) -> Content {
     let id = panel.collection.as_deref().unwrap_or_default();
     let by = panel.by.as_deref().unwrap_or_default();
-    let mut answers = Vec::new();
+    let (mut answers, mut is_of_now) = (Vec::new(), false);
     let is_known = s.happens(id) || s.moves(id);
     let mut counted: Vec<(String, u64)> = if is_known {
-        answers.push(Answer { page: None, at: s.live.heard, failure: (!s.live.is_current(s.now.0)).then(String::new) });
+        answers.push(s.known());
         if s.moves(id) { objects_by(panel, by, s) } else { occurring(panel, by, s) }
     } else {
         let count = |g: &Group| {
             let filter = panel.filter.clone().into_iter().chain([(by.to_owned(), g.value.clone())]).collect();
-            let answer = s.count(id, &filter);
+            let (answer, of_now) = s.page(id, &filter, 1, "");
+            is_of_now |= of_now;
             let n = answer.page.as_ref().map(|p| p.matched);
             answers.push(answer);
             n.map(|n| (g.name().to_owned(), n))
         };
         panel.groups.iter().filter_map(count).collect()
     };
-    let is_current = s.is_fresh(&answers);
-    let at = answers.iter().filter_map(|a| a.at).min();
     let complete = is_known || counted.len() == panel.groups.len();
     if panel.kind == PanelKind::Ranking {
         counted.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -493,7 +449,7 @@ fn groups(panel: &ScenePanel, s: &Sources<'_>) -> Content {
         let line = |(label, n): (String, u64)| Row { share: Some((n as f64 / top as f64) as f32), ..row(cut(&label, 11.0), grouped(n)) };
         Body::Rows(counted.into_iter().map(line).collect())
     };
-    Content { body, at, is_current, source: String::new() }
+    s.asked(body, &answers, is_of_now)
 }
 
 /// The groups of objects: those that the panel names, or all that occur.
@@ -552,25 +508,25 @@ fn figure_words(n: &serde_json::Number) -> String {
 fn table(panel: &ScenePanel, s: &Sources<'_>) -> Content {
     let id = panel.collection.as_deref().unwrap_or_default();
     let rows = panel.rows.unwrap_or(ROWS_DEFAULT);
-    let answer = s.ask(&items_path(id, &panel.filter, rows), EVERY);
+    // Those with the most come first, if the panel says of what.
+    let sort = panel.by.as_ref().map_or_else(String::new, |by| format!("&sortby={}", encode(by)));
+    let (answer, is_of_now) = s.page(id, &panel.filter, rows, &sort);
     let head: Vec<String> = panel.columns.iter().map(|c| c.name().to_owned()).collect();
     let body = match &answer.page {
         None => Body::Nothing(waiting(std::slice::from_ref(&answer))),
         Some(page) if page.features.is_empty() => Body::Nothing("目前没有数据".to_owned()),
         Some(page) => {
             let cell = |f: &citywall_wire::Feature, c: &Group| match f.properties.get(&c.value) {
-                Some(serde_json::Value::String(t)) => t.clone(),
-                Some(serde_json::Value::Null) | None => "—".to_owned(),
-                Some(serde_json::Value::Number(n)) => figure_words(n),
-                Some(other) => other.to_string(),
+                Some(serde_json::Value::String(t)) => Cell { text: value_of(&c.value, t).to_owned(), is_number: false },
+                Some(serde_json::Value::Null) | None => Cell { text: "—".to_owned(), is_number: false },
+                Some(serde_json::Value::Number(n)) => Cell { text: figure_words(n), is_number: true },
+                Some(other) => Cell { text: other.to_string(), is_number: false },
             };
-            Body::Table {
-                head,
-                rows: page.features.iter().map(|f| panel.columns.iter().map(|c| cut(&cell(f, c), 9.0)).collect()).collect(),
-            }
+            let cells = page.features.iter().map(|f| panel.columns.iter().map(|c| cell(f, c)).collect()).collect();
+            Body::Table { head, rows: cells, more: page.matched.saturating_sub(page.features.len() as u64) }
         }
     };
-    Content { is_current: s.is_fresh(std::slice::from_ref(&answer)), at: answer.at, body, source: String::new() }
+    s.asked(body, std::slice::from_ref(&answer), is_of_now)
 }
 
 #[cfg(test)]

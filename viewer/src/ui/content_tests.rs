@@ -1,7 +1,9 @@
 use super::*;
 use crate::{
-    net::{Server, ThingsReader},
-    scene::Side,
+    city::{City, ThingBook},
+    live::LiveState,
+    net::{Desk, Server, Snapshots, ThingsReader},
+    scene::{Scene, Side},
 };
 use serde_json::json;
 
@@ -30,21 +32,26 @@ fn city() -> City {
 }
 
 fn say(panel: &ScenePanel, scene: &str, live: &LiveState) -> Body {
+    with(panel, scene, live, &Desk::default()).body
+}
+
+fn with(panel: &ScenePanel, scene: &str, live: &LiveState, desk: &Desk) -> Content {
     let things = ThingBook::new(ThingsReader::start(Server::at("http://127.0.0.1:1", None).unwrap()));
     let (city, scene) = (city(), Scene::parse(scene, "test").unwrap());
     let sources = Sources {
         live,
         city: &city,
-        desk: &Desk::default(),
+        desk,
         snapshots: &Snapshots::default(),
         scene: &scene,
         things: &things,
+        hidden: &[],
         colouring: None,
         now: (Instant::now(), "2026-01-01T04:00:00Z".parse().unwrap()),
         view: ([0.0; 2], &[]),
         haste: 1,
     };
-    content(panel, &sources).body
+    content(panel, &sources)
 }
 
 fn panel(kind: PanelKind, collection: &str) -> ScenePanel {
@@ -102,4 +109,35 @@ fn a_panel_without_data_says_so_plainly() {
     assert_eq!(say(&panel(PanelKind::Events, "events"), "", &live), Body::Nothing("没有未结事件".to_owned()));
     let ranking = ScenePanel { by: Some("district".into()), ..panel(PanelKind::Ranking, "events") };
     assert_eq!(say(&ranking, "", &live), Body::Nothing("目前没有数据".to_owned()));
+}
+
+#[test]
+fn the_newest_come_first_where_the_panel_says_so() {
+    let live = live((0..4).map(|i| feature(i, i + 1, "s:1", &format!("t{i}"))).collect());
+    let newest = ScenePanel { by: Some("time".into()), ..panel(PanelKind::Events, "events") };
+    let Body::Rows(rows) = say(&newest, "", &live) else { panic!("rows") };
+    assert_eq!(rows.iter().map(|r| r.label.as_str()).collect::<Vec<_>>(), ["t3", "t2", "t1", "t0"]);
+}
+
+#[test]
+fn in_a_replay_a_panel_asks_for_the_past_and_its_course_ends_there() {
+    let mut live = live(Vec::new());
+    let mark = json!({"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T06:00:00Z", "time": "2026-01-01T04:00:00Z", "speed": 60.0});
+    let message = json!({"type": "snapshot", "revision": 2, "collection": "events", "features": [], "last": true, "replay": mark});
+    live.apply(serde_json::from_value(message).unwrap(), Instant::now());
+    let desk = Desk::default();
+    let trend = ScenePanel { hours: Some(2), ..panel(PanelKind::Trend, "events") };
+    with(&trend, "[incidents]\nclasses = [\"05\"]", &live, &desk);
+    with(&panel(PanelKind::Figure, "components"), "", &live, &desk);
+    let mut asked = desk.questions();
+    asked.sort_unstable();
+    // The hour that has passed, the hour up to the instant that is shown, and what the layer keeps of the past.
+    assert_eq!(asked.len(), 3, "{asked:?}");
+    assert!(asked.iter().filter(|q| q.contains("LIKE") && q.contains("05")).count() == 2, "the scene's classes: {asked:?}");
+    assert_eq!(asked.iter().filter(|q| q.contains(AT)).count(), 1, "{asked:?}");
+    assert!(asked.iter().any(|q| q == "/collections/components/versions"), "{asked:?}");
+    let none = crate::net::Page::default();
+    desk.file("/collections/components/versions", Ok(none));
+    let said = with(&panel(PanelKind::Figure, "components"), "", &live, &desk);
+    assert_eq!(said.of, Of::NowInPast, "a layer without a past says so");
 }

@@ -71,6 +71,8 @@ pub const BAR_PX: f32 = 92.0;
 pub const SIDES_PX: (f32, f32) = (372.0, 432.0);
 /// Between panels and the edge of the wall.
 pub const MARGIN_PX: f32 = 24.0;
+/// The frame of the past, narrower than the margin of the panels.
+const REPLAY_FRAME_PX: f32 = 14.0;
 
 /// A list of events without its rows, and one of these.
 const EVENTS_PX: (f32, f32) = (135.0, 65.0);
@@ -233,33 +235,51 @@ fn below_seams(top: f32, height: f32, seams: &[(f32, f32)]) -> f32 {
     at - top
 }
 
+/// The lines at the foot, each above the other, and the frame of the past around everything.
 fn foot(commands: &mut Commands, kit: &Kit<'_>, middle: Node, lift: f32) {
-    let line = |bottom: f32| Node { bottom: px(bottom + lift), ..middle.clone() };
     let plate =
-        Node { padding: UiRect::axes(px(14), px(4)), border: UiRect::all(px(1)), border_radius: BorderRadius::all(px(4)), ..default() };
-    let plates =
-        [(Shown::Notice, Field::Notice, 18.0), (Shown::Complaint, Field::Complaint, 62.0), (Shown::Diagnostics, Field::Diagnostics, 106.0)];
-    for (shown, field, bottom) in plates {
-        commands.spawn((line(bottom), shown, SceneRoot)).with_children(|l| {
+        || Node { max_width: percent(96), padding: UiRect::axes(px(14), px(4)), border: UiRect::all(px(1)), border_radius: BorderRadius::all(px(4)), ..default() };
+    let column = Node {
+        bottom: px(18.0 + lift),
+        flex_direction: FlexDirection::Column,
+        justify_content: JustifyContent::End,
+        align_items: AlignItems::Center,
+        row_gap: px(4),
+        ..middle.clone()
+    };
+    // Above the frame, of which the last line is a part.
+    commands.spawn((column, GlobalZIndex(22), SceneRoot)).with_children(|column| {
+        for (shown, field) in
+            [(Shown::Diagnostics, Field::Diagnostics), (Shown::Complaint, Field::Complaint), (Shown::Notice, Field::Notice)]
+        {
+            let mut line = column.spawn((plate(), kit.plate(), shown));
+            // Many lines of it lie over whatever is there.
+            if shown == Shown::Diagnostics {
+                let [r, g, b, _] = kit.scheme.plate;
+                line.insert(BackgroundColor(super::style::ink([r, g, b])));
+            }
             // What is longer than the display is wide takes two lines; a bundle has a component once.
-            l.spawn((Node { max_width: percent(96), ..plate.clone() }, kit.plate())).with_children(|plate| {
+            line.with_children(|plate| {
                 plate.spawn((kit.text("", 20.0, false, kit.soft()), field)).insert(TextLayout::default());
             });
-        });
-    }
-    // The past has a broad frame in reverse, so that no photograph of the wall can be mistaken for now.
-    let whole =
-        Node { position_type: PositionType::Absolute, width: percent(100), height: percent(100), border: UiRect::all(px(18)), ..default() };
-    let paper = super::style::ink([kit.scheme.plate[0], kit.scheme.plate[1], kit.scheme.plate[2]]);
-    commands.spawn((whole, BorderColor::all(kit.ink()), GlobalZIndex(21), Shown::Replay, SceneRoot)).with_children(|frame| {
-        let tag = Node { padding: UiRect::axes(px(28), px(6)), ..default() };
-        frame.spawn(line(0.0)).with_children(|line| {
-            line.spawn((tag, BackgroundColor(kit.ink()))).with_child((kit.text("", 40.0, true, paper), Field::Replay));
-        });
+        }
+        let paper = super::style::ink([kit.scheme.plate[0], kit.scheme.plate[1], kit.scheme.plate[2]]);
+        let tag = Node { padding: UiRect::axes(px(28), px(1)), ..default() };
+        column.spawn((tag, BackgroundColor(kit.ink()), Shown::Replay)).with_child((kit.text("", 32.0, true, paper), Field::Replay));
     });
-    commands
-        .spawn((Node { height: percent(100), align_items: AlignItems::Center, ..middle.clone() }, Shown::Waiting, SceneRoot))
-        .with_children(|middle| {
+    // The past has a broad frame in reverse, so that no photograph of the wall can be mistaken for now. It leaves the
+    // bar free, where it would cut the title.
+    let frame = Node {
+        position_type: PositionType::Absolute,
+        top: px(BAR_PX),
+        bottom: px(0),
+        width: percent(100),
+        border: UiRect::all(px(REPLAY_FRAME_PX)),
+        ..default()
+    };
+    commands.spawn((frame, BorderColor::all(kit.ink()), GlobalZIndex(21), Shown::Replay, SceneRoot));
+    commands.spawn((Node { height: percent(100), align_items: AlignItems::Center, ..middle }, Shown::Waiting, SceneRoot)).with_children(
+        |middle| {
             let node = Node {
                 padding: UiRect::axes(px(36), px(24)),
                 border: UiRect::all(px(1)),
@@ -267,7 +287,8 @@ fn foot(commands: &mut Commands, kit: &Kit<'_>, middle: Node, lift: f32) {
                 ..default()
             };
             middle.spawn((node, kit.plate())).with_child((kit.text("", 32.0, false, kit.ink()), Field::Waiting));
-        });
+        },
+    );
 }
 
 #[cfg(test)]

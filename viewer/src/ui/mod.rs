@@ -10,6 +10,7 @@ mod card;
 mod chart;
 mod content;
 mod crowd;
+mod diagnostics;
 mod drawn;
 mod edge;
 mod kit;
@@ -18,18 +19,23 @@ mod layout;
 mod menu;
 mod mode;
 mod panel;
+mod replay;
 mod room;
+mod sources;
 mod stage;
 mod style;
 mod sync;
+mod terms;
 mod whole;
 mod words;
 
+pub use card::CardSaid;
 pub use labels::Placed;
 pub use menu::MenuOpen;
 pub use panel::{CameraDesk, PanelDesk, PanelsReady};
 pub use room::StageRoom;
 pub use stage::StageWays;
+pub use replay::AlarmsNow;
 
 use crate::city::WallSystems;
 use bevy::prelude::*;
@@ -45,7 +51,9 @@ pub struct WallUiPlugin {
 impl Plugin for WallUiPlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<board::Board>()
-            .insert_resource(board::Diagnosed(self.diagnosed))
+            .insert_resource(diagnostics::Diagnosed { shown: self.diagnosed, skipped: 0 })
+            .init_resource::<AlarmsNow>()
+            .init_resource::<CardSaid>()
             .init_resource::<PanelsReady>()
             .init_resource::<MenuOpen>()
             .init_resource::<Placed>()
@@ -55,12 +63,14 @@ impl Plugin for WallUiPlugin {
                 (
                     layout::build,
                     ApplyDeferred,
+                    diagnostics::queries,
                     board::update,
                     panel::update,
                     layout::off_seams,
                     sync::texts,
                     sync::plates,
                     stage::update,
+                    replay::announce,
                     drawn::update,
                     edge::update,
                     labels::update,
@@ -74,7 +84,7 @@ impl Plugin for WallUiPlugin {
         if self.interactive {
             app.add_systems(PreUpdate, menu::choose.after(bevy::input::InputSystems))
                 .add_systems(Update, card::picks.before(WallSystems::Move).after(WallSystems::Receive))
-                .add_systems(Update, (sync::clicks, sync::keys, sync::diagnose).in_set(WallSystems::Move));
+                .add_systems(Update, (sync::clicks, sync::keys, diagnostics::keys, replay::keys).in_set(WallSystems::Move));
         }
     }
 }

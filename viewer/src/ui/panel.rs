@@ -4,10 +4,12 @@
 use super::{
     cameras::Camera,
     chart,
-    content::{self, Body, Content, Mark, Row, Sources},
+    content::{self, Body, Cell, Content, Mark, Of, Row},
     kit::Kit,
     layout::SIDES_PX,
+    sources::Sources,
     style::{FontFaces, ink},
+    words::{cut, grouped},
 };
 use crate::{
     camera::Rig,
@@ -30,6 +32,10 @@ pub struct CameraDesk(pub Snapshots);
 const PERIOD: Duration = Duration::from_millis(400);
 /// Room inside a panel, pixels at 1080 lines.
 const PADDING_PX: Vec2 = Vec2::new(20.0, 12.0);
+
+/// The letters of a table's cells, and the room between two columns, pixels at 1080 lines.
+const CELL_PX: f32 = 20.0;
+const GAP_PX: f32 = 8.0;
 
 /// A panel: its description and what it shows now.
 #[derive(Component)]
@@ -122,6 +128,7 @@ pub(super) fn update(
         snapshots: &snapshots.0,
         scene: scenes.current(),
         things: &things,
+        hidden: scenes.hidden(),
         colouring: colours.shown.as_ref(),
         now: (now, clock.time()),
         view: (rig.orbit.target.to_array(), &view),
@@ -130,30 +137,21 @@ pub(super) fn update(
     let mut all = true;
     for (mut panel, parts) in &mut panels {
         let content = content::content(&panel.spec, &sources);
-        all &= match &content.body {
-            Body::Nothing(why) => !why.ends_with('…'),
-            Body::Cameras { cameras, .. } => cameras.iter().all(|camera| camera.still.is_some() || !camera.note.ends_with('…')),
-            _ => true,
-        };
+        // A camera's picture is waited for as well.
+        let is_seen = |camera: &Camera| camera.still.is_some() || !camera.note.ends_with('…');
+        all &= !content.is_awaited && !matches!(&content.body, Body::Cameras { cameras, .. } if !cameras.iter().all(is_seen));
         let Some(body) = parts.iter().find(|c| is_body.contains(*c)) else { continue };
         for (mut text, mut colour, tag) in &mut times {
             if !parts.iter().any(|head| children.get(head).is_ok_and(|c| c.contains(&tag.parent()))) {
                 continue;
             }
-            // A stopped clock stops the ages as well, so that two pictures are the same.
-            let age =
-                if clock.is_fixed() { Duration::ZERO } else { content.at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at)) };
-            let moment = clock.local(city.time_zone()).checked_sub(jiff::SignedDuration::try_from(age).unwrap_or_default());
-            let wanted = match (content.at, moment) {
-                (Some(_), Ok(moment)) => moment.strftime("%H:%M:%S").to_string(),
-                _ => "——".to_owned(),
-            };
-            text.set_if_neq(Text(wanted));
-            // Old data is said in reverse: dark on light by night. Colour is for alarms.
+            text.set_if_neq(Text(time_of(content.of, &clock, city.time_zone())));
+            // Old data is said in reverse: dark on light by night. Colour is for alarms. So is data of now in a replay.
+            let is_plain = (content.is_current || content.is_awaited) && content.of != Of::NowInPast;
             let paper = ink([kit.scheme.plate[0], kit.scheme.plate[1], kit.scheme.plate[2]]);
-            colour.set_if_neq(TextColor(if content.is_current { kit.soft() } else { paper }));
+            colour.set_if_neq(TextColor(if is_plain { kit.soft() } else { paper }));
             if let Ok(mut tag) = tags.get_mut(tag.parent()) {
-                tag.set_if_neq(BackgroundColor(if content.is_current { Color::NONE } else { kit.ink() }));
+                tag.set_if_neq(BackgroundColor(if is_plain { Color::NONE } else { kit.ink() }));
             }
         }
         if panel.shown.as_ref().is_some_and(|shown| shown.body == content.body && shown.source == content.source)
@@ -171,6 +169,23 @@ pub(super) fn update(
     ready.0 = all;
 }
 
+/// Of when a panel's data is, in words.
+fn time_of(of: Of, clock: &WallClock, zone: &str) -> String {
+    let words = |at: jiff::Zoned| at.strftime("%H:%M:%S").to_string();
+    match of {
+        Of::Always => String::new(),
+        Of::NowInPast => "现在的数据".to_owned(),
+        Of::Past(at) => words(at.to_zoned(jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC))),
+        Of::Now(None) => "——".to_owned(),
+        Of::Now(Some(at)) => {
+            // A stopped clock stops the ages as well, so that two pictures are the same.
+            let age = if clock.is_fixed() { Duration::ZERO } else { clock.moment().saturating_duration_since(at) };
+            let moment = clock.local(zone).checked_sub(jiff::SignedDuration::try_from(age).unwrap_or_default());
+            moment.map_or_else(|_| "——".to_owned(), words)
+        }
+    }
+}
+
 /// Builds a body.
 struct Draft<'a> {
     kit: &'a Kit<'a>,
@@ -186,7 +201,9 @@ impl Draft<'_> {
         let kit = self.kit;
         match &content.body {
             Body::Nothing(why) => {
-                parent.spawn(Node { padding: UiRect::vertical(px(10)), ..default() }).with_child(kit.text(why, 22.0, false, kit.faint()));
+                let width = Node { max_width: px(self.width), margin: UiRect::vertical(px(10)), ..default() };
+                // A reason may take more than a line.
+                parent.spawn((kit.text(why, 22.0, false, kit.faint()), width)).insert(TextLayout::default());
             }
             Body::Figure { value, unit, note, share, course } => self.figure(parent, (value, unit, note), *share, course),
             Body::Total { value, unit, rows } => {
@@ -204,7 +221,7 @@ impl Draft<'_> {
                     }
                 });
             }
-            Body::Table { head, rows } => self.table(parent, head, rows),
+            Body::Table { head, rows, more } => self.table(parent, head, rows, *more),
             Body::Text(text) => {
                 let width = Node { max_width: px(self.width), ..default() };
                 // A bundle has a component once: the layout is put in the place of the kit's.
@@ -411,18 +428,34 @@ impl Draft<'_> {
         });
     }
 
-    fn table(&self, parent: &mut ChildSpawnerCommands<'_>, head: &[String], rows: &[Vec<String>]) {
+    fn table(&self, parent: &mut ChildSpawnerCommands<'_>, head: &[String], rows: &[Vec<Cell>], more: u64) {
         let kit = self.kit;
-        let share = 100.0 / head.len().max(1) as f32;
-        for (i, cells) in std::iter::once(head).chain(rows.iter().map(Vec::as_slice)).enumerate() {
-            let node = Node { padding: UiRect::vertical(px(3)), border: UiRect::top(px(u32::from(i > 0))), column_gap: px(8), ..default() };
+        let is_number: Vec<bool> = (0..head.len()).map(|i| rows.iter().any(|r| r.get(i).is_some_and(|c| c.is_number))).collect();
+        // A number needs less room than a text.
+        let weight = |is_number: bool| if is_number { 0.62 } else { 1.0 };
+        let whole: f32 = is_number.iter().map(|n| weight(*n)).sum::<f32>().max(1.0);
+        let room = self.width - GAP_PX * head.len().saturating_sub(1) as f32;
+        let line = |parent: &mut ChildSpawnerCommands<'_>, cells: Vec<&str>, is_head: bool| {
+            let node = Node {
+                padding: UiRect::vertical(px(3)),
+                border: UiRect::top(px(u32::from(!is_head))),
+                column_gap: px(GAP_PX),
+                ..default()
+            };
             parent.spawn((node, BorderColor::all(kit.rule()))).with_children(|line| {
-                for cell in cells {
-                    let colour = if i == 0 { kit.faint() } else { kit.ink() };
-                    line.spawn(Node { width: percent(share), overflow: Overflow::clip(), ..default() })
-                        .with_child(kit.text(cell, 20.0, false, colour));
+                for (cell, is_number) in cells.into_iter().zip(&is_number) {
+                    let width = room * weight(*is_number) / whole;
+                    let justify_content = if *is_number { JustifyContent::End } else { JustifyContent::Start };
+                    let node = Node { width: px(width), justify_content, overflow: Overflow::clip(), ..default() };
+                    let colour = if is_head { kit.faint() } else { kit.ink() };
+                    line.spawn(node).with_child(kit.text(&cut(cell, width / CELL_PX), CELL_PX, false, colour));
                 }
             });
+        };
+        line(parent, head.iter().map(String::as_str).collect(), true);
+        rows.iter().for_each(|row| line(parent, row.iter().map(|cell| cell.text.as_str()).collect(), false));
+        if more > 0 {
+            parent.spawn(kit.text(&format!("另有 {} 行未列出", grouped(more)), 20.0, false, kit.soft()));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Brings the screen in line with the board, and the list's rows under the hand.
 
 use super::{
-    board::{Board, Diagnosed},
+    board::Board,
     layout::{Field, LinkTag, Shown},
     panel::EventRow,
     style::{ink, ink_alpha},
@@ -116,11 +116,4 @@ pub(super) fn keys(
     let at = list.iter().position(|key| chosen.0.as_ref() == Some(*key)).map(|i| i as i32);
     let next = at.map_or(if step > 0 { 0 } else { count - 1 }, |i| (i + step).rem_euclid(count));
     choose(list[next as usize], &feed, &city, (&mut chosen, &mut pick), &mut rig);
-}
-
-/// F3 shows and hides the diagnostics.
-pub(super) fn diagnose(keys: Res<ButtonInput<KeyCode>>, mut diagnosed: ResMut<Diagnosed>) {
-    if keys.just_pressed(KeyCode::F3) {
-        diagnosed.0 = !diagnosed.0;
-    }
 }

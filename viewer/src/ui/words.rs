@@ -50,17 +50,26 @@ pub fn collection_title(c: &CollectionDocument) -> String {
     if c.generated { format!("{} *", title.trim_end_matches("（生成）")) } else { title.clone() }
 }
 
+/// How wide a text is, in characters of full width.
+#[must_use]
+pub fn width(text: &str) -> f32 {
+    text.chars().map(char_width).sum()
+}
+
+fn char_width(c: char) -> f32 {
+    if c.is_ascii() { 0.56 } else { 1.0 }
+}
+
 /// A text cut to a width in characters of full width, with an ellipsis.
 #[must_use]
 pub fn cut(text: &str, width: f32) -> String {
-    let of = |c: char| if c.is_ascii() { 0.56 } else { 1.0 };
-    if text.chars().map(of).sum::<f32>() <= width {
+    if self::width(text) <= width {
         return text.to_owned();
     }
     let mut left = width - 1.0;
     text.chars()
         .take_while(|c| {
-            left -= of(*c);
+            left -= char_width(*c);
             left >= 0.0
         })
         .chain(['…'])
