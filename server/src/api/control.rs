@@ -22,7 +22,11 @@ use std::{
 };
 
 const PAGE: &str = include_str!("../control/control.html");
-const SCRIPTS: [(&str, &str); 2] = [("control.js", include_str!("../control/control.js")), ("draw.js", include_str!("../control/draw.js"))];
+const SCRIPTS: [(&str, &str); 3] = [
+    ("control.js", include_str!("../control/control.js")),
+    ("draw.js", include_str!("../control/draw.js")),
+    ("replay.js", include_str!("../control/replay.js")),
+];
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'self'";
 
@@ -39,7 +43,7 @@ pub fn paths() -> Map<String, Value> {
         tag: "Live",
         id: "getControl",
         summary: "The page that steers walls",
-        description: "What a wall shows is the item of its name in the collection walls, with the properties scene, mode (ordinary, emergency, drill), camera (longitude, latitude, distance, bearing, pitch), highlight (collection, id), hidden (layers), playing (the tour), replay (from, to, speed) and drawings (each with id, kind (line, area, arrow, note, circle), points (longitude, latitude), text, radius_m). Any client may write it.",
+        description: "What a wall shows is the item of its name in the collection walls, with the properties scene, mode (ordinary, emergency, drill), camera (longitude, latitude, distance, bearing, pitch), highlight (collection, id), hidden (layers), playing (the tour), replay (from, to, speed, paused, and at with since: the instant at which it was, and when it was there) and drawings (each with id, kind (line, area, arrow, note, circle), points (longitude, latitude), text, radius_m). Any client may write it.",
         parameters: &[],
         ok: json!({"200": {"description": "The page", "content": {"text/html": {"schema": {"type": "string"}}}}}),
         problems: &[],

@@ -113,6 +113,7 @@ function show() {
   }));
   $('tour').setAttribute('aria-pressed', String(state.playing === true));
   Draw.show();
+  Replay.show();
   const hidden = new Set(state.hidden || []);
   const layers = ((city && city.collections) || []).filter((c) => c.kind === 'layer');
   $('layers').replaceChildren(...layers.map((c) => {
@@ -228,12 +229,7 @@ $('wall').addEventListener('change', () => { wall = $('wall').value; show(); });
 $('add').addEventListener('click', () => { wall = $('name').value.trim() || wall; tell({ playing: false }); show(); });
 let pause = 0;
 $('find').addEventListener('input', () => { clearTimeout(pause); pause = setTimeout(() => find($('find').value), 250); });
-$('replay').addEventListener('click', () => {
-  const instant = (id) => ($(id).value ? new Date($(id).value).toISOString() : undefined);
-  if (!instant('from')) { said('先选开始时间 · choose a start'); return; }
-  tell({ replay: { from: instant('from'), to: instant('to'), speed: Number($('speed').value) } });
-});
-$('now').addEventListener('click', () => tell({ replay: null }));
+Replay.start({ said, replay: () => told().replay, tell: (replay) => tell({ replay }) });
 Draw.start({ ask, button, middle, said, drawings: () => told().drawings || [], change: redraw });
 ask('city').then((document) => { city = document; show(); return Draw.read(city); }).catch((error) => said(String(error.message)));
 ask('control/scenes').then((answer) => { scenes = answer.scenes; show(); }).catch((error) => said(String(error.message)));

@@ -12,7 +12,11 @@ fn the_shipped_scenes_are_offered_in_the_order_of_the_menu() {
     assert_eq!(scenes[0], json!({"id": "overview", "title": "总览"}));
     assert!(scenes.as_array().unwrap().iter().all(|scene| scene["error"].is_null()), "{scenes}");
     assert!(server.get("/control").text().contains("control/control.js"));
-    assert!(["control.js", "draw.js"].iter().all(|script| server.get(&format!("/control/{script}")).text().contains("'use strict'")));
+    assert!(
+        ["control.js", "draw.js", "replay.js"]
+            .iter()
+            .all(|script| server.get(&format!("/control/{script}")).text().contains("'use strict'"))
+    );
     server.get("/control/other.js").problem(404);
     server.get("/control/scenes?x=1").problem(400);
 }
