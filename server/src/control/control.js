@@ -115,7 +115,9 @@ function show() {
   Draw.show();
   Replay.show();
   const hidden = new Set(state.hidden || []);
-  const layers = ((city && city.collections) || []).filter((c) => c.kind === 'layer');
+  // What lies on the ground, and what is marked on it; an alarm is never hidden.
+  const shown = ['layer', 'elevation', 'imagery', 'incidents', 'moving_objects', 'things'];
+  const layers = ((city && city.collections) || []).filter((c) => shown.includes(c.kind) && c.id !== 'walls');
   $('layers').replaceChildren(...layers.map((c) => {
     const label = document.createElement('label');
     label.className = 'box';
