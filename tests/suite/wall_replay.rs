@@ -42,7 +42,7 @@ fn the_whole_wall_shows_the_past_and_still_says_what_is_wrong_now() {
     tell(&replay, &json!({"collection": "events", "id": "积水"}));
     let past = wall(&server, &scene, "replay-paused.png");
     assert_eq!((&past["replay"], &past["incidents_open"]), (&json!("2026-03-01T09:00:00Z"), &json!(2)), "{past}");
-    assert_eq!(past["card_past"], json!(["16:30　处置中", "16:00　待派遣"]), "what came later is not yet known: {past}");
+    assert_eq!(past["card_past"], json!(["08:30　处置中", "08:00　待派遣"]), "what came later is not yet known: {past}");
     assert_eq!((&past["alarm"], &past["alarms_now"], &past["current"]), (&Value::Null, &json!(0), &json!(false)), "{past}");
 
     // An alarm that is raised now is announced over the past, and is no part of it.

@@ -51,8 +51,8 @@ try {
   await until('an alarm is acknowledged', () => item('collections/alarms/items/烟雾'), (now) => now.status === 'acknowledged');
   await alarm.waitFor({ state: 'detached' });
 
-  await page.locator('#from').fill('2026-03-01T08:00:00');
-  await page.locator('#to').fill('2026-03-01T10:00:00');
+  await page.locator('#from').fill('2026-03-01T08:00');
+  await page.locator('#to').fill('2026-03-01T10:00');
   await page.locator('#speed').selectOption('60');
   await page.locator('#replay').click();
   const playing = await until('a replay', wall, (now) => now.replay?.speed === 60 && !now.replay.paused);

@@ -11,10 +11,7 @@ use crate::{
 };
 use bevy::prelude::*;
 use jiff::tz::TimeZone;
-use std::time::{Duration, Instant};
 
-/// Between two looks at what fails.
-const PERIOD: Duration = Duration::from_secs(1);
 /// Complaints that there is room for at a time.
 const LINES: usize = 20;
 /// Characters of full width of a line.
@@ -94,12 +91,7 @@ pub(super) fn keys(keys: Res<ButtonInput<KeyCode>>, mut diagnosed: ResMut<Diagno
 }
 
 /// Keeps the complaints about the panels' queries to what fails now.
-pub(super) fn queries(desk: Res<PanelDesk>, mut city: ResMut<City>, mut looked: Local<Option<Instant>>) {
-    let now = Instant::now();
-    if looked.is_some_and(|at| now.duration_since(at) < PERIOD) {
-        return;
-    }
-    *looked = Some(now);
+pub(super) fn queries(desk: Res<PanelDesk>, mut city: ResMut<City>) {
     let complaint = |(path, why): (String, String)| {
         let collection = path.split('/').nth(2).unwrap_or_default().split('?').next().unwrap_or_default();
         format!("“{collection}”查询失败：{why}")
