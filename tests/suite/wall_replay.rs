@@ -45,6 +45,12 @@ fn the_whole_wall_shows_the_past_and_still_says_what_is_wrong_now() {
     assert_eq!(past["card_past"], json!(["08:30　处置中", "08:00　待派遣"]), "what came later is not yet known: {past}");
     assert_eq!((&past["alarm"], &past["alarms_now"], &past["current"]), (&Value::Null, &json!(0), &json!(false)), "{past}");
 
+    let hide = |hidden: Value| put(&server, "walls", &json!({"type": "Feature", "id": "hall", "properties": {"hidden": hidden}}));
+    hide(json!(["events"]));
+    let hidden = wall(&server, &scene, "replay-hidden.png");
+    assert_eq!((&past["markers"], &hidden["markers"]), (&json!(2), &json!(1)), "the console's ticks are of markers, too: {hidden}");
+    hide(json!([]));
+
     // An alarm that is raised now is announced over the past, and is no part of it.
     let now = jiff::Timestamp::now().to_string();
     say(&server, "alarms", "新告警", &now, json!({"level": 1, "status": "raised"}));

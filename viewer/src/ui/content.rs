@@ -338,7 +338,11 @@ fn figure(panel: &ScenePanel, s: &Sources<'_>) -> Content {
         values
     });
     if let (true, [.., before, _]) = (note.is_empty(), &course[..]) {
-        note = format!("上一小时新增 {before}");
+        note = format!("上一小时新增 {}", grouped(*before as u64));
+    }
+    let is_refused = value.is_none() && answers[0].failure.as_ref().is_some_and(|why| !why.is_empty());
+    if is_refused {
+        return s.asked(Body::Nothing(waiting(&answers[..1])), &answers[..1], is_of_now);
     }
     let body = Body::Figure { value: value.map_or_else(|| "—".to_owned(), grouped), unit: panel.unit.clone(), note, share, course };
     // Hours that have passed are asked for less often.
@@ -409,7 +413,11 @@ fn at_clock(s: &Sources<'_>) -> String {
 }
 
 fn waiting(answers: &[Answer]) -> String {
-    answers.iter().find_map(|a| a.failure.clone()).map_or_else(|| "正在统计 …".to_owned(), |why| format!("无法统计：{why}"))
+    answers.iter().find_map(|a| a.failure.clone()).map_or_else(
+        || "正在统计 …".to_owned(),
+        // The server's own reason is for who looks after the wall.
+        |why| format!("无法统计：{}（详见 F3）", why.split('：').next().unwrap_or_default()),
+    )
 }
 
 fn groups(panel: &ScenePanel, s: &Sources<'_>) -> Content {

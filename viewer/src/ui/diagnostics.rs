@@ -47,7 +47,7 @@ pub fn words(measured: &Measured<'_>, live: &LiveState, (city, server): (&City, 
     for complaint in city.complaints.newest().skip(first).take(LINES) {
         let times = if complaint.times > 1 { format!("（{} 次）", complaint.times) } else { String::new() };
         let at = complaint.since.to_zoned(zone.clone()).strftime("%m-%d %H:%M:%S").to_string();
-        lines.push(format!("{at}　{}{times}", cut(&complaint.text, LINE_CHARS - 14.0)));
+        lines.push(format!("{at}　{}{times}", cut(&complaint.text, LINE_CHARS - 9.0)));
     }
     if count > LINES {
         lines.push(format!("第 {}–{} 条，共 {count} 条（PageUp、PageDown 翻页）", first + 1, (first + LINES).min(count)));
