@@ -237,8 +237,13 @@ fn below_seams(top: f32, height: f32, seams: &[(f32, f32)]) -> f32 {
 
 /// The lines at the foot, each above the other, and the frame of the past around everything.
 fn foot(commands: &mut Commands, kit: &Kit<'_>, middle: Node, lift: f32) {
-    let plate =
-        || Node { max_width: percent(96), padding: UiRect::axes(px(14), px(4)), border: UiRect::all(px(1)), border_radius: BorderRadius::all(px(4)), ..default() };
+    let plate = || Node {
+        max_width: percent(96),
+        padding: UiRect::axes(px(14), px(4)),
+        border: UiRect::all(px(1)),
+        border_radius: BorderRadius::all(px(4)),
+        ..default()
+    };
     let column = Node {
         bottom: px(18.0 + lift),
         flex_direction: FlexDirection::Column,

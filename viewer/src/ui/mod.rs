@@ -33,9 +33,9 @@ pub use card::CardSaid;
 pub use labels::Placed;
 pub use menu::MenuOpen;
 pub use panel::{CameraDesk, PanelDesk, PanelsReady};
+pub use replay::AlarmsNow;
 pub use room::StageRoom;
 pub use stage::StageWays;
-pub use replay::AlarmsNow;
 
 use crate::city::WallSystems;
 use bevy::prelude::*;
