@@ -338,7 +338,7 @@ mod tests {
             geometry: Some(json!({"type": "Point", "coordinates": [lon, lat]})),
             properties: serde_json::from_value(json!({ "name": name })).unwrap(),
         };
-        Page { matched: items.len() as u64, features: items.iter().map(feature).collect() }
+        Page { matched: items.len() as u64, features: items.iter().map(feature).collect(), ..Page::default() }
     }
 
     fn with_asker(test: impl Fn(&Asker<'_>)) {

@@ -154,7 +154,7 @@ pub fn content(panel: &ScenePanel, s: &Sources<'_>) -> Content {
         content.source = s.source_of(id);
     }
     if content.of == Of::NowInPast && !content.source.is_empty() {
-        content.source.push_str("，没有当时的版本");
+        content.source.push_str("，无当时版本");
     }
     content
 }

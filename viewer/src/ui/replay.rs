@@ -23,7 +23,7 @@ use std::time::Duration;
 
 /// The plate: where it begins, its width and its least height, pixels at 1080 lines. It covers where an alarm of the
 /// past is announced: one that is real comes first.
-pub const PLATE_PX: (f32, f32, f32) = (BAR_PX + 12.0, 860.0, 178.0);
+pub const PLATE_PX: (f32, f32, f32) = (BAR_PX + 12.0, 960.0, 196.0);
 /// Characters of full width of the alarm's title.
 const TITLE_CHARS: f32 = 19.0;
 /// A press of J or L goes over this share of the window.
