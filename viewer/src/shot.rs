@@ -371,7 +371,11 @@ fn stats(app: &App, whole_after: Duration, missing: Option<&str>) -> serde_json:
     let size = world.resource::<Displays>().pane().size();
     let known = world.resource::<Tiles>().stats();
     let live = world.resource::<CityFeed>().live.state();
-    serde_json::json!({
+    let skew_ms = world.get_resource::<Follower>().map(|follower| {
+        let skews = follower.skews_ms();
+        serde_json::json!({"median": share(&skews, 0.5), "p99": share(&skews, 0.99)})
+    });
+    let mut said = serde_json::json!({
         "adapter": world.get_resource::<RenderAdapterInfo>().map(|a| a.name.clone()),
         "size": [size.x, size.y],
         "tiles": tiles,
@@ -386,7 +390,6 @@ fn stats(app: &App, whole_after: Duration, missing: Option<&str>) -> serde_json:
         "markers": markers,
         "markers_by_level": &picture.marker_counts[..5],
         "panels": panels(world.resource::<Scenes>()),
-        "red_out_of_view": world.resource::<Placed>().hints.len(),
         "moving": picture.marker_counts[bucket::MOVING],
         "markers_known": world.resource::<MarkerBook>().len(),
         "incidents_open": live.len(),
@@ -399,10 +402,6 @@ fn stats(app: &App, whole_after: Duration, missing: Option<&str>) -> serde_json:
         "ground": ground(world),
         "cameras": world.resource::<CameraDesk>().0.known(),
         "labels": world.resource::<City>().labels.len(),
-        "labels_placed": world.resource::<Placed>().areas,
-        "drawing_labels_placed": world.resource::<Placed>().drawn.len(),
-        "alarm_facts": world.resource::<Placed>().facts.told(),
-        "alarm_labels_placed": world.resource::<Placed>().around_alarm,
         "revision": live.revision,
         "replay": live.replay.as_ref().map(|replay| replay.time(Instant::now()).to_string()),
         "alarms_now": world.resource::<AlarmsNow>().count(),
@@ -411,7 +410,19 @@ fn stats(app: &App, whole_after: Duration, missing: Option<&str>) -> serde_json:
         "missing": missing,
         "complaints": world.resource::<City>().complaints.newest().map(|c| c.text.clone()).collect::<Vec<_>>(),
         "frame": world.get_resource::<Leader>().map(|l| l.number).or_else(|| Some(world.get_resource::<Follower>()?.frame.as_ref()?.number)),
-        "skew_ms": world.get_resource::<Follower>().map(|f| f.skews_ms()).map(|skews| serde_json::json!({"median": share(&skews, 0.5), "p99": share(&skews, 0.99)})),
+        "skew_ms": skew_ms,
         "building_bytes": picture.stats.building_bytes.load(std::sync::atomic::Ordering::Relaxed),
-    })
+    });
+    let placed = world.resource::<Placed>();
+    for (name, value) in [
+        ("red_out_of_view", placed.hints.len().into()),
+        ("labels_placed", placed.areas.into()),
+        ("markers_named", placed.named.into()),
+        ("drawing_labels_placed", placed.drawn.len().into()),
+        ("alarm_facts", serde_json::json!(placed.facts.told())),
+        ("alarm_labels_placed", placed.around_alarm.into()),
+    ] {
+        said[name] = value;
+    }
+    said
 }

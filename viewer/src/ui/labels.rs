@@ -46,6 +46,10 @@ const HEADS_PX: [f32; 5] = [0.0, 126.0, 84.0, 44.0, 0.0];
 pub struct Placed {
     /// Names of areas.
     pub areas: usize,
+    /// Where they are.
+    pub names: Vec<Rect>,
+    /// Names of single markers.
+    pub named: usize,
     /// Names around an alarm.
     pub around_alarm: usize,
     /// Where the texts of drawings are.
@@ -144,10 +148,10 @@ fn place(
     (size, scale): (UVec2, f32),
     room: &mut Room,
     (beside, crowd): (&mut FxHashMap<String, Vec2>, Option<Crowd>),
-) -> Vec<(usize, Vec2)> {
+) -> Vec<(usize, Rect)> {
     let Some(plane) = city.plane else { return Vec::new() };
     let eye = rig.eye(size);
-    let mut taken: Vec<(usize, Vec2)> = Vec::new();
+    let mut taken: Vec<(usize, Rect)> = Vec::new();
     for (i, label) in city.labels.iter().enumerate() {
         if taken.len() == LABELS_MAX {
             break;
@@ -164,7 +168,7 @@ fn place(
         }
         let own = beside.get(&label.id).copied().unwrap_or_default();
         if let Some(rect) = room.take([at(&own), at(&Vec2::ZERO)]) {
-            taken.push((i, rect.center()));
+            taken.push((i, rect));
         }
     }
     taken
@@ -186,11 +190,12 @@ pub(super) fn update(
     let agrees = displays.shown.is_none() || clock.is_fixed();
     let crowd = if agrees { beside.crowd((&feed, &city, &scenes, &clock), (&rig, &ground), (size.0, factor)) } else { None };
     let placed = place(&city, &ground, &rig, (size.0, factor), &mut room, (&mut beside.of, crowd));
-    if written.areas != placed.len() {
+    if !written.names.iter().eq(placed.iter().map(|(_, rect)| rect)) {
         written.areas = placed.len();
+        written.names = placed.iter().map(|(_, rect)| *rect).collect();
     }
     for (slot, mut transform, mut visibility, children) in &mut slots {
-        let Some((label, at)) = placed.get(slot.0) else {
+        let Some((label, at)) = placed.get(slot.0).map(|(label, rect)| (label, rect.center())) else {
             visibility.set_if_neq(Visibility::Hidden);
             continue;
         };

@@ -5,7 +5,7 @@
 use super::{
     board::Board,
     kit::Kit,
-    labels, mode, panel,
+    labels, mode, named, panel,
     style::{FontFaces, fit},
 };
 use crate::{
@@ -97,6 +97,7 @@ pub(super) fn build(
     let scene = scenes.current();
     // Names lie on the ground, below everything else.
     labels::build(&mut commands, &faces, &scheme.0);
+    named::build(&mut commands, &faces, &scheme.0);
     mode::frame(&mut commands, &kit, scenes.mode(), middle.clone(), &mut images);
     bar(&mut commands, &kit, scenes.mode(), middle.clone());
     for side in [Side::Left, Side::Right] {

@@ -18,6 +18,7 @@ mod labels;
 mod layout;
 mod menu;
 mod mode;
+mod named;
 mod panel;
 mod replay;
 mod room;
@@ -74,6 +75,7 @@ impl Plugin for WallUiPlugin {
                     drawn::update,
                     edge::update,
                     labels::update,
+                    named::update,
                     (card::show, menu::show).chain(),
                     style::scale,
                     (whole::follow, whole::adopt).chain(),
