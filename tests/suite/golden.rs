@@ -25,6 +25,8 @@ const QUALITY: &str = "QUALITY=85";
 /// exceeds the second. Other processors round differently, and stay far below both.
 const MEAN_MAX: f32 = 0.005;
 const BLOCK_MEAN_MAX: f32 = 0.15;
+/// The same where the demo's cameras write the time of day into their pictures.
+const BLOCK_OF_CAMERAS_MEAN_MAX: f32 = 0.3;
 /// The side of a block, pixels.
 const BLOCK: usize = 16;
 /// What is counted. Bytes and times are not: they say nothing of the picture.
@@ -116,7 +118,8 @@ fn difference(reference: &Path, drawn: &Path) -> Option<String> {
     let blocks = (0..height.div_ceil(BLOCK)).flat_map(|by| (0..width.div_ceil(BLOCK)).map(move |bx| (bx, by)));
     let (worst, (bx, by)) = blocks.map(|at| (block(at.0, at.1), at)).max_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
     println!("{}: FLIP mean {mean:.5}, worst block {worst:.3}", drawn.file_name().unwrap().display());
-    if mean <= MEAN_MAX && worst <= BLOCK_MEAN_MAX {
+    let worst_max = if reference.ends_with("video.jpg") { BLOCK_OF_CAMERAS_MEAN_MAX } else { BLOCK_MEAN_MAX };
+    if mean <= MEAN_MAX && worst <= worst_max {
         return None;
     }
     let shown = pictures().join(reference.file_stem().unwrap()).with_extension("difference.png");
@@ -124,7 +127,7 @@ fn difference(reference: &Path, drawn: &Path) -> Option<String> {
     encoder.set_color(png::ColorType::Rgb);
     encoder.write_header().unwrap().write_image_data(&map.apply_color_lut(&nv_flip::magma_lut()).to_vec()).unwrap();
     Some(format!(
-        "FLIP's mean is {mean:.4} (at most {MEAN_MAX}), {worst:.3} in the block at {},{} (at most {BLOCK_MEAN_MAX}); the difference is {}",
+        "FLIP's mean is {mean:.4} (at most {MEAN_MAX}), {worst:.3} in the block at {},{} (at most {worst_max}); the difference is {}",
         bx * BLOCK,
         by * BLOCK,
         shown.display()
@@ -181,7 +184,7 @@ fn every_scene_and_an_alarm_look_as_they_did() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 
     // The comparison sees a single word that is missing.
-    let (width, height, mut data) = pixels(&compressed[&"energy".to_owned()]);
+    let (width, height, mut data) = decoded(&compressed[&"energy".to_owned()]);
     for y in 12..28 {
         data[(y * width + 290) * 3..(y * width + 350) * 3].fill(10);
     }

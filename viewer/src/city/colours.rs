@@ -13,7 +13,11 @@ use std::time::{Duration, Instant};
 /// Between two questions of what is measured.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// How buildings are coloured.
+/// What colours follow from: the scene, the layer of buildings, the styles, whether the scene colours, and when what
+/// it measures was answered.
+type Seen = (u32, Option<String>, u32, bool, Option<Instant>);
+
+/// How buildings and areas are coloured.
 #[derive(Resource)]
 pub struct Colours {
     reader: StyleReader,
@@ -25,7 +29,7 @@ pub struct Colours {
     waiting: Vec<String>,
     /// What is shown now.
     pub shown: Option<Colouring>,
-    seen: Option<(u32, Option<String>, u32, bool, Option<Instant>)>,
+    seen: Option<Seen>,
     /// Goes up with every style that is read.
     version: u32,
 }

@@ -26,6 +26,9 @@ const ALARMS: &str = "alarms-now";
 /// Waits between two attempts to connect.
 const RETRY: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(5));
 
+/// The collections to follow, and those of them that have alarms.
+type Wanted = (BTreeMap<String, Followed>, Vec<String>);
+
 /// The live state, shared by the line and the wall. The line holds the lock only while it applies
 /// one message, so that the frame that follows a message shows it.
 #[derive(Clone, Default)]
@@ -34,7 +37,7 @@ pub struct LiveUpdate {
     layers: Arc<Mutex<Vec<String>>>,
     styles: Arc<AtomicBool>,
     told: Arc<Mutex<Told>>,
-    wanted: Arc<Mutex<Option<(BTreeMap<String, Followed>, Vec<String>)>>>,
+    wanted: Arc<Mutex<Option<Wanted>>>,
     replay: Arc<Mutex<Option<ToldReplay>>>,
     alarms: Arc<Mutex<LiveState>>,
 }

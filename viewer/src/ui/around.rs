@@ -12,7 +12,7 @@ use geo::{Area, BooleanOps, MapCoords};
 use geo_types::{Coord, LineString, Polygon};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use std::{fmt::Write as _, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 /// How often it is asked who is near: what stays where it is, and what moves.
 const EVERY: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(10));
@@ -179,7 +179,8 @@ impl Asker<'_> {
     fn straight(&self, query: &SceneQuery) -> Option<Option<Near>> {
         let here = self.here();
         for reach in SEARCH_M {
-            let page = self.page(&format!("{}{}", items_path(&query.collection, &query.filter, SEARCH_MAX), self.window(reach)))?;
+            let all = items_path(&query.collection, &BTreeMap::new(), SEARCH_MAX);
+            let page = self.page(&format!("{all}{}{}", self.window(reach), filter_of(query)))?;
             let on_duty = page.features.iter().filter(|f| is_on_duty(&f.properties, self.now));
             let places = on_duty.filter_map(|f| Some((f, self.at(f.geometry.as_ref()?)?)));
             let best = places.min_by(|a, b| a.1.distance(here).total_cmp(&b.1.distance(here)));
@@ -220,12 +221,7 @@ impl Asker<'_> {
             encode(&query.collection),
             self.spec.speed
         );
-        let equals = |(key, value): (&String, &String)| format!("\"{}\"='{}'", key.replace('"', "\"\""), value.replace('\'', "''"));
-        let filter: Vec<String> = query.filter.iter().map(equals).collect();
-        if !filter.is_empty() {
-            // Writing to a string cannot fail.
-            let _ = write!(path, "&filter={}", encode(&filter.join(" AND ")));
-        }
+        path.push_str(&filter_of(query));
         path
     }
 
@@ -324,6 +320,13 @@ fn is_on_duty(properties: &Map<String, Value>, now: Timestamp) -> bool {
     let heard = text("time").and_then(|time| time.parse::<Timestamp>().ok());
     let is_silent = heard.is_some_and(|at| now.duration_since(at).unsigned_abs() > SILENT);
     !is_gone && !is_silent
+}
+
+/// The properties that a query asks for, as CQL2: a live item may have any, which are no parameters then.
+fn filter_of(query: &SceneQuery) -> String {
+    let equals = |(key, value): (&String, &String)| format!("\"{}\"='{}'", key.replace('"', "\"\""), value.replace('\'', "''"));
+    let filter: Vec<String> = query.filter.iter().map(equals).collect();
+    if filter.is_empty() { String::new() } else { format!("&filter={}", encode(&filter.join(" AND "))) }
 }
 
 #[cfg(test)]

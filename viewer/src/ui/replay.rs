@@ -71,7 +71,6 @@ pub(super) struct Announced {
 }
 
 /// Announces the gravest alarm of now over a replay.
-#[expect(clippy::too_many_arguments, reason = "what a system asks the world for")]
 pub(super) fn announce(
     mut commands: Commands,
     mut alarms_now: ResMut<AlarmsNow>,

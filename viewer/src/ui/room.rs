@@ -64,6 +64,15 @@ impl StageRoom {
         Self { upper, lower, beside, place: Rect::new(middle.min.x, top, middle.max.x, bottom.max(top)) }
     }
 
+    /// The same where the foot is so much higher.
+    #[must_use]
+    pub fn above(mut self, foot_px: f32) -> Self {
+        for part in [Some(&mut self.lower), self.beside.as_mut()].into_iter().flatten() {
+            part.max.y -= foot_px;
+        }
+        self
+    }
+
     /// True if the banner has little room.
     #[must_use]
     pub fn is_narrow(&self) -> bool {

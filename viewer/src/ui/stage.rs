@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     camera::{Eye, Rig},
-    city::{City, CurrentScheme, Ground, PictureSize, Stage, StageAlarm, WallClock},
+    city::{City, CityFeed, CurrentScheme, Ground, PictureSize, Stage, StageAlarm, WallClock},
     displays::Displays,
     net::Ways,
     scene::{SceneAlarm, Scenes},
@@ -63,6 +63,9 @@ pub struct StageRoot;
 #[derive(Component)]
 pub struct StageMark;
 
+/// How much higher the foot is while the past is shown.
+const PAST_PX: f32 = 64.0;
+
 /// What was built, so that it is built anew only when it differs.
 #[derive(Default, PartialEq)]
 pub(super) struct Built {
@@ -77,7 +80,8 @@ pub(super) struct Built {
 #[expect(clippy::too_many_arguments, reason = "what a system asks the world for")]
 pub(super) fn update(
     mut commands: Commands,
-    (stage, city, scenes, desk, ways): (Res<Stage>, Res<City>, Res<Scenes>, Res<PanelDesk>, Res<StageWays>),
+    (stage, city, scenes, feed): (Res<Stage>, Res<City>, Res<Scenes>, Res<CityFeed>),
+    (desk, ways): (Res<PanelDesk>, Res<StageWays>),
     (faces, scheme, clock): (Res<FontFaces>, Res<CurrentScheme>, Res<WallClock>),
     (rig, size, scale, windows): (Res<Rig>, Res<PictureSize>, Res<UiScale>, Query<&Window>),
     (displays, ground, mut placed): (Res<Displays>, Res<Ground>, ResMut<Placed>),
@@ -103,7 +107,10 @@ pub(super) fn update(
         _ => Around::default(),
     };
     placed.is_waiting = around.waiting > 0;
-    let room = StageRoom::of(&displays);
+    let room = match feed.live.state().replay {
+        Some(_) => StageRoom::of(&displays).above(PAST_PX),
+        None => StageRoom::of(&displays),
+    };
     // Of those that are known only the grave ones are named again.
     let known = stage.known().iter().filter(|a| GRAVE.contains(&a.level)).cloned().collect();
     let waiting = stage.waiting().to_vec();
