@@ -205,11 +205,13 @@ fn changed_tiles_are_told_and_no_others() {
     assert_eq!(server.post_event(&event("e1", 117.1, 39.1)).status, 201);
     let (row, col) = place(117.1, 39.1);
     let touched = serde_json::json!([[11, row / 2, col / 2], [12, row, col]]);
-    let first = told.next().unwrap();
+    // A beat between them may say that nothing has changed so far.
+    let changed = |said: &serde_json::Value| said["tiles"] != serde_json::json!([]);
+    let first = told.find(changed).unwrap();
     assert_eq!(first["tiles"], touched);
     // Who comes back is told what was missed.
     let before = first["revision"].as_u64().unwrap() - 1;
-    assert_eq!(events(&format!("&after={before}")).next().unwrap()["tiles"], touched);
+    assert_eq!(events(&format!("&after={before}")).find(changed).unwrap()["tiles"], touched);
     for (query, parameter) in
         [("levels=12-11", "levels"), ("levels=30", "levels"), ("bbox=1,2,3", "bbox"), ("after=x", "after"), ("q=1", "q")]
     {
