@@ -65,7 +65,7 @@ pub(super) fn update(
     let Some(plane) = city.plane else { return };
     let factor = (scale.0 * windows.iter().next().map_or(1.0, Window::scale_factor)).max(1e-3);
     let eye = rig.eye(size.0);
-    let mut room = Room::beside_panels(&displays, factor, &placed.taken);
+    let mut room = Room::beside_panels(&displays, factor, &placed.taken).above(placed.foot_px);
     let mut drawn = Vec::new();
     for (_, text, mut transform, mut visibility) in &mut texts {
         let at = eye.project(ground.place(plane.forward(text.0.0, text.0.1))).map(|(at, _)| at / factor);

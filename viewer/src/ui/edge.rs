@@ -40,6 +40,7 @@ pub(super) struct Seen {
     incidents: u64,
     scene: u32,
     taken: Vec<Rect>,
+    foot_px: f32,
 }
 
 /// The places of the open red incidents and alarms, and what they are of: the incidents, the scene, the plane.
@@ -68,6 +69,7 @@ pub(super) fn update(
         incidents: live.incidents_version,
         scene: scenes.version,
         taken: placed.taken.clone(),
+        foot_px: placed.foot_px,
     });
     if *seen == now {
         return;
@@ -82,7 +84,7 @@ pub(super) fn update(
     }
     drop(live);
     let factor = (scale.0 * windows.iter().next().map_or(1.0, Window::scale_factor)).max(1e-3);
-    let mut room = Room::beside_panels(&displays, factor, &placed.taken);
+    let mut room = Room::beside_panels(&displays, factor, &placed.taken).above(placed.foot_px);
     let eye = rig.eye(size.0);
     let is_seen = |at: DVec2| eye.project(ground.place(at)).is_some_and(|(px, _)| room.free().contains(px / factor));
     let hidden: Vec<DVec2> = red.places.iter().copied().filter(|at| !is_seen(*at)).collect();

@@ -60,6 +60,8 @@ pub struct Placed {
     pub facts: super::around::Around,
     /// Where the hints at the edge are.
     pub hints: Vec<Rect>,
+    /// How much higher than usual the foot is, pixels at 1080 lines.
+    pub foot_px: f32,
     /// Where they, the alarm's banner and its facts are.
     pub taken: Vec<Rect>,
 }
@@ -184,7 +186,7 @@ pub(super) fn update(
     mut beside: Local<Beside>,
 ) {
     let factor = (scale.0 * windows.iter().next().map_or(1.0, Window::scale_factor)).max(1e-3);
-    let mut room = Room::beside_panels(&displays, factor, &written.taken);
+    let mut room = Room::beside_panels(&displays, factor, &written.taken).above(written.foot_px);
     written.drawn.iter().chain(&written.hints).for_each(|rect| room.keep(*rect));
     // Processes that draw one wall would not agree at every moment: their names stay where they are.
     let agrees = displays.shown.is_none() || clock.is_fixed();

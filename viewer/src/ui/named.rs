@@ -141,7 +141,7 @@ pub(super) fn update(
             };
         }
         let factor = (scale.0 * windows.iter().next().map_or(1.0, Window::scale_factor)).max(1e-3);
-        let mut room = Room::beside_panels(&displays, factor, &written.taken);
+        let mut room = Room::beside_panels(&displays, factor, &written.taken).above(written.foot_px);
         written.drawn.iter().chain(&written.hints).chain(&written.names).for_each(|rect| room.keep(*rect));
         let live = feed.live.state();
         for named in &near.list {

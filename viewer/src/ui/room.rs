@@ -107,6 +107,13 @@ impl Room {
         Self { free: Rect::new(left, BAR_PX + AWAY_PX, right, screen.y - FOOT_PX), seams, taken: taken.to_vec() }
     }
 
+    /// The same where the foot is so much higher.
+    #[must_use]
+    pub fn above(mut self, foot_px: f32) -> Self {
+        self.free.max.y -= foot_px;
+        self
+    }
+
     /// What bar, panels and foot leave.
     #[must_use]
     pub fn free(&self) -> Rect {

@@ -4,6 +4,7 @@ use super::{
     around::{Around, Asker, Near},
     kit::Kit,
     labels::Placed,
+    mode,
     panel::PanelDesk,
     room::{Room, StageRoom, width_of},
     style::{FontFaces, ink},
@@ -107,10 +108,9 @@ pub(super) fn update(
         _ => Around::default(),
     };
     placed.is_waiting = around.waiting > 0;
-    let room = match feed.live.state().replay {
-        Some(_) => StageRoom::of(&displays).above(PAST_PX),
-        None => StageRoom::of(&displays),
-    };
+    let is_past = feed.live.state().replay.is_some();
+    let foot_px = mode::foot_px(scenes.mode()) + if is_past { PAST_PX } else { 0.0 };
+    let room = StageRoom::of(&displays).above(foot_px);
     // Of those that are known only the grave ones are named again.
     let known = stage.known().iter().filter(|a| GRAVE.contains(&a.level)).cloned().collect();
     let waiting = stage.waiting().to_vec();
@@ -136,13 +136,13 @@ pub(super) fn update(
         let mut names = Vec::new();
         if let (Some(place), Some(plane), true) = (place, city.plane, is_grave) {
             let eye = rig.eye(size.0);
-            let mut room = Room::beside_panels(&displays, factor, &taken);
+            let mut room = Room::beside_panels(&displays, factor, &taken).above(foot_px);
             names =
                 draw(&mut commands, &kit, (&eye, &ground), plane.forward(place.0, place.1), spec.ring, &built.around, factor, &mut room);
         }
         placed.around_alarm = names.len();
         taken.append(&mut names);
-        placed.taken = taken;
+        (placed.taken, placed.foot_px) = (taken, foot_px);
         placed.facts = built.around.clone();
     }
 }
