@@ -2,6 +2,7 @@
 
 use super::{
     kit::Kit,
+    labels::Placed,
     layout::{BAR_PX, SIDES_PX},
     panel::PanelDesk,
     replay::{AlarmsNow, PLATE_PX},
@@ -74,8 +75,8 @@ pub(super) fn show(
     (faces, scheme, clock): (Res<FontFaces>, Res<CurrentScheme>, Res<WallClock>),
     roots: Query<Entity, With<CardRoot>>,
     mut said: ResMut<CardSaid>,
-    alarms: Res<AlarmsNow>,
-    mut shown: Local<Option<(u32, bool)>>,
+    (alarms, placed): (Res<AlarmsNow>, Res<Placed>),
+    mut shown: Local<Option<(u32, f32)>>,
 ) {
     let next = pick.card.as_ref().map(|card| {
         let is_replay = feed.live.state().replay.is_some();
@@ -89,14 +90,14 @@ pub(super) fn show(
     if said.is_awaited != is_awaited {
         said.is_awaited = is_awaited;
     }
-    // It stands below an alarm that is announced over a replay.
-    let now_shown = (scenes.version, alarms.count() > 0);
+    // It stands below an alarm that is announced, of now over a replay or not.
+    let top = if alarms.count() > 0 { PLATE_PX.0 + PLATE_PX.2 + 12.0 } else { (BAR_PX + 24.0).max(placed.announced_px + 12.0) };
+    let now_shown = (scenes.version, top);
     if said.text == next && (next.is_none() || *shown == Some(now_shown)) {
         return;
     }
     roots.iter().for_each(|root| commands.entity(root).despawn());
     if let Some(text) = &next {
-        let top = if now_shown.1 { PLATE_PX.0 + PLATE_PX.2 + 12.0 } else { BAR_PX + 24.0 };
         build(&mut commands, &Kit { faces: &faces, scheme: &scheme.0 }, text, top);
     }
     *shown = Some(now_shown);

@@ -60,6 +60,8 @@ pub struct Placed {
     pub facts: super::around::Around,
     /// Where the hints at the edge are.
     pub hints: Vec<Rect>,
+    /// Where the banner of an alarm and what stands under it end; 0 without one.
+    pub announced_px: f32,
     /// How much higher than usual the foot is, pixels at 1080 lines.
     pub foot_px: f32,
     /// Where they, the alarm's banner and its facts are.

@@ -143,6 +143,7 @@ pub(super) fn update(
         placed.around_alarm = names.len();
         taken.append(&mut names);
         (placed.taken, placed.foot_px) = (taken, foot_px);
+        placed.announced_px = own_places(&room, &built, false).iter().map(|rect| rect.max.y).fold(0.0, f32::max);
         placed.facts = built.around.clone();
     }
 }
